@@ -1,0 +1,68 @@
+/**
+ * What the data plane asks of the system of record: who is calling, which project, which release.
+ * The local implementation answers from a file in the platform's home; the control plane will
+ * answer over signed HTTP.
+ */
+export interface ControlPlane {
+  /** The principal behind a credential, or `null`. Never throws for a bad credential. */
+  authenticate(credential: string): Promise<Principal | null>;
+  /** A project of the org by its ref. */
+  project(orgId: string, ref: string): Promise<Project | null>;
+  projectById(orgId: string, projectId: string): Promise<Project | null>;
+  /** The project that flat sessions belong to, set by the org's first publish. */
+  defaultProject(orgId: string): Promise<Project | null>;
+  /** A release that sessions may be pinned to. */
+  release(orgId: string, releaseId: string): Promise<Release | null>;
+  /** Every active release, for the pool of started sandboxes. */
+  activeReleases(): Promise<Release[]>;
+}
+
+export type Scope = 'read' | 'write' | 'admin';
+
+/** Who is calling. */
+export interface Principal {
+  kind: 'api_key' | 'session_token';
+  /** Stable id of the credential, safe to log. */
+  id: string;
+  orgId: string;
+  scopes: readonly Scope[];
+  /** Session tokens only: the one project they are for. */
+  projectId: string | null;
+  /** Session tokens only: the end user. */
+  sub: string | null;
+}
+
+export interface Project {
+  id: string;
+  orgId: string;
+  ref: string;
+  activeReleaseId: string | null;
+  /** Exact origins that a browser may call from. */
+  allowedOrigins: readonly string[];
+}
+
+/** An immutable release of a project. */
+export interface Release {
+  id: string;
+  orgId: string;
+  projectId: string;
+  /** `v1`, `v2`, … within the project. */
+  version: string;
+  /** SHA-256 of the content, hex. */
+  digest: string;
+  harness: { id: string; version: string };
+  createdAt: Date;
+  config: ReleaseConfig;
+}
+
+/** What `karta.toml` says, with the defaults filled in. */
+export interface ReleaseConfig {
+  memoryMb: number | null;
+  cpus: number | null;
+  diskMb: number | null;
+  maxTurnMs: number | null;
+  /** Values of `[env]` that may enter the sandbox. */
+  env: Readonly<Record<string, string>>;
+  /** `[model] default`, when the folder itself chooses none. */
+  modelDefault: string | null;
+}

@@ -1,0 +1,81 @@
+import type { Readable } from 'node:stream';
+import type { AskAnswer, HarnessEvent, StoredMessage, TurnInput } from '@karta/harness';
+import type { Isolation, TurnUsageAnswer } from '@karta/protocol';
+import type { FileList } from '@karta/sandbox';
+import type { Release } from '../control/port.ts';
+
+/**
+ * The runner: where sessions' sandboxes and harnesses live. It holds no database handle and no
+ * key; the session engine tells it all it must know, and keeps all that must last.
+ */
+export interface Runner {
+  /** Gets ready: reaps orphans, probes the driver, starts filling the pool for these releases. */
+  start(releases: readonly Release[]): Promise<void>;
+  /** Called when an activation changes what the pool should hold. */
+  keepWarm(releases: readonly Release[]): void;
+  /**
+   * The session's live harness: the one that runs, else a pool slot, else a fresh boot over the
+   * session's volume. Waits for capacity up to its limit. Throws `KartaError` (`capacity`,
+   * `harness_missing`, `harness_failed`, `storage_full`).
+   */
+  attach(
+    session: RunnerSession,
+    notice: (kind: 'warming' | 'queued' | 'resumed') => void,
+  ): Promise<LiveHarness>;
+  /** Reads the session's history without waking its harness. */
+  history(session: RunnerSession): AsyncIterable<StoredMessage>;
+  listFiles(session: RunnerSession, prefix: string): Promise<FileList>;
+  readFile(session: RunnerSession, path: string): Promise<{ size: number; body: Readable }>;
+  writeFile(
+    session: RunnerSession,
+    path: string,
+    body: Readable,
+    maxBytes: number,
+  ): Promise<{ size: number }>;
+  removeFile(session: RunnerSession, path: string): Promise<void>;
+  /** Ends the session's processes; its volume stays. */
+  hibernate(sessionId: string): Promise<void>;
+  /** Ends the session's processes and destroys its volume. */
+  destroy(session: RunnerSession): Promise<void>;
+  /** Destroys volumes whose session nobody knows. */
+  sweepVolumes(known: (volumeId: string) => Promise<boolean>): Promise<void>;
+  isLive(sessionId: string): boolean;
+  /** Called when a session's harness has ended, by hibernation, by a crash or by a limit. */
+  onEnded(
+    listener: (
+      sessionId: string,
+      cause: 'hibernated' | 'exited' | 'violation',
+      message: string,
+    ) => void,
+  ): void;
+  stop(): Promise<void>;
+}
+
+/** What the runner must know of a session; the engine keeps it in the database. */
+export interface RunnerSession {
+  sessionId: string;
+  orgId: string;
+  projectId: string;
+  release: Release;
+  /** `null` before the first attach. */
+  volumeId: string | null;
+  /** The harness's own id of the conversation, `null` before it is known. */
+  resumeId: string | null;
+}
+
+export interface LiveHarness {
+  readonly isolation: Isolation;
+  readonly volumeId: string;
+  readonly resumeId: string | null;
+  /** Opens the turn at the doors, runs it, closes it there. `end` comes last, exactly once. */
+  turn(turnId: string, input: TurnInput, signal: AbortSignal): AsyncIterable<RunnerEvent>;
+  answer(requestId: string, answer: AskAnswer): Promise<void>;
+}
+
+export type RunnerEvent =
+  | Exclude<HarnessEvent, { type: 'end' }>
+  | (Extract<HarnessEvent, { type: 'end' }> & {
+      usage: TurnUsageAnswer;
+      /** The harness's id of the conversation after the turn. */
+      resumeId: string | null;
+    });

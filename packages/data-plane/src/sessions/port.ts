@@ -1,0 +1,101 @@
+import type { Readable } from 'node:stream';
+import type {
+  CreateSessionBody,
+  Decision,
+  HistoryMessage,
+  KartaEvent,
+  PatchSessionBody,
+  SendMessageBody,
+  Session,
+  SessionStatus,
+  TurnUsageAnswer,
+} from '@karta/protocol';
+import type { FileList } from '@karta/sandbox';
+import type { Principal, Project } from '../control/port.ts';
+
+/**
+ * Sessions as the HTTP routes see them. Every call names the caller; an object that is absent and
+ * one that is another org's are the same `KartaError('not_found')`, from the same query.
+ * Everything throws `KartaError` only.
+ */
+export interface SessionService {
+  create(
+    caller: Caller,
+    project: Project,
+    body: CreateSessionBody,
+  ): Promise<{ session: Session; created: boolean }>;
+  get(caller: Caller, sessionId: string): Promise<Session>;
+  list(
+    caller: Caller,
+    query: ListQuery,
+  ): Promise<{ sessions: Session[]; nextCursor: string | null }>;
+  patch(caller: Caller, sessionId: string, body: PatchSessionBody): Promise<Session>;
+  /** Ends the session: running turn cancelled, sandbox and volume gone, later calls 404. */
+  end(caller: Caller, sessionId: string): Promise<void>;
+
+  /** Accepts a message durably. The turn runs to its end whoever listens. */
+  send(caller: Caller, sessionId: string, body: SendMessageBody): Promise<AcceptedTurn>;
+  cancel(caller: Caller, sessionId: string): Promise<Session>;
+  resolveInput(
+    caller: Caller,
+    sessionId: string,
+    requestId: string,
+    answer: { decision: Decision; message?: string | undefined },
+  ): Promise<AcceptedTurn>;
+
+  /**
+   * Events with `seq > after`, then live ones, in order, each once. Throws
+   * `KartaError('replay_expired')` with `extra.first_seq` when they are no longer kept. Ends when
+   * the session ends, or as `until` says: at the `done` of the turn, or at its next pause or `done`.
+   * Pull-driven: a slow reader slows nobody.
+   */
+  events(caller: Caller, sessionId: string, query: EventQuery): Promise<AsyncIterable<KartaEvent>>;
+  history(caller: Caller, sessionId: string): Promise<HistoryMessage[]>;
+
+  listFiles(caller: Caller, sessionId: string, prefix?: string): Promise<FileList>;
+  readFile(
+    caller: Caller,
+    sessionId: string,
+    path: string,
+  ): Promise<{ size: number; body: Readable }>;
+  writeFile(
+    caller: Caller,
+    sessionId: string,
+    path: string,
+    body: Readable,
+  ): Promise<{ size: number }>;
+  removeFile(caller: Caller, sessionId: string, path: string): Promise<void>;
+}
+
+/** Who calls and by which family: `project` is set on the project family and bounds what is seen. */
+export interface Caller {
+  principal: Principal;
+  project: Project | null;
+}
+
+export interface ListQuery {
+  /** Each entry must equal the session's metadata value, compared as JSON scalars. */
+  metadata: Readonly<Record<string, string>>;
+  status?: SessionStatus | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface AcceptedTurn {
+  turnId: string;
+  /** Events of the turn (or after the resolution) have greater `seq`. */
+  afterSeq: number;
+  /** The agent that answers. */
+  agent: string;
+}
+
+export interface EventQuery {
+  after: number;
+  until?: { turnId: string; at: 'done' | 'pause' } | undefined;
+  /** Stop when aborted, within milliseconds. */
+  signal: AbortSignal;
+  /** Keep `raw` on events. */
+  raw: boolean;
+}
+
+export type TurnUsage = TurnUsageAnswer;

@@ -1,0 +1,40 @@
+/**
+ * Identifiers. Each is a prefix that names the kind, then 24 lowercase hex digits (96 random bits),
+ * so that an id in a log line says what it is and no id can be guessed from another.
+ */
+const PREFIXES = {
+  org: 'org_',
+  project: 'proj_',
+  release: 'rel_',
+  session: 'sess_',
+  turn: 'turn_',
+  message: 'msg_',
+  input: 'inp_',
+  sandbox: 'sbx_',
+  call: 'call_',
+  request: 'req_',
+  key: 'key_',
+} as const;
+
+export type IdKind = keyof typeof PREFIXES;
+
+const ID_BYTES = 12;
+
+/** A fresh id of `kind`, for example `sess_9f3a…`. */
+export function newId(kind: IdKind): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(ID_BYTES));
+  let hex = '';
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0');
+  return PREFIXES[kind] + hex;
+}
+
+/** Whether `value` has the form of an id of `kind`. Says nothing about whether the object exists. */
+export function isId(kind: IdKind, value: string): boolean {
+  const prefix = PREFIXES[kind];
+  return value.startsWith(prefix) && /^[0-9a-f]{24}$/.test(value.slice(prefix.length));
+}
+
+/** The id of the assistant message a turn produces: the same 96 bits under the message prefix. */
+export function messageIdOfTurn(turnId: string): string {
+  return PREFIXES.message + turnId.slice(PREFIXES.turn.length);
+}

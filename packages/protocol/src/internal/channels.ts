@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { usage } from '../usage.ts';
+
+/**
+ * The management API of the doors, spoken by the data plane over a host-only unix socket.
+ *
+ * A *channel* is one sandbox's way to the model: a unix socket that only this sandbox can reach and
+ * a credential that the harness sends as its API key. What a call costs is booked on the turn that
+ * is open on its channel when the call begins.
+ */
+
+/** The wire a harness speaks. Families are never translated into each other. */
+export const wireFamily = z.enum(['anthropic', 'openai']);
+export type WireFamily = z.infer<typeof wireFamily>;
+
+/**
+ * `parked`: nobody has claimed the sandbox; every call gets a short canned answer, reaches no
+ * provider and is not billed. `live`: calls are served.
+ */
+export const channelMode = z.enum(['parked', 'live']);
+
+/** `POST /channels` */
+export const openChannelBody = z.strictObject({
+  channel_id: z.string(),
+  org_id: z.string(),
+  project_id: z.string(),
+  session_id: z.string().nullable(),
+  mode: channelMode,
+});
+export type OpenChannelBody = z.infer<typeof openChannelBody>;
+
+export const openChannelAnswer = z.strictObject({
+  /** Absolute path of the channel's unix socket on the host. Speaks HTTP/1.1. */
+  socket_path: z.string(),
+  /** What the harness must send as `x-api-key` or bearer token. Worth nothing on another channel. */
+  credential: z.string(),
+});
+export type OpenChannelAnswer = z.infer<typeof openChannelAnswer>;
+
+/** `PATCH /channels/{id}`: a parked channel is claimed by a session. */
+export const claimChannelBody = z.strictObject({ session_id: z.string(), mode: z.literal('live') });
+export type ClaimChannelBody = z.infer<typeof claimChannelBody>;
+
+/** `PUT /channels/{id}/turn`: calls that begin from now on belong to this turn. */
+export const openTurnBody = z.strictObject({ turn_id: z.string() });
+
+/** `DELETE /channels/{id}/turn/{turn_id}`: waits for its calls in flight (bounded), then tells. */
+export const turnUsageAnswer = z.strictObject({
+  turn_id: z.string(),
+  usage,
+  /** Model calls made. */
+  calls: z.int().nonnegative(),
+  /** Calls whose provider never reported a count, booked by our own. */
+  estimated_calls: z.int().nonnegative(),
+});
+export type TurnUsageAnswer = z.infer<typeof turnUsageAnswer>;
+
+/** `GET /upstreams`: what the doors can serve, so that a publish can refuse what nobody serves. */
+export const upstreamsAnswer = z.strictObject({
+  upstreams: z.array(
+    z.strictObject({
+      id: z.enum(['demo', 'anthropic', 'openai']),
+      families: z.array(wireFamily),
+      /** Where calls go, without credentials; `embedded` for the demo model. */
+      endpoint: z.string(),
+    }),
+  ),
+});
+export type UpstreamsAnswer = z.infer<typeof upstreamsAnswer>;
+
+/** Paths of the wire formats on a channel: `http://<channel>/anthropic/v1/messages` and so on. */
+export const CHANNEL_PATHS: Record<WireFamily, string> = {
+  anthropic: '/anthropic',
+  openai: '/openai/v1',
+};

@@ -1,0 +1,44 @@
+/**
+ * Every limit of the public surface, in one place. Sizes in bytes unless the name says otherwise,
+ * times in milliseconds. `docs/api.md` lists them from this file.
+ */
+export const LIMITS = {
+  /** Keys of a session's metadata. */
+  metadataKeys: 50,
+  /** A session's metadata as JSON. */
+  metadataBytes: 16 * 1024,
+  /** Text of one message, in UTF-8. */
+  messageTextBytes: 512 * 1024,
+  /** A JSON request body. */
+  requestBodyBytes: 10 * 1024 * 1024,
+  /** One file of a session, up or down. */
+  fileBytes: 100 * 1024 * 1024,
+  /** Attachments on one message. */
+  attachments: 20,
+  /** Messages that may wait for a session that is busy with another. */
+  queuedTurns: 16,
+  /** Participant and sender ids, in Unicode code points. */
+  participantIdCodePoints: 128,
+  /** An `Idempotency-Key` header, in characters. */
+  idempotencyKeyChars: 255,
+  /** How long an idempotency key is remembered. */
+  idempotencyMs: 24 * 60 * 60 * 1000,
+  /** Sessions in one page of a list. */
+  pageSize: 100,
+  /** Events of one session kept for replay. */
+  replayEvents: 10_000,
+  /** Bytes of events of one session kept for replay. */
+  replayBytes: 4 * 1024 * 1024,
+  /** How long an approval waits before it counts as denied. */
+  inputExpiryMs: 10 * 60 * 1000,
+  /** Silence on an event stream before a comment line is sent. */
+  heartbeatMs: 15_000,
+  /** How long a message waits for capacity before 503. */
+  capacityWaitMs: 30_000,
+  /** The wall clock of one turn, when `karta.toml` names none. */
+  turnMs: 30 * 60 * 1000,
+  /** An idle session keeps its sandbox this long, then hibernates. */
+  idleMs: 5 * 60 * 1000,
+  /** A session without a turn ends after this long, its volume destroyed. */
+  sessionTtlMs: 30 * 24 * 60 * 60 * 1000,
+} as const;
