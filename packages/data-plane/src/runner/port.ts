@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { AskAnswer, HarnessEvent, StoredMessage, TurnInput } from '@karta/harness';
+import type {
+  AgentInfo,
+  AskAnswer,
+  Capabilities,
+  HarnessEvent,
+  StoredMessage,
+  TurnInput,
+} from '@karta/harness';
 import type { Isolation, TurnUsageAnswer } from '@karta/protocol';
 import type { FileList } from '@karta/sandbox';
 import type { Release } from '../control/port.ts';
@@ -11,6 +18,13 @@ import type { Release } from '../control/port.ts';
 export interface Runner {
   /** Gets ready: reaps orphans, probes the driver, starts filling the pool for these releases. */
   start(releases: readonly Release[]): Promise<void>;
+  /** What holds sessions on this machine; `null` before `start`. */
+  readonly isolation: Isolation | null;
+  /**
+   * What the release's application offers, found at publish. Throws `KartaError`
+   * (`harness_missing`) when the release is not on this machine.
+   */
+  describe(release: Release): Promise<ReleaseDescription>;
   /** Called when an activation changes what the pool should hold. */
   keepWarm(releases: readonly Release[]): void;
   /**
@@ -49,6 +63,15 @@ export interface Runner {
     ) => void,
   ): void;
   stop(): Promise<void>;
+}
+
+/** What an application offers, for checks before a turn is accepted. */
+export interface ReleaseDescription {
+  /** Always at least one, `default`. */
+  agents: readonly AgentInfo[];
+  skills: readonly string[];
+  /** What the release's harness can do. */
+  capabilities: Capabilities;
 }
 
 /** What the runner must know of a session; the engine keeps it in the database. */
