@@ -1,1 +1,1 @@
-export {};
+export * from './control/index.ts';

@@ -11,6 +11,11 @@ export interface ControlPlane {
   projectById(orgId: string, projectId: string): Promise<Project | null>;
   /** The project that flat sessions belong to, set by the org's first publish. */
   defaultProject(orgId: string): Promise<Project | null>;
+  /**
+   * Origins from which a browser may call a project of this ref, whatever its org: a CORS preflight
+   * carries no credential. The call itself is held against its own project's `allowedOrigins`.
+   */
+  originsOf(ref: string): Promise<readonly string[]>;
   /** A release that sessions may be pinned to. */
   release(orgId: string, releaseId: string): Promise<Release | null>;
   /** Every active release, for the pool of started sandboxes. */

@@ -1,0 +1,14 @@
+export type { Credentials } from './credentials-file.ts';
+export { credentialsPath, readCredentials } from './credentials-file.ts';
+export { openLocalControl } from './local.ts';
+export { ensureLocalOrg, type LocalUrls } from './local-org.ts';
+export { localStatePath, projectRef } from './local-state.ts';
+export type { ControlPlane, Principal, Project, Release, ReleaseConfig, Scope } from './port.ts';
+export {
+  activateRelease,
+  type PublishedContent,
+  type RecordedRelease,
+  recordRelease,
+  setAllowedOrigins,
+  setDefaultProject,
+} from './publish.ts';

@@ -1,0 +1,128 @@
+import { statSync } from 'node:fs';
+import { isApiKey, keyDigest, keyPrefix, sameDigest } from './api-key.ts';
+import {
+  type LocalState,
+  localStatePath,
+  type ProjectRecord,
+  type ReleaseRecord,
+  readLocalState,
+} from './local-state.ts';
+import { loadPepper } from './pepper.ts';
+import type { ControlPlane, Principal, Project, Release } from './port.ts';
+
+/** The file is looked at no more often than this: a publish shows well within a second. */
+const RECHECK_MS = 200;
+
+/**
+ * The control plane of a platform home without one: answers from `local-control.json`, which is
+ * read anew when it changes. Throws an `Error` that names the file when there is none or it is
+ * broken; a file that breaks later fails the calls until it is repaired.
+ */
+export async function openLocalControl(home: string): Promise<ControlPlane> {
+  const pepper = await loadPepper(home);
+  const current = watchedState(home);
+  await current();
+
+  async function projectWhere(
+    orgId: string,
+    matches: (project: ProjectRecord, state: LocalState) => boolean,
+  ): Promise<Project | null> {
+    const state = await current();
+    if (state.org.id !== orgId) return null;
+    const found = state.projects.find((project) => matches(project, state));
+    return found ? projectOf(state, found) : null;
+  }
+
+  return {
+    async authenticate(credential) {
+      if (!isApiKey(credential)) return null;
+      const state = await current();
+      const digest = keyDigest(credential, pepper);
+      const prefix = keyPrefix(credential);
+      const key = state.api_keys.find(
+        (known) => known.prefix === prefix && sameDigest(known.digest, digest),
+      );
+      if (!key) return null;
+      return principalOf(state.org.id, key.id, key.scopes);
+    },
+    project: (orgId, ref) => projectWhere(orgId, (project) => project.ref === ref),
+    projectById: (orgId, projectId) => projectWhere(orgId, (project) => project.id === projectId),
+    defaultProject: (orgId) =>
+      projectWhere(orgId, (project, state) => project.id === state.org.default_project_id),
+    async originsOf(ref) {
+      const state = await current();
+      return state.projects.find((project) => project.ref === ref)?.allowed_origins ?? [];
+    },
+    async release(orgId, releaseId) {
+      const state = await current();
+      if (state.org.id !== orgId) return null;
+      const found = state.releases.find((release) => release.id === releaseId);
+      return found ? releaseOf(state, found) : null;
+    },
+    async activeReleases() {
+      const state = await current();
+      const active = new Set(state.projects.map((project) => project.active_release_id));
+      return state.releases
+        .filter((release) => active.has(release.id))
+        .map((release) => releaseOf(state, release));
+    },
+  };
+}
+
+/** Yields the state, read anew when the file's identity, size or time has changed. */
+function watchedState(home: string): () => Promise<LocalState> {
+  const path = localStatePath(home);
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let seen = '';
+  let state: Promise<LocalState> | null = null;
+  return () => {
+    const now = performance.now();
+    if (state !== null && now - checkedAt < RECHECK_MS) return state;
+    checkedAt = now;
+    const mark = fingerprint(path);
+    if (state === null || mark !== seen) {
+      seen = mark;
+      state = requireState(home);
+    }
+    return state;
+  };
+}
+
+/** Synchronous on purpose: a stat of a cached inode takes microseconds, less than a thread hop. */
+function fingerprint(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino}:${stat.size}:${stat.mtimeNs}` : 'absent';
+}
+
+async function requireState(home: string): Promise<LocalState> {
+  const state = await readLocalState(home);
+  if (state === null) throw new Error(`${localStatePath(home)} does not exist`);
+  return state;
+}
+
+function principalOf(orgId: string, id: string, scopes: Principal['scopes']): Principal {
+  return { kind: 'api_key', id, orgId, scopes, projectId: null, sub: null };
+}
+
+function projectOf(state: LocalState, project: ProjectRecord): Project {
+  return {
+    id: project.id,
+    orgId: state.org.id,
+    ref: project.ref,
+    activeReleaseId: project.active_release_id,
+    allowedOrigins: project.allowed_origins,
+  };
+}
+
+function releaseOf(state: LocalState, release: ReleaseRecord): Release {
+  return {
+    id: release.id,
+    orgId: state.org.id,
+    projectId: release.project_id,
+    version: release.version,
+    digest: release.digest,
+    harness: release.harness,
+    createdAt: new Date(release.created_at),
+    config: release.config,
+  };
+}
