@@ -47,7 +47,11 @@ export interface SandboxSpec {
   protectedPaths: readonly ProtectedPath[];
   /** Host files and folders bound read-only, such as the harness binary. */
   tools: readonly { source: string; target: string }[];
-  /** Read-only files with given content, such as `/etc/claude-code/managed-settings.json`. */
+  /**
+   * Read-only files with given content, such as `/etc/claude-code/managed-settings.json`. A target
+   * may lie below a protected directory of `/workspace` (`/workspace/.opencode/.gitignore`): it is
+   * then seen there beside the release's own files, whose version wins when it has one.
+   */
   files: readonly { target: string; content: string }[];
   /**
    * Services of the host, reached inside at `127.0.0.1:<loopback(name)>`: each connection made
