@@ -1,9 +1,56 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/**
+ * Two tiers and two weights, described in CONTRIBUTING.md. `KARTA_TIER=full` adds the files named
+ * `*.full.test.ts`. Heavy files start real harnesses, sandboxes, databases or whole servers: they
+ * run one after the other, after all the light ones, so that they never take the cores from each
+ * other on a small machine.
+ */
+const HEAVY = [
+  'test/**/*.test.ts',
+  'packages/cli/src/supervisor/**/*.test.ts',
+  'packages/data-plane/src/runner/**/*.test.ts',
+  'packages/harness/**/conformance/**/*.test.ts',
+  'packages/harness/src/{claude-code,opencode}/**/*.test.ts',
+  'packages/sandbox/src/{namespace,bubblewrap,conformance,escape,none,reader}/**/*.test.ts',
+];
+
+const ALL = [
+  'packages/**/*.test.ts',
+  'test/**/*.test.ts',
+  'scripts/**/*.test.ts',
+  'bench/**/*.test.ts',
+];
+
+const full = process.env.KARTA_TIER === 'full';
+const never = ['**/node_modules/**', ...(full ? [] : ['**/*.full.test.ts'])];
 
 export default defineConfig({
   test: {
-    include: ['bench/**/*.test.ts', 'packages/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'light',
+          include: ALL,
+          exclude: [...never, ...HEAVY],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'heavy',
+          include: HEAVY,
+          exclude: never,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
