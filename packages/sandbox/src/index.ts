@@ -1,2 +1,3 @@
 export * from './port.ts';
+export { createNoneDriver, type NoneDriverOptions } from './process/driver.ts';
 export * from './reader-port.ts';
