@@ -29,17 +29,3 @@ function line(entry: Entry, files: FileDigests): unknown[] {
     }
   }
 }
-
-/**
- * The digest of a release: its content, the harness with its exact version, and the configuration
- * it was published with. Two releases of one digest are the same release in everything that runs.
- */
-export function releaseDigest(parts: {
-  content: string;
-  harness: { id: string; version: string };
-  env: Readonly<Record<string, string>>;
-}): string {
-  const env = Object.entries(parts.env).sort(([a], [b]) => (a < b ? -1 : 1));
-  const canonical = JSON.stringify([parts.content, parts.harness.id, parts.harness.version, env]);
-  return createHash('sha256').update(`karta release 1\n${canonical}`).digest('hex');
-}

@@ -81,7 +81,9 @@ test('what has no effect locally is said', () => {
 });
 
 test('lines are right behind strings over several lines', () => {
-  const { problems } = read('name = """\n[sandbox]\nmemory_mb = 1\n"""\n[sandbox]\nmemory_mb = 1\n');
+  const { problems } = read(
+    'name = """\n[sandbox]\nmemory_mb = 1\n"""\n[sandbox]\nmemory_mb = 1\n',
+  );
   expect(problems[0]).toMatch(/^error karta\.toml:6: sandbox\.memory_mb/);
 });
 

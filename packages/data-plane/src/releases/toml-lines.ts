@@ -1,4 +1,4 @@
-const KEY_PART = String.raw`[A-Za-z0-9_-]+|"[^"]*"|'[^']*'`;
+const KEY_PART = `[A-Za-z0-9_-]+|"[^"]*"|'[^']*'`;
 const KEY = String.raw`(?:${KEY_PART})(?:\s*\.\s*(?:${KEY_PART}))*`;
 const HEADER_LINE = new RegExp(String.raw`^\s*\[\[?\s*(${KEY})\s*\]`);
 const KEY_LINE = new RegExp(String.raw`^\s*(${KEY})\s*=(.*)$`);

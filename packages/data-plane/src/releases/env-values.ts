@@ -1,0 +1,47 @@
+import type { AppFolder, AppProblem } from '@karta/harness';
+import { KARTA_TOML } from './karta-toml.ts';
+import type { KartaToml } from './karta-toml-schema.ts';
+import { appError, appWarning } from './problem.ts';
+import { tomlLine } from './toml-lines.ts';
+
+/** Where the values of `[env]` come from: locally the environment of `karta serve`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The values of `[env]` that belong to the release: those that are no secret. A secret is looked up
+ * again at each start of a sandbox ({@link exposedSecrets}) and is in no file of the platform.
+ */
+export function releaseEnv(
+  app: AppFolder,
+  toml: KartaToml,
+  environment: Environment,
+): { env: Record<string, string>; problems: AppProblem[] } {
+  const env: Record<string, string> = {};
+  const problems: AppProblem[] = [];
+  const text = app.text(KARTA_TOML) ?? '';
+  for (const [name, variable] of Object.entries(toml.env ?? {})) {
+    const line = tomlLine(text, ['env', name]);
+    const value = environment[name];
+    if (value === undefined && variable.required) {
+      const about = variable.description === undefined ? '' : ` (${variable.description})`;
+      problems.push(appError(KARTA_TOML, line, `${name}${about} is required; set it and retry`));
+    }
+    if (variable.secret && variable.expose) {
+      problems.push(
+        appWarning(KARTA_TOML, line, `${name} is a secret that the agent will be able to read`),
+      );
+    }
+    if (value !== undefined && !variable.secret) env[name] = value;
+  }
+  return { env, problems };
+}
+
+/** The secrets that an application may see in its sandbox, with their values of this moment. */
+export function exposedSecrets(toml: KartaToml, environment: Environment): Record<string, string> {
+  const secrets: Record<string, string> = {};
+  for (const [name, variable] of Object.entries(toml.env ?? {})) {
+    const value = environment[name];
+    if (variable.secret && variable.expose && value !== undefined) secrets[name] = value;
+  }
+  return secrets;
+}
