@@ -1,0 +1,276 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  connect,
+  createServer as createRawServer,
+  type Server as RawServer,
+  type Socket,
+} from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createGuardedFetch, type GuardedFetch } from './guarded-fetch.ts';
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+interface Peer extends GuardedFetch {
+  dials: () => number;
+}
+
+async function listen(server: Server | RawServer): Promise<Peer> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  let dials = 0;
+  const sockets = new Set<Socket>();
+  const guarded = createGuardedFetch({
+    dial: async () => {
+      dials += 1;
+      const socket = connect(port, '127.0.0.1');
+      sockets.add(socket);
+      await once(socket, 'connect');
+      return socket;
+    },
+  });
+  ends.push(() => {
+    guarded.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { ...guarded, dials: () => dials };
+}
+
+const http = (listener: RequestListener) => listen(createServer(listener));
+
+/** A peer that answers each connection with the given bytes, whatever it is sent. */
+const raw = (answer: (socket: Socket) => void) =>
+  listen(
+    createRawServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => answer(socket));
+    }),
+  );
+
+/** Sends for as long as the peer takes it, and counts. */
+function flood(socket: Duplex, chunk: string): { sent: () => number } {
+  let sent = 0;
+  const more = () => {
+    while (!socket.destroyed) {
+      sent += chunk.length;
+      if (!socket.write(chunk)) return;
+    }
+  };
+  socket.on('drain', more);
+  more();
+  return { sent: () => sent };
+}
+
+describe('an honest server', () => {
+  it('is asked with method, path, headers and body, and answers', async () => {
+    const peer = await http(async (request, response) => {
+      const body: Buffer[] = [];
+      for await (const chunk of request) body.push(chunk);
+      response.setHeader('content-type', 'application/json');
+      response.end(
+        JSON.stringify({
+          method: request.method,
+          url: request.url,
+          auth: request.headers.authorization,
+          encoding: request.headers['accept-encoding'],
+          body: Buffer.concat(body).toString(),
+        }),
+      );
+    });
+    const response = await peer.fetch(
+      new Request('http://inside/session?directory=%2Fworkspace', {
+        method: 'POST',
+        headers: { authorization: 'Basic x' },
+        body: '{"a":1}',
+      }),
+    );
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      method: 'POST',
+      url: '/session?directory=%2Fworkspace',
+      auth: 'Basic x',
+      encoding: 'identity',
+      body: '{"a":1}',
+    });
+  });
+
+  it('is asked again over the same connection', async () => {
+    const peer = await http((_, response) => response.end('ok'));
+    for (let count = 0; count < 5; count += 1) {
+      expect(await (await peer.fetch('http://inside/')).text()).toBe('ok');
+    }
+    expect(peer.dials()).toBe(1);
+  });
+
+  it('gives error statuses and empty answers as they are', async () => {
+    const peer = await http((request, response) => {
+      response.statusCode = request.url === '/none' ? 204 : 503;
+      response.end(request.url === '/none' ? undefined : 'busy');
+    });
+    expect((await peer.fetch('http://inside/none')).body).toBeNull();
+    const busy = await peer.fetch('http://inside/');
+    expect([busy.status, await busy.text()]).toEqual([503, 'busy']);
+  });
+
+  it('streams events as they come', async () => {
+    let write: (text: string) => void = () => {};
+    const peer = await http((_, response) => {
+      response.setHeader('content-type', 'text/event-stream; charset=utf-8');
+      response.flushHeaders();
+      write = (text) => response.write(text);
+    });
+    const response = await peer.fetch('http://inside/event');
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    write(
+      'event: a\r\nid: 7\r\ndata: {"x":1}\r\n\r\n: beat\n\nretry: 1\ndata: {"y":\ndata: 2}\n\n',
+    );
+    let text = '';
+    while (text.split('\n\n').length < 3) text += (await reader?.read())?.value ?? '';
+    expect(text).toBe('event: a\nid: 7\ndata: {"x":1} \n\ndata: {"y": 2} \n\n');
+    await reader?.cancel();
+  });
+
+  it('works over a channel that is not a socket', async () => {
+    const server = createServer((_, response) => response.end('over a pair'));
+    const guarded = createGuardedFetch({
+      dial: async () => {
+        const [ours, theirs] = duplexPair();
+        server.emit('connection', theirs);
+        return ours;
+      },
+    });
+    for (let count = 0; count < 3; count += 1) {
+      expect(await (await guarded.fetch('http://inside/')).text()).toBe('over a pair');
+    }
+    guarded.close();
+  });
+
+  it('is left at once when the request is aborted, before and during the answer', async () => {
+    const peer = await http((request, response) => {
+      if (request.url === '/stream') {
+        response.setHeader('content-type', 'text/event-stream');
+        response.flushHeaders();
+      }
+    });
+    const silent = new AbortController();
+    const waiting = peer.fetch('http://inside/', { signal: silent.signal });
+    silent.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    const streaming = new AbortController();
+    const response = await peer.fetch('http://inside/stream', { signal: streaming.signal });
+    const read = response.text();
+    streaming.abort();
+    await expect(read).rejects.toThrow();
+  });
+
+  it('fails clearly when nothing listens', async () => {
+    const guarded = createGuardedFetch({
+      dial: () => Promise.reject(new Error('nothing listens')),
+    });
+    await expect(guarded.fetch('http://inside/')).rejects.toThrow('nothing listens');
+  });
+});
+
+describe('a hostile server', () => {
+  it.each([301, 302, 303, 307, 308])('cannot redirect with %i', async (status) => {
+    let asked = 0;
+    const peer = await http((_, response) => {
+      asked += 1;
+      response.writeHead(status, { location: 'http://169.254.169.254/' }).end();
+    });
+    const post = peer.fetch('http://inside/', { method: 'POST', body: 'secret' });
+    await expect(post).rejects.toMatchObject({ name: 'GuardError', code: 'redirect' });
+    expect(asked).toBe(1);
+  });
+
+  it('cannot send a compressed body', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000));
+    const peer = await http((_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
+    });
+    await expect(peer.fetch('http://inside/')).rejects.toMatchObject({ code: 'encoded' });
+  });
+
+  it('cannot send a head without end', async () => {
+    const peer = await raw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n');
+      flood(socket, `x-header: ${'x'.repeat(1000)}\r\n`);
+    });
+    await expect(peer.fetch('http://inside/')).rejects.toMatchObject({ code: 'headers_too_large' });
+  });
+
+  it('cannot answer what is not HTTP', async () => {
+    const peer = await raw((socket) => flood(socket, 'nonsense\n'));
+    await expect(peer.fetch('http://inside/')).rejects.toMatchObject({ code: 'protocol' });
+  });
+
+  it.each(['text/plain', 'application/json'])('cannot send %s without end', async (type) => {
+    let sent = () => 0;
+    const peer = await raw((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n\r\n`);
+      sent = flood(socket, 'x'.repeat(65_536)).sent;
+    });
+    const response = await peer.fetch('http://inside/');
+    await expect(response.text()).rejects.toMatchObject({ code: 'frame_too_large' });
+    expect(sent()).toBeLessThan(40 * 1024 * 1024);
+  });
+
+  it('waits in its own pipe when its body is not read', async () => {
+    let sent = () => 0;
+    const peer = await raw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n');
+      sent = flood(socket, 'data: {"a":1}\n\n'.repeat(1000)).sent;
+    });
+    const reader = (await peer.fetch('http://inside/')).body?.getReader();
+    for (let count = 0; count < 100; count += 1) await reader?.read();
+    // What the kernel's buffers and one stream buffer hold; far from what the peer would send.
+    expect(sent()).toBeLessThan(20 * 1024 * 1024);
+    await reader?.cancel();
+  });
+
+  it.each([
+    ['one line without end', 'data: ', 'x'.repeat(65_536), 'frame_too_large'],
+    ['lines without a blank one', '', `data: ${'x'.repeat(1000)}\n`, 'frame_too_large'],
+    [
+      'carriage returns that other parsers take as line ends',
+      '',
+      'data: {}\r\r',
+      'frame_too_large',
+    ],
+    ['a carriage return inside a line', '', 'data: {}\rdata: 1\n\n', 'protocol'],
+    ['deep JSON', '', `data: ${'['.repeat(1000)}\n\n`, 'json_too_complex'],
+    ['no JSON', '', 'data: hello\n\n', 'not_json'],
+  ])('cannot send events with %s', async (_, head, chunk, code) => {
+    const peer = await raw((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n${head}`);
+      flood(socket, chunk);
+    });
+    const response = await peer.fetch('http://inside/');
+    await expect(response.text()).rejects.toMatchObject({ name: 'GuardError', code });
+  });
+
+  it('cannot send deep JSON or a prototype', async () => {
+    const peer = await http((request, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(request.url === '/deep' ? '['.repeat(100_000) : '{"__proto__":{"a":1},"b":2}');
+    });
+    const deep = await peer.fetch('http://inside/deep');
+    await expect(deep.json()).rejects.toMatchObject({ code: 'json_too_complex' });
+    expect(await (await peer.fetch('http://inside/')).text()).toBe('{"b":2}');
+  });
+
+  it('that goes away in mid-answer fails the reader', async () => {
+    const peer = await raw((socket) => {
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf');
+    });
+    await expect((await peer.fetch('http://inside/')).text()).rejects.toThrow();
+  });
+});

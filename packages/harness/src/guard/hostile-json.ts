@@ -1,0 +1,98 @@
+import { GuardError } from './guard-error.ts';
+import type { FrameLimits } from './limits.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** Escapes that may hide a key from a search of the text, a NUL or a lone surrogate. */
+const SUSPECT = /__proto__|\\u(?:00|d[89a-f])/i;
+
+export interface HostileJson {
+  value: unknown;
+  /** A text that parses to `value`, and is the original wherever that was harmless. */
+  text: string;
+}
+
+/**
+ * Parses JSON that a sandbox sent. Size is the caller's to bound; depth and members are counted
+ * before anything is allocated for them. Broken UTF-8 and lone surrogates become U+FFFD, so does
+ * NUL; a `__proto__` key is dropped, since code behind us may copy keys by assignment.
+ *
+ * Throws {@link GuardError} `json_too_complex` or `not_json`.
+ */
+export function parseHostileJson(
+  bytes: Uint8Array,
+  limits: Pick<FrameLimits, 'jsonDepth' | 'jsonMembers'>,
+): HostileJson {
+  checkComplexity(bytes, limits);
+  // Every broken sequence becomes U+FFFD.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  try {
+    if (!SUSPECT.test(text)) return { value: JSON.parse(text) as unknown, text };
+    const value: unknown = JSON.parse(text, clean);
+    return { value, text: JSON.stringify(value) };
+  } catch (error) {
+    throw new GuardError('not_json', 'a frame is not JSON', { cause: nameOf(error) });
+  }
+}
+
+/** `text` without what cannot be stored or sent on: lone surrogates and NUL become U+FFFD. */
+export function cleanHostileText(text: string): string {
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed();
+  return wellFormed.includes('\0') ? wellFormed.replaceAll('\0', '\uFFFD') : wellFormed;
+}
+
+function clean(this: unknown, key: string, value: unknown): unknown {
+  if (key === '__proto__') return undefined;
+  if (typeof value === 'string') return cleanHostileText(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return cleanKeys(value as Record<string, unknown>);
+}
+
+function cleanKeys(value: Record<string, unknown>): Record<string, unknown> {
+  const keys = Object.keys(value);
+  if (keys.every((key) => cleanHostileText(key) === key)) return value;
+  return Object.fromEntries(keys.map((key) => [cleanHostileText(key), value[key]]));
+}
+
+/** One pass over the bytes; a string's content counts for nothing. */
+function checkComplexity(
+  bytes: Uint8Array,
+  limits: Pick<FrameLimits, 'jsonDepth' | 'jsonMembers'>,
+): void {
+  let depth = 0;
+  let members = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === BACKSLASH) at += 1;
+      else if (byte === QUOTE) inString = false;
+      continue;
+    }
+    if (byte === QUOTE) inString = true;
+    else if (byte === COMMA || byte === COLON) members += 1;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      members += 1;
+      depth += 1;
+      if (depth > limits.jsonDepth) {
+        throw new GuardError('json_too_complex', `JSON nested deeper than ${limits.jsonDepth}`);
+      }
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+  }
+  // A member of an object counts twice, for its colon and its comma.
+  if (members > 2 * limits.jsonMembers) {
+    throw new GuardError('json_too_complex', `JSON with more than ${limits.jsonMembers} members`);
+  }
+}
+
+/** A parser's message quotes the text, which must reach no log. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}
