@@ -1,0 +1,46 @@
+/**
+ * Every limit of the doors, in one place. Sizes in bytes, times in milliseconds, unless the name
+ * says otherwise. All of them bound what hostile code inside a sandbox can ask for.
+ */
+
+/** One request body. A harness's largest true request is a few megabytes of context and images. */
+export const REQUEST_BODY_BYTES = 50 * 1024 * 1024;
+/** Request bodies of one channel held in memory at once; a request beyond it is refused. */
+export const CHANNEL_BODY_BYTES = 64 * 1024 * 1024;
+/** Calls of one channel at once. Harnesses run some ten sub-agents in parallel. */
+export const CHANNEL_CALLS = 32;
+/** Open connections of one channel; further ones are dropped at accept. */
+export const CHANNEL_CONNECTIONS = 64;
+/** Request line and headers. */
+export const REQUEST_HEADER_BYTES = 32 * 1024;
+/** Time to send the request line and headers. */
+export const REQUEST_HEADERS_MS = 30_000;
+/** Time to send a whole request. */
+export const REQUEST_MS = 120_000;
+/** An idle kept-alive connection. Longer than harness pools keep one, so that theirs closes first. */
+export const KEEP_ALIVE_MS = 5 * 60_000;
+/**
+ * A connection on which no byte moves in either direction. Above the longest silence of a provider
+ * that thinks without streaming (10 minutes).
+ */
+export const CALL_IDLE_MS = 15 * 60_000;
+/** Time to connect to a provider, TLS included. */
+export const UPSTREAM_CONNECT_MS = 10_000;
+/** Silence of a provider before the call is given up. */
+export const UPSTREAM_IDLE_MS = 10 * 60_000;
+/** Body of a provider's refusal, which is read whole so that secrets can be taken out. */
+export const UPSTREAM_ERROR_BYTES = 1024 * 1024;
+/** One line of an event stream, or one whole JSON answer, that is read for its usage. */
+export const METERED_UNIT_BYTES = 32 * 1024 * 1024;
+/** How long closing a turn waits for its calls in flight. */
+export const TURN_CLOSE_MS = 2_000;
+/** Turns of one channel that may be open at once; normally one. */
+export const CHANNEL_TURNS = 8;
+/** Closed turns of one channel whose totals are remembered, so that closing can be repeated. */
+export const CLOSED_TURNS = 16;
+/** A body on the management socket. */
+export const MANAGEMENT_BODY_BYTES = 64 * 1024;
+/** How long SIGTERM waits for calls in flight, when the configuration names no other time. */
+export const DRAIN_MS = 10_000;
+/** The longest path a unix socket may have on Linux. */
+export const SOCKET_PATH_BYTES = 107;

@@ -1,0 +1,48 @@
+import type { Readable } from 'node:stream';
+import type { WireFamily } from '@karta/protocol';
+import type { Route } from '../wire/routes.ts';
+
+/** Who answers model calls of a wire family. */
+export interface Upstream {
+  readonly id: 'demo' | 'anthropic' | 'openai';
+  readonly families: readonly WireFamily[];
+  /** Where calls go, without credentials; `embedded` for the demo model. */
+  readonly endpoint: string;
+  /**
+   * Sends one call and resolves with the head of the answer; the body follows as it comes. Aborting
+   * `signal` ends the call at any point. Rejects with {@link UpstreamError} when no answer came.
+   */
+  send(call: ModelCall, signal: AbortSignal): Promise<ModelReply>;
+  /** Frees idle connections. */
+  close(): void;
+}
+
+/** A call of the sandbox, checked and freed of its credential. */
+export interface ModelCall {
+  route: Route;
+  /** Headers that may reach a provider, lower-case. */
+  headers: Readonly<Record<string, string>>;
+  /** Empty for GET. */
+  body: Buffer;
+  /** The channel it came by: demo state is kept apart by it. */
+  channelId: string;
+}
+
+export interface ModelReply {
+  status: number;
+  /** Headers that may reach the sandbox, lower-case. */
+  headers: Readonly<Record<string, string>>;
+  /** Errors when the answer breaks off. */
+  body: Readable;
+}
+
+/** No answer came from the provider. The message holds neither keys nor addresses. */
+export class UpstreamError extends Error {
+  /** Whether the request may have reached the provider, and so may be billed. */
+  readonly sent: boolean;
+  constructor(message: string, options: { sent: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'UpstreamError';
+    this.sent = options.sent;
+  }
+}
