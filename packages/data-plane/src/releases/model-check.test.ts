@@ -1,0 +1,68 @@
+import type { WireFamily } from '@karta/protocol';
+import { expect, test } from 'vitest';
+import { readKartaToml } from './karta-toml.ts';
+import { modelProblems, type Upstreams } from './model-check.ts';
+import { problemText } from './problem.ts';
+import { appOf, INSTALLED, layoutHarness } from './testing/layout-harness.ts';
+
+const DEMO: Upstreams = [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'embedded' }];
+const ANTHROPIC: Upstreams = [
+  { id: 'anthropic', families: ['anthropic'], endpoint: 'https://api.anthropic.com' },
+];
+const OPENAI: Upstreams = [
+  { id: 'openai', families: ['openai'], endpoint: 'https://api.openai.com/v1' },
+];
+
+function check(
+  upstreams: Upstreams,
+  model: string | null,
+  {
+    families = ['anthropic', 'openai'],
+    toml = '',
+  }: { families?: WireFamily[]; toml?: string } = {},
+): string[] {
+  const app = appOf({ 'karta.toml': toml });
+  const harness = layoutHarness('opencode', [], INSTALLED, families);
+  const named = model === null ? null : { name: model, file: 'opencode.json', line: 4 };
+  const chosen = {
+    harness,
+    version: '1.2.3',
+    detection: { ...harness.detect(app), model: named },
+  };
+  return modelProblems(app, readKartaToml(app).toml, chosen, upstreams).map(problemText);
+}
+
+test('an application that names no model runs on whatever is there', () => {
+  for (const upstreams of [DEMO, ANTHROPIC, OPENAI]) expect(check(upstreams, null)).toEqual([]);
+});
+
+test('the demo model answers under every name', () => {
+  for (const model of ['anthropic/claude-sonnet-4-5', 'openai/gpt-5', 'google/gemini', 'opus']) {
+    expect(check(DEMO, model)).toEqual([]);
+  }
+});
+
+test('a model that nobody serves is an error where it is named, with what to do', () => {
+  expect(check(ANTHROPIC, 'anthropic/claude-sonnet-4-5')).toEqual([]);
+  expect(check(ANTHROPIC, 'openai/gpt-5')).toEqual([
+    'opencode.json:4: no upstream serves the model "openai/gpt-5"; this server has anthropic; set OPENAI_API_KEY',
+  ]);
+  expect(check(OPENAI, 'google/gemini')).toEqual([
+    'opencode.json:4: no upstream serves the model "google/gemini"; this server has openai; choose another model',
+  ]);
+});
+
+test('a harness of one wire needs no prefix', () => {
+  expect(check(ANTHROPIC, 'opus', { families: ['anthropic'] })).toEqual([]);
+});
+
+test('a harness whose wire nobody speaks is refused with the variable to set', () => {
+  const [problem] = check(OPENAI, null, { families: ['anthropic'] });
+  expect(problem).toContain('speaks anthropic; this server has openai; set ANTHROPIC_API_KEY');
+});
+
+test('[model] default is held to the same', () => {
+  const toml = '[model]\n\ndefault = "openai/gpt-5"\n';
+  expect(check(ANTHROPIC, null, { toml })).toEqual([expect.stringMatching(/^karta\.toml:3: no/)]);
+  expect(check(OPENAI, null, { toml })).toEqual([]);
+});
