@@ -38,15 +38,17 @@ export interface Runner {
   ): Promise<LiveHarness>;
   /** Reads the session's history without waking its harness. */
   history(session: RunnerSession): AsyncIterable<StoredMessage>;
+  /** Before the session's first write or turn these are the release's own files. */
   listFiles(session: RunnerSession, prefix: string): Promise<FileList>;
   readFile(session: RunnerSession, path: string): Promise<{ size: number; body: Readable }>;
+  /** `volumeId`: where the file is now; to be kept like that of `LiveHarness`. */
   writeFile(
     session: RunnerSession,
     path: string,
     body: Readable,
     maxBytes: number,
-  ): Promise<{ size: number }>;
-  removeFile(session: RunnerSession, path: string): Promise<void>;
+  ): Promise<{ size: number; volumeId: string }>;
+  removeFile(session: RunnerSession, path: string): Promise<{ volumeId: string }>;
   /** Ends the session's processes; its volume stays. */
   hibernate(sessionId: string): Promise<void>;
   /** Ends the session's processes and destroys its volume. */
