@@ -23,6 +23,7 @@ export interface SessionService {
     caller: Caller,
     project: Project,
     body: CreateSessionBody,
+    idempotency?: Idempotency,
   ): Promise<{ session: Session; created: boolean }>;
   get(caller: Caller, sessionId: string): Promise<Session>;
   list(
@@ -34,7 +35,12 @@ export interface SessionService {
   end(caller: Caller, sessionId: string): Promise<void>;
 
   /** Accepts a message durably. The turn runs to its end whoever listens. */
-  send(caller: Caller, sessionId: string, body: SendMessageBody): Promise<AcceptedTurn>;
+  send(
+    caller: Caller,
+    sessionId: string,
+    body: SendMessageBody,
+    idempotency?: Idempotency,
+  ): Promise<AcceptedTurn>;
   cancel(caller: Caller, sessionId: string): Promise<Session>;
   resolveInput(
     caller: Caller,
@@ -47,7 +53,8 @@ export interface SessionService {
    * Events with `seq > after`, then live ones, in order, each once. Throws
    * `KartaError('replay_expired')` with `extra.first_seq` when they are no longer kept. Ends when
    * the session ends, or as `until` says: at the `done` of the turn, or at its next pause or `done`.
-   * Pull-driven: a slow reader slows nobody.
+   * Pull-driven: a slow reader slows nobody; one that falls out of what is kept has its iteration
+   * throw `replay_expired`. `frameOf(event)` of `frame.ts` gives the SSE frame that all share.
    */
   events(caller: Caller, sessionId: string, query: EventQuery): Promise<AsyncIterable<KartaEvent>>;
   history(caller: Caller, sessionId: string): Promise<HistoryMessage[]>;
@@ -73,6 +80,20 @@ export interface Caller {
   project: Project | null;
 }
 
+/**
+ * Makes a POST repeatable: within 24 h the same key by the same principal on the same route gives
+ * the session or turn of the first one; with another body it throws
+ * `KartaError('idempotency_conflict')`.
+ */
+export interface Idempotency {
+  /** The route's pattern and what it is about, such as `POST /v1/sessions/sess_…/messages`. */
+  route: string;
+  /** The `Idempotency-Key` header. */
+  key: string;
+  /** SHA-256 of the body, hex. */
+  bodyDigest: string;
+}
+
 export interface ListQuery {
   /** Each entry must equal the session's metadata value, compared as JSON scalars. */
   metadata: Readonly<Record<string, string>>;
@@ -87,6 +108,8 @@ export interface AcceptedTurn {
   afterSeq: number;
   /** The agent that answers. */
   agent: string;
+  /** A repeat under an idempotency key: the turn was accepted earlier, and may be done. */
+  repeated: boolean;
 }
 
 export interface EventQuery {
@@ -94,7 +117,7 @@ export interface EventQuery {
   until?: { turnId: string; at: 'done' | 'pause' } | undefined;
   /** Stop when aborted, within milliseconds. */
   signal: AbortSignal;
-  /** Keep `raw` on events. */
+  /** Keep `raw` on events that come while somebody asks for it; replayed ones lack it. */
   raw: boolean;
 }
 
