@@ -11,8 +11,8 @@ HIDDEN = {secret = true}
 SHOWN = {secret = true, expose = true}
 `;
 
-function values(environment: Record<string, string>) {
-  const app = appOf({ 'karta.toml': TOML });
+function values(environment: Record<string, string>, text = TOML) {
+  const app = appOf({ 'karta.toml': text });
   const { toml } = readKartaToml(app);
   const { env, problems } = releaseEnv(app, toml, environment);
   return { env, problems: problems.map(problemText), secrets: exposedSecrets(toml, environment) };
@@ -31,3 +31,13 @@ test('a required variable without a value refuses the publish, at its line', () 
   const { problems } = values({ TONE: 't' });
   expect(problems[0]).toBe('karta.toml:2: SHOP (which shop) is required; set it and retry');
 });
+
+test.each(['ANTHROPIC_API_KEY', 'KARTA_HOME', 'LD_PRELOAD', 'PATH', 'OPENCODE_CONFIG_CONTENT'])(
+  '%s is refused, and would not be found if it were not',
+  (name) => {
+    const read = values({ [name]: 'v' }, `[env]\n${name} = {secret = true, expose = true}\n`);
+    expect(read.problems).toEqual([expect.stringMatching(/^karta\.toml:2: .* enters no sandbox/)]);
+    expect(read.env).toEqual({});
+    expect(read.secrets).toEqual({});
+  },
+);

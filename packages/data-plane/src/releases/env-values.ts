@@ -8,6 +8,13 @@ import { tomlLine } from './toml-lines.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
+ * Names that an application may not ask for: the platform's own secrets, the variables by which it
+ * leads a harness to its model proxy, and those that change how programs load.
+ */
+const RESERVED =
+  /^(KARTA|ANTHROPIC|OPENAI|CLAUDE|OPENCODE|AWS|GOOGLE|XDG|LD|NODE|BUN)_|^(PATH|HOME|USER|SHELL|TMPDIR)$/;
+
+/**
  * The values of `[env]` that belong to the release: those that are no secret. A secret is looked up
  * again at each start of a sandbox ({@link exposedSecrets}) and is in no file of the platform.
  */
@@ -21,6 +28,11 @@ export function releaseEnv(
   const text = app.text(KARTA_TOML) ?? '';
   for (const [name, variable] of Object.entries(toml.env ?? {})) {
     const line = tomlLine(text, ['env', name]);
+    if (RESERVED.test(name)) {
+      const message = `${name} is the platform's own and enters no sandbox; choose another name`;
+      problems.push(appError(KARTA_TOML, line, message));
+      continue;
+    }
     const value = environment[name];
     if (value === undefined && variable.required) {
       const about = variable.description === undefined ? '' : ` (${variable.description})`;
@@ -40,7 +52,7 @@ export function releaseEnv(
 export function exposedSecrets(toml: KartaToml, environment: Environment): Record<string, string> {
   const secrets: Record<string, string> = {};
   for (const [name, variable] of Object.entries(toml.env ?? {})) {
-    const value = environment[name];
+    const value = RESERVED.test(name) ? undefined : environment[name];
     if (variable.secret && variable.expose && value !== undefined) secrets[name] = value;
   }
   return secrets;

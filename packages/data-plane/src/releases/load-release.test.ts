@@ -71,7 +71,11 @@ test('a release that is not here, and a harness that is not, say so', async () =
   expect(await faultOf(load())).toMatch(/^harness_missing: The release is not on this server/);
   const absent = layoutHarness('opencode', [], ABSENT);
   expect(await faultOf(load(absent))).toBe('harness_missing: Install it: npm i it');
-  const other = layoutHarness('opencode', [], { ...INSTALLED, version: '2.0.0' });
+  const other = layoutHarness('opencode', [], {
+    installed: true,
+    version: '2.0.0',
+    binary: '/bin/true',
+  });
   expect(await faultOf(load(other))).toMatch(
     /published for OpenCode 1\.2\.3; 2\.0\.0 is installed/,
   );
