@@ -108,6 +108,15 @@ describe('the demo model on the Anthropic wire, by the official client', () => {
     expect(message.content).toMatchObject([{ text: 'second' }]);
   });
 
+  it('follows the newest of messages that a harness joined, past its own system message', async () => {
+    const blocks = [script({ err: 500 }), script({ text: 'the newest' })];
+    const content = blocks.map((text) => ({ type: 'text' as const, text }));
+    const note = { role: 'system', content: [{ type: 'text', text: '# Environment' }] };
+    const messages = [{ role: 'user', content }, note] as Anthropic.MessageParam[];
+    const answer = await client.messages.create({ ...ask(''), messages });
+    expect(answer.content).toMatchObject([{ type: 'text', text: 'the newest' }]);
+  });
+
   it('stops at max_tokens', async () => {
     const content = script({ text: 'abcdefghijkl' });
     const message = await client.messages.create(ask(content, { max_tokens: 2 }));

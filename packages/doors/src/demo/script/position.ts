@@ -1,6 +1,6 @@
 import type { PromptMessage } from '../prompt.ts';
 import { parseScript, type ScriptStep, scriptIn } from './parse.ts';
-import { saidIn } from './said.ts';
+import { lastSaidIn } from './said.ts';
 
 /** Where a conversation stands in its script. */
 export interface ScriptPosition {
@@ -20,7 +20,7 @@ export function positionIn(messages: readonly PromptMessage[]): ScriptPosition |
   let index = 0;
   let later: PromptMessage['role'] | null = null;
   for (const message of messages.toReversed()) {
-    const said = saidIn(message);
+    const said = lastSaidIn(message);
     if (said !== '') {
       const source = scriptIn(said);
       if (source === null) return null;

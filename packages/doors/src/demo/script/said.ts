@@ -13,9 +13,20 @@ const CONTINUATIONS = [
 
 /** What a person said in a message: without the harness's notes, empty for mere tool results. */
 export function saidIn(message: PromptMessage): string {
-  if (message.role !== 'user') return '';
-  const text = message.texts
+  return partsSaidIn(message).join('\n');
+}
+
+/**
+ * The last thing a person said in a message. A harness joins messages that follow each other, as
+ * after a model call that failed: each then keeps its own block.
+ */
+export function lastSaidIn(message: PromptMessage): string {
+  return partsSaidIn(message).at(-1) ?? '';
+}
+
+function partsSaidIn(message: PromptMessage): string[] {
+  if (message.role !== 'user') return [];
+  return message.texts
     .map((part) => part.replace(NOTE, '').trim())
     .filter((part) => part !== '' && !CONTINUATIONS.some((start) => part.startsWith(start)));
-  return text.join('\n');
 }

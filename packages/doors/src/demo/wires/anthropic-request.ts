@@ -39,7 +39,9 @@ function readMessage(role: string, value: Content): PromptMessage {
   const message = new MessageBuilder();
   const blocks = typeof value === 'string' ? [{ type: 'text', text: value }] : value;
   for (const entry of blocks as z.infer<typeof block>[]) {
-    if (entry.type === 'text' && typeof entry.text === 'string') message.text(entry.text);
+    // A system message amid the conversation is the harness's, not a person's.
+    if (role === 'system') message.count(entry.text ?? entry);
+    else if (entry.type === 'text' && typeof entry.text === 'string') message.text(entry.text);
     else if (entry.type === 'image' || entry.type === 'document') message.attach();
     else if (entry.type === 'thinking') message.count(entry.thinking);
     else if (entry.type === 'tool_use') message.count(entry.name).count(entry.input);
