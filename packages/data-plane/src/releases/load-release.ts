@@ -2,6 +2,7 @@ import type { AppFolder, Detection, Harness } from '@karta/harness';
 import { KartaError } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import { appFolderOf } from './app-folder.ts';
+import type { Entry } from './entry.ts';
 import { readKartaToml } from './karta-toml.ts';
 import type { KartaToml } from './karta-toml-schema.ts';
 import { releaseFolder } from './paths.ts';
@@ -11,6 +12,7 @@ import { readTree } from './read-tree.ts';
 export interface LoadedRelease {
   /** The read-only tree. */
   path: string;
+  entries: readonly Entry[];
   harness: Harness;
   app: AppFolder;
   detection: Detection;
@@ -65,5 +67,5 @@ async function load(
   }
   const app = appFolderOf(path, tree.entries);
   const { toml } = readKartaToml(app);
-  return { path, harness, app, detection: harness.detect(app), toml };
+  return { path, entries: tree.entries, harness, app, detection: harness.detect(app), toml };
 }

@@ -1,0 +1,152 @@
+import { Agent, request } from 'node:http';
+import {
+  type ClaimChannelBody,
+  type OpenChannelAnswer,
+  type OpenChannelBody,
+  openChannelAnswer,
+  type TurnUsageAnswer,
+  turnUsageAnswer,
+  type UpstreamsAnswer,
+  upstreamsAnswer,
+} from '@karta/protocol';
+import type { z } from 'zod';
+import { RUNNER_LIMITS } from '../limits.ts';
+
+/** Where the doors are managed from: a unix socket of the host, and the token it asks for. */
+export interface DoorsAccess {
+  managementSocket: string;
+  token: string;
+}
+
+/** The doors refused, failed or are gone. `status` is `null` when no answer came. */
+export class DoorsError extends Error {
+  readonly status: number | null;
+  constructor(message: string, status: number | null, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DoorsError';
+    this.status = status;
+  }
+}
+
+/** Longest answer read; usage and upstreams are some hundred bytes. */
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/**
+ * The management API of the doors: channels, which turn their calls belong to, and what they cost.
+ * Connections are kept open, so that a call is one write and one read. Everything rejects with
+ * {@link DoorsError}.
+ */
+export class DoorsClient {
+  readonly #access: DoorsAccess;
+  readonly #agent: Agent;
+
+  constructor(access: DoorsAccess) {
+    this.#access = access;
+    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 8 });
+  }
+
+  openChannel(body: OpenChannelBody): Promise<OpenChannelAnswer> {
+    return this.#ask('POST', '/channels', openChannelAnswer, body);
+  }
+
+  /** A parked channel now serves a session. */
+  async claimChannel(channelId: string, sessionId: string): Promise<void> {
+    const body: ClaimChannelBody = { session_id: sessionId, mode: 'live' };
+    await this.#ask('PATCH', `/channels/${channelId}`, null, body);
+  }
+
+  /** Closes a channel; one that is gone already is fine. */
+  async closeChannel(channelId: string): Promise<void> {
+    try {
+      await this.#ask('DELETE', `/channels/${channelId}`, null);
+    } catch (error) {
+      if (!(error instanceof DoorsError && error.status === 404)) throw error;
+    }
+  }
+
+  /** Calls that begin from now on are booked on this turn. */
+  async openTurn(channelId: string, turnId: string): Promise<void> {
+    await this.#ask('PUT', `/channels/${channelId}/turn`, null, { turn_id: turnId });
+  }
+
+  /** Ends the turn's bookings and tells their sum. */
+  closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer> {
+    return this.#ask('DELETE', `/channels/${channelId}/turn/${turnId}`, turnUsageAnswer);
+  }
+
+  upstreams(): Promise<UpstreamsAnswer> {
+    return this.#ask('GET', '/upstreams', upstreamsAnswer);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #ask<T>(
+    method: string,
+    path: string,
+    schema: z.ZodType<T> | null,
+    body?: unknown,
+  ): Promise<T> {
+    const { status, text } = await this.#exchange(method, path, body, true);
+    if (status < 200 || status > 299) {
+      throw new DoorsError(`the doors answered ${status} to ${method} ${path}`, status);
+    }
+    if (schema === null) return undefined as T;
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new DoorsError(`the doors answered ${method} ${path} strangely`, status, { cause });
+    }
+  }
+
+  #exchange(
+    method: string,
+    path: string,
+    body: unknown,
+    mayRetry: boolean,
+  ): Promise<{ status: number; text: string }> {
+    const payload = body === undefined ? null : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const call = request({
+        socketPath: this.#access.managementSocket,
+        agent: this.#agent,
+        method,
+        path,
+        timeout: RUNNER_LIMITS.doorsCallMs,
+        headers: {
+          authorization: `Bearer ${this.#access.token}`,
+          ...(payload === null
+            ? {}
+            : {
+                'content-type': 'application/json',
+                'content-length': Buffer.byteLength(payload),
+              }),
+        },
+      });
+      call.on('timeout', () => call.destroy(new Error('no answer in time')));
+      call.on('error', (cause) => {
+        // A kept connection may have been closed by the other side just now: that call never began.
+        if (mayRetry && call.reusedSocket) {
+          this.#exchange(method, path, body, false).then(resolve, reject);
+          return;
+        }
+        const message = `the doors do not answer ${method} ${path}: ${cause.message}`;
+        reject(new DoorsError(message, null, { cause }));
+      });
+      call.on('response', (answer) => {
+        let text = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => {
+          text += chunk;
+          if (text.length > MAX_ANSWER_BYTES) call.destroy(new Error('the answer is too long'));
+        });
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+        answer.on('error', (cause) =>
+          reject(new DoorsError(`the doors broke off ${method} ${path}`, null, { cause })),
+        );
+      });
+      call.end(payload ?? undefined);
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import type { Harness, ModelAccess } from '@karta/harness';
+import type { WireFamily } from '@karta/protocol';
+import {
+  type FileList,
+  type Reader,
+  ReaderError,
+  type Sandbox,
+  type SandboxDriver,
+} from '@karta/sandbox';
+import type { Release } from '../../control/port.ts';
+import { type Environment, exposedSecrets } from '../../releases/env-values.ts';
+import { createReleaseLoader, type LoadedRelease } from '../../releases/load-release.ts';
+import { RUNNER_LIMITS } from '../limits.ts';
+import { startFault } from './faults.ts';
+import { LocalMachine } from './local-machine.ts';
+import type { BootOrder, HostSupport, Machine, MachineHost, ReleaseFacts } from './machine-port.ts';
+import { modelDefaults } from './model-defaults.ts';
+
+export interface LocalHostParts {
+  home: string;
+  harnesses: readonly Harness[];
+  /** Chooses a driver that works here. Throws `KartaError` when none does. */
+  chooseDriver(): Promise<{ driver: SandboxDriver; notes: string[] }>;
+  openReader(sandbox: Sandbox): Promise<Reader>;
+  /** Where exposed secrets are looked up at each start. */
+  environment: Environment;
+}
+
+/** The name under which a sandbox finds its way to the model. */
+const MODEL_OFFER = 'model';
+
+/** A machine host in this thread. */
+export function createLocalHost(parts: LocalHostParts): MachineHost {
+  const load = createReleaseLoader(parts.home, parts.harnesses);
+  const machines = new Set<Machine>();
+  let chosen: SandboxDriver | null = null;
+
+  function driver(): SandboxDriver {
+    if (chosen === null) throw new Error('the machine host is not started');
+    return chosen;
+  }
+
+  return {
+    async start(): Promise<HostSupport> {
+      const { driver: usable, notes } = await parts.chooseDriver();
+      await usable.reap();
+      chosen = usable;
+      return { isolation: usable.isolation, notes };
+    },
+
+    async describe(release): Promise<ReleaseFacts> {
+      const loaded = await load(release);
+      const { agents, skills } = loaded.detection;
+      const { capabilities } = loaded.harness;
+      return { agents, skills, capabilities, memoryBytes: memoryOf(release, loaded) };
+    },
+
+    async boot(order): Promise<Machine> {
+      const loaded = await load(order.release);
+      try {
+        const machine = new LocalMachine({
+          ...(await bootSandbox(driver(), order, loaded)),
+          harness: loaded.harness,
+          env: {
+            ...order.release.config.env,
+            ...exposedSecrets(loaded.toml, parts.environment),
+          },
+          openReader: parts.openReader,
+        });
+        machines.add(machine);
+        void machine.ended.then(() => machines.delete(machine));
+        return machine;
+      } catch (cause) {
+        throw startFault(cause);
+      }
+    },
+
+    async releaseFiles(release, prefix): Promise<FileList> {
+      const { entries } = await load(release);
+      const modified_at = release.createdAt.toISOString();
+      const files = entries
+        .filter((entry) => entry.kind !== 'directory' && entry.path.startsWith(prefix))
+        .map((entry): FileList['files'][number] => ({
+          path: entry.path,
+          size: entry.kind === 'file' ? entry.size : 0,
+          modified_at,
+          kind: entry.kind === 'file' ? 'file' : 'link',
+        }));
+      return { files, truncated: false };
+    },
+
+    async releaseFile(release, path) {
+      const { path: tree, entries } = await load(release);
+      const entry = entries.find((known) => known.path === path);
+      if (entry === undefined) throw new ReaderError('not_found', `there is no ${path}`);
+      if (entry.kind !== 'file') throw new ReaderError('not_a_file', `${path} is no file`);
+      return { size: entry.size, body: createReadStream(join(tree, path)) };
+    },
+
+    volumes: () => driver().volumes(),
+    destroyVolume: (volumeId) => driver().destroyVolume(volumeId),
+
+    async stop() {
+      await Promise.all([...machines].map((machine) => machine.dispose()));
+    },
+  };
+}
+
+async function bootSandbox(driver: SandboxDriver, order: BootOrder, loaded: LoadedRelease) {
+  const { app, detection, harness } = loaded;
+  const { release } = order;
+  const setup = { app, detection, model: modelAccess(release, order) };
+  const provision = harness.provision(setup);
+  const { diskMb, cpus } = release.config;
+  const sandbox = await driver.create({
+    id: order.sandboxId,
+    volumeId: order.volumeId,
+    release: loaded.path,
+    protectedPaths: provision.protectedPaths,
+    tools: provision.tools,
+    files: provision.files,
+    offers: [{ name: MODEL_OFFER, socket: order.channel.socketPath }],
+    listens: provision.listens,
+    limits: {
+      memoryBytes: memoryOf(release, loaded),
+      pids: RUNNER_LIMITS.pids,
+      cpus: cpus ?? RUNNER_LIMITS.cpus,
+      diskBytes: diskMb === null ? RUNNER_LIMITS.diskBytes : diskMb * 1024 * 1024,
+    },
+  });
+  return { sandbox, setup };
+}
+
+function modelAccess(
+  release: Release,
+  order: { channel: { credential: string }; families: readonly WireFamily[] },
+): ModelAccess {
+  return {
+    offer: MODEL_OFFER,
+    credential: order.channel.credential,
+    families: order.families,
+    defaults: modelDefaults(release.config.modelDefault, order.families),
+  };
+}
+
+function memoryOf(release: Release, { app, detection, harness }: LoadedRelease): number {
+  const { memoryMb } = release.config;
+  if (memoryMb !== null) return memoryMb * 1024 * 1024;
+  const { families } = harness.capabilities;
+  const model = modelAccess(release, { channel: { credential: '' }, families });
+  return harness.provision({ app, detection, model }).memoryBytes;
+}

@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type AskAnswer,
+  type Harness,
+  HarnessError,
+  type HarnessEvent,
+  type HarnessSession,
+  type HarnessSetup,
+  type StoredMessage,
+  type TurnInput,
+} from '@karta/harness';
+import type { Isolation } from '@karta/protocol';
+import type { FileList, Reader, Sandbox } from '@karta/sandbox';
+import { RUNNER_LIMITS } from '../limits.ts';
+import { startFault } from './faults.ts';
+import { guardTurn } from './guard-turn.ts';
+import type { Machine, MachineEnd, OpenOrder } from './machine-port.ts';
+
+export interface LocalMachineParts {
+  sandbox: Sandbox;
+  harness: Harness;
+  setup: HarnessSetup;
+  env: Readonly<Record<string, string>>;
+  openReader(sandbox: Sandbox): Promise<Reader>;
+}
+
+/** A machine whose sandbox and adapter live in this thread. */
+export class LocalMachine implements Machine {
+  readonly isolation: Isolation;
+  readonly ended: Promise<MachineEnd>;
+  readonly #parts: LocalMachineParts;
+  #session: HarnessSession | null = null;
+  #reader: Promise<Reader> | null = null;
+  #tellEnd: (end: MachineEnd) => void = () => undefined;
+  #disposed: Promise<void> | null = null;
+
+  constructor(parts: LocalMachineParts) {
+    this.#parts = parts;
+    this.isolation = parts.sandbox.isolation;
+    this.ended = new Promise((resolve) => {
+      this.#tellEnd = resolve;
+    });
+    parts.sandbox.onViolation(({ message }) => this.#tellEnd({ cause: 'violation', message }));
+  }
+
+  get resumeId(): string | null {
+    return this.#session?.resumeId ?? null;
+  }
+
+  async open({ resumeId, warm }: OpenOrder): Promise<void> {
+    const { harness, setup, sandbox, env } = this.#parts;
+    try {
+      const session = await harness.open({ ...setup, sandbox, resumeId, env, warm });
+      this.#session = session;
+      void session.exited.then(() => this.#afterExit());
+    } catch (cause) {
+      throw startFault(cause);
+    }
+  }
+
+  turn(input: TurnInput, signal: AbortSignal): AsyncIterable<HarnessEvent> {
+    const session = this.#session;
+    const events = session === null ? NOT_OPEN : session.turn(input, signal);
+    return guardTurn(events, this.ended);
+  }
+
+  answer(requestId: string, answer: AskAnswer): Promise<void> {
+    if (this.#session === null) return Promise.reject(new HarnessError('closed', 'not open'));
+    return this.#session.answer(requestId, answer);
+  }
+
+  async *history(resumeId: string): AsyncGenerator<StoredMessage, void, undefined> {
+    yield* this.#parts.harness.history(await this.#openReader(), resumeId);
+  }
+
+  async listFiles(prefix: string): Promise<FileList> {
+    return (await this.#openReader()).list(prefix === '' ? {} : { prefix });
+  }
+
+  async readFile(path: string): Promise<{ size: number; body: Readable }> {
+    return (await this.#openReader()).read(path);
+  }
+
+  async writeFile(path: string, body: Readable, maxBytes: number): Promise<{ size: number }> {
+    return (await this.#openReader()).write(path, body, maxBytes);
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await (await this.#openReader()).remove(path);
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    this.#tellEnd({ cause: 'disposed', message: 'ended by the platform' });
+    if (this.#session !== null) {
+      const closed = this.#session.close().catch(() => undefined);
+      await Promise.race([closed, delay(RUNNER_LIMITS.closeMs, undefined, { ref: false })]);
+    }
+    await this.#parts.sandbox.dispose();
+  }
+
+  /** A limit kills the harness first and is told a moment later; it is the better explanation. */
+  async #afterExit(): Promise<void> {
+    await delay(RUNNER_LIMITS.violationMs / 2, undefined, { ref: false });
+    this.#tellEnd({ cause: 'exited', message: 'the harness ended by itself' });
+  }
+
+  /** One reader a machine; a failed start is tried again by the next request. */
+  #openReader(): Promise<Reader> {
+    this.#reader ??= this.#parts.openReader(this.#parts.sandbox).catch((cause: unknown) => {
+      this.#reader = null;
+      throw startFault(cause);
+    });
+    return this.#reader;
+  }
+}
+
+const NOT_OPEN: AsyncIterable<HarnessEvent> = {
+  async *[Symbol.asyncIterator]() {
+    yield {
+      type: 'error',
+      code: 'harness_exited',
+      message: 'The harness does not run.',
+      retryable: true,
+    };
+    yield { type: 'end', stopReason: 'error' };
+  },
+};
