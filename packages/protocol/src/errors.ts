@@ -179,7 +179,7 @@ export interface Problem {
   reason?: string;
   provider?: string;
   message?: string;
-  errors?: { pointer: string; message: string }[];
+  errors?: { pointer: string; message: string; parameter?: string }[];
   [extra: string]: unknown;
 }
 

@@ -11,6 +11,8 @@ export const LIMITS = {
   messageTextBytes: 512 * 1024,
   /** A JSON request body. */
   requestBodyBytes: 10 * 1024 * 1024,
+  /** Levels of nesting of a JSON request body. */
+  jsonDepth: 64,
   /** One file of a session, up or down. */
   fileBytes: 100 * 1024 * 1024,
   /** Attachments on one message. */

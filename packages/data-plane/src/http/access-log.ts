@@ -1,0 +1,39 @@
+import type { MiddlewareHandler } from 'hono';
+import { clientAddress, trustedProxies } from '../auth/client-address.ts';
+import type { HttpDeps, HttpEnv } from './deps.ts';
+
+/**
+ * Logs each request when its connection is done with it, and counts it. The line holds the route's
+ * pattern and ids, never a body, a credential, a query value or a path as it was sent.
+ */
+export function accessLog(deps: HttpDeps): MiddlewareHandler<HttpEnv> {
+  const trusted = deps.trustedProxies ?? trustedProxies(undefined);
+  return async (c, next) => {
+    const startedAt = performance.now();
+    await next();
+    const answeredMs = performance.now() - startedAt;
+    const route = c.get('route') ?? 'unmatched';
+    const { method } = c.req;
+    const { status } = c.res;
+    deps.metrics.answered(method, route, status, answeredMs);
+    // The client's own id is in the answer's header; read now, as the context may be gone later.
+    const line = {
+      request_id: c.get('requestId'),
+      method,
+      route,
+      status,
+      answered_ms: Math.round(answeredMs * 10) / 10,
+      org_id: c.get('principal')?.orgId,
+      principal_id: c.get('principal')?.id,
+      client: clientAddress(
+        c.env.incoming.socket?.remoteAddress,
+        c.req.header('x-forwarded-for'),
+        trusted,
+      ),
+    };
+    c.env.outgoing.once('close', () => {
+      const totalMs = Math.round((performance.now() - startedAt) * 10) / 10;
+      deps.log.info({ ...line, total_ms: totalMs, complete: c.env.outgoing.writableFinished });
+    });
+  };
+}

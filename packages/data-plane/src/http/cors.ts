@@ -1,0 +1,42 @@
+import type { MiddlewareHandler } from 'hono';
+import type { ControlPlane } from '../control/port.ts';
+import type { HttpEnv } from './deps.ts';
+
+const ALLOW_HEADERS = 'authorization, x-api-key, content-type, idempotency-key, last-event-id';
+const ALLOW_METHODS = 'GET, POST, PUT, PATCH, DELETE';
+const EXPOSE_HEADERS = 'x-request-id, retry-after';
+/** How long a browser may remember a preflight, in seconds. */
+const PREFLIGHT_MAX_AGE_S = 600;
+
+/**
+ * Cross-origin rules of the project family: only a project's own `allowed_origins` are let in, by
+ * exact match, and never with a browser's credentials. A preflight has no credential, so it is
+ * answered for the ref alone; the call that follows is held against the very project.
+ */
+export function cors(control: ControlPlane): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const origin = c.req.header('origin');
+    const ref = c.req.param('ref') ?? '';
+    const allowed = origin !== undefined && (await control.originsOf(ref)).includes(origin);
+    const preflight =
+      c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined;
+    if (preflight) {
+      c.set('route', 'preflight');
+      c.res = new Response(null, { status: 204, headers: { vary: 'Origin' } });
+      if (allowed) {
+        c.res.headers.set('access-control-allow-origin', origin);
+        c.res.headers.set('access-control-allow-methods', ALLOW_METHODS);
+        c.res.headers.set('access-control-allow-headers', ALLOW_HEADERS);
+        c.res.headers.set('access-control-max-age', String(PREFLIGHT_MAX_AGE_S));
+      }
+      return;
+    }
+    await next();
+    c.res.headers.append('vary', 'Origin');
+    const project = c.get('project');
+    if (allowed && (project === undefined || project.allowedOrigins.includes(origin))) {
+      c.res.headers.set('access-control-allow-origin', origin);
+      c.res.headers.set('access-control-expose-headers', EXPOSE_HEADERS);
+    }
+  };
+}

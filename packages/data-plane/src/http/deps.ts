@@ -1,0 +1,41 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Harness } from '@karta/harness';
+import type { Logger } from 'pino';
+import type { TrustedProxies } from '../auth/client-address.ts';
+import type { ControlPlane, Principal, Project } from '../control/port.ts';
+import type { SessionService } from '../sessions/port.ts';
+import type { IdempotencyStore } from './idempotency.ts';
+import type { HttpMetrics } from './metrics.ts';
+import type { OpenStreams } from './open-streams.ts';
+
+/** What the public HTTP surface is made of. */
+export interface HttpDeps {
+  control: ControlPlane;
+  sessions: SessionService;
+  idempotency: IdempotencyStore;
+  /** Harnesses that `GET /v1/harnesses` tells of. */
+  harnesses: readonly HarnessListing[];
+  metrics: HttpMetrics;
+  log: Logger;
+  /** Whether new work is taken: false while starting and while draining. */
+  ready(): boolean;
+  /** From `KARTA_TRUSTED_PROXIES`; none when absent. */
+  trustedProxies?: TrustedProxies;
+  /** Silence on an event stream before a comment line, in milliseconds. */
+  heartbeatMs?: number;
+}
+
+export type HarnessListing = Pick<Harness, 'id' | 'name' | 'capabilities' | 'installed'>;
+
+/** What the steps of one request leave for those after them. */
+export interface HttpEnv {
+  Bindings: HttpBindings;
+  Variables: {
+    requestId: string;
+    /** The route's path as `/openapi.json` writes it; absent when none matched. */
+    route?: string;
+    principal?: Principal;
+    project?: Project;
+    streams: OpenStreams;
+  };
+}

@@ -1,0 +1,93 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds to the answer's first byte: from a cached read to a cold start. */
+const ANSWER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Numbers that the session engine holds and the metrics page asks for. */
+export interface EngineNumbers {
+  sessionsLive(): number;
+  turnsRunning(): number;
+}
+
+export interface HttpMetrics {
+  /** An answer's head is ready. `route` is a pattern, never a path as it was sent. */
+  answered(method: string, route: string, status: number, ms: number): void;
+  streamOpened(): void;
+  streamClosed(): void;
+  turnAccepted(): void;
+  /** Counts a turn's end by its stop reason. */
+  turnEnded(stopReason: string): void;
+  /** Shows the engine's numbers from now on. */
+  watch(engine: EngineNumbers): void;
+  /** The metrics in the Prometheus text format. */
+  page(): Promise<{ contentType: string; text: string }>;
+}
+
+/** Metrics of one data plane, in a registry of their own so that two may live in one process. */
+export function createMetrics(): HttpMetrics {
+  const registers = [new Registry()];
+  const [registry] = registers as [Registry];
+  collectDefaultMetrics({ register: registry });
+  let engine: EngineNumbers | null = null;
+
+  const requests = new Counter({
+    name: 'karta_http_requests_total',
+    help: 'Requests answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'karta_http_answer_seconds',
+    help: 'Time to the head of the answer.',
+    labelNames: ['method', 'route'],
+    buckets: ANSWER_BUCKETS,
+    registers,
+  });
+  const streams = new Gauge({
+    name: 'karta_http_streams_open',
+    help: 'Open event streams.',
+    registers,
+  });
+  const accepted = new Counter({
+    name: 'karta_turns_accepted_total',
+    help: 'Messages accepted.',
+    registers,
+  });
+  const ended = new Counter({
+    name: 'karta_turns_ended_total',
+    help: 'Turns ended, by stop reason.',
+    labelNames: ['stop_reason'],
+    registers,
+  });
+  new Gauge({
+    name: 'karta_sessions_live',
+    help: 'Sessions with a live sandbox.',
+    registers,
+    collect() {
+      this.set(engine?.sessionsLive() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'karta_turns_running',
+    help: 'Turns that run now.',
+    registers,
+    collect() {
+      this.set(engine?.turnsRunning() ?? 0);
+    },
+  });
+
+  return {
+    answered(method, route, status, ms) {
+      requests.inc({ method, route, status });
+      latency.observe({ method, route }, ms / 1000);
+    },
+    streamOpened: () => streams.inc(),
+    streamClosed: () => streams.dec(),
+    turnAccepted: () => accepted.inc(),
+    turnEnded: (stopReason) => ended.inc({ stop_reason: stopReason }),
+    watch(numbers) {
+      engine = numbers;
+    },
+    page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}

@@ -1,0 +1,158 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { authenticate } from '../auth/principal.ts';
+import { projectForRoute, requireFlatFamily } from '../auth/route-family.ts';
+import { requireScope } from '../auth/scopes.ts';
+import type { Principal, Project, Scope } from '../control/port.ts';
+import type { Caller } from '../sessions/port.ts';
+import type { HttpDeps, HttpEnv } from './deps.ts';
+import { type IdempotencyScope, idempotencyKeyOf } from './idempotency.ts';
+import { readJsonBody } from './json-body.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { validBody, validQuery } from './validate.ts';
+
+/** `flat`: `/v1/…` with an API key. `project`: `/v1/projects/{ref}/…` with either credential. */
+export type Family = 'flat' | 'project';
+
+export const FAMILY_PREFIX: Readonly<Record<Family, string>> = {
+  flat: '/v1',
+  project: '/v1/projects/{ref}',
+};
+
+/** An answer as `/openapi.json` tells of it: schemas by content type; none without a body. */
+export interface AnswerSpec {
+  description: string;
+  content?: Readonly<Record<string, z.ZodType>>;
+}
+
+/** One operation, written once and served in each of its families. */
+export interface Route<Body, Query> {
+  /** The operation's name in `/openapi.json`. */
+  id: string;
+  summary: string;
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** Below the family's prefix, with `{name}` for parameters; `{path}` takes all that is left. */
+  path: string;
+  families: readonly Family[];
+  scope: Scope;
+  body?: z.ZodType<Body>;
+  /** The body on the project family, where it differs. */
+  projectBody?: z.ZodType<Body>;
+  /** The body is a file's bytes, read by the handler itself. */
+  takesBytes?: boolean;
+  query?: z.ZodType<Query>;
+  answers: Readonly<Record<number, AnswerSpec>>;
+  handle(call: Call<Body, Query>, deps: HttpDeps): Promise<Response>;
+}
+
+/** A request that has passed authentication, scope and validation. */
+export interface Call<Body, Query> {
+  caller: Caller & { principal: Principal };
+  family: Family;
+  project: Project | null;
+  body: Body;
+  query: Query;
+  /** A path parameter, percent-decoded. */
+  param(name: string): string;
+  header(name: string): string | undefined;
+  /** Every query parameter, as sent. */
+  search: URLSearchParams;
+  /** Scope of the request's idempotency key for this operation on `object`; `null` without a key. */
+  idempotencyScope(object: string): IdempotencyScope | null;
+  bodyDigest: string;
+  /** The answer's body will not be sent. */
+  headOnly: boolean;
+  incoming: IncomingMessage;
+  url: string;
+  requestId: string;
+  /** Aborts when the client has gone. */
+  signal: AbortSignal;
+  streams: OpenStreams;
+}
+
+/** A route with its types closed over, as the application registers it. */
+export interface BoundRoute
+  extends Omit<Route<never, never>, 'body' | 'projectBody' | 'query' | 'handle'> {
+  body?: z.ZodType;
+  projectBody?: z.ZodType;
+  query?: z.ZodType;
+  serve(c: Context<HttpEnv>, family: Family, deps: HttpDeps): Promise<Response>;
+}
+
+/** Binds an operation to the steps that every request goes through before its handler. */
+export function defineRoute<Body = undefined, Query = undefined>(
+  route: Route<Body, Query>,
+): BoundRoute {
+  return {
+    ...route,
+    async serve(c, family, deps) {
+      c.set('route', FAMILY_PREFIX[family] + route.path);
+      const principal = await authenticate(deps.control, {
+        get: (name) => c.req.header(name) ?? null,
+      });
+      c.set('principal', principal);
+      const project = await projectOf(c, family, principal, deps);
+      if (project !== null) c.set('project', project);
+      requireScope(principal, route.scope);
+      const search = new URL(c.req.url).searchParams;
+      const query = route.query
+        ? validQuery(route.query, Object.fromEntries(search))
+        : (undefined as Query);
+      const schema = (family === 'project' ? route.projectBody : undefined) ?? route.body;
+      const read = schema ? await readJsonBody(c.env.incoming) : null;
+      const body = schema && read ? validBody(schema, read.value) : (undefined as Body);
+      return route.handle(
+        {
+          caller: { principal, project },
+          family,
+          project,
+          body,
+          query,
+          param: (name) => c.req.param(name) ?? '',
+          header: (name) => c.req.header(name),
+          search,
+          idempotencyScope(object) {
+            const key = idempotencyKeyOf(c.req.header('idempotency-key'));
+            if (key === null) return null;
+            const { orgId, id: principalId } = principal;
+            return { orgId, principalId, route: `${route.id} ${object}`, key };
+          },
+          bodyDigest: read?.digest ?? '',
+          headOnly: c.req.method === 'HEAD',
+          incoming: c.env.incoming,
+          url: c.req.url,
+          requestId: c.get('requestId'),
+          signal: c.req.raw.signal,
+          streams: c.get('streams'),
+        },
+        deps,
+      );
+    },
+  };
+}
+
+async function projectOf(
+  c: Context<HttpEnv>,
+  family: Family,
+  principal: Principal,
+  deps: HttpDeps,
+): Promise<Project | null> {
+  if (family === 'project') {
+    return projectForRoute(deps.control, principal, c.req.param('ref') ?? '');
+  }
+  requireFlatFamily(principal);
+  return null;
+}
+
+/** A JSON answer. Objects of an org are never kept by a cache. */
+export function json(status: number, value: unknown): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  });
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } });
+}

@@ -1,0 +1,115 @@
+import { Readable, Transform } from 'node:stream';
+import { LIMITS } from '@karta/protocol';
+import { z } from 'zod';
+import { attachmentHeader, filePathOf } from '../file-path.ts';
+import { tooLarge } from '../json-body.ts';
+import { defineRoute, json, noContent } from '../route.ts';
+import { fileList, storedFile } from '../schemas.ts';
+import { BOTH_FAMILIES, jsonOf, sessionIdOf } from './session-route.ts';
+
+const FILE_PATH = '/sessions/{session_id}/files/{path}';
+const bytes = { 'application/octet-stream': z.string().meta({ format: 'binary' }) };
+
+export const listFiles = defineRoute({
+  id: 'listFiles',
+  summary: "List the files of a session's workspace",
+  method: 'get',
+  path: '/sessions/{session_id}/files',
+  families: BOTH_FAMILIES,
+  scope: 'read',
+  query: z.object({
+    prefix: z
+      .string()
+      .max(4096)
+      .refine((value) => !value.includes('\0'), 'must not contain NUL')
+      .optional(),
+  }),
+  answers: { 200: { description: 'Files, sorted by path', content: jsonOf(fileList) } },
+  async handle(call, deps) {
+    const { prefix } = call.query;
+    return json(200, await deps.sessions.listFiles(call.caller, sessionIdOf(call), prefix));
+  },
+});
+
+export const readFile = defineRoute({
+  id: 'readFile',
+  summary: 'Read a file',
+  method: 'get',
+  path: FILE_PATH,
+  families: BOTH_FAMILIES,
+  scope: 'read',
+  answers: { 200: { description: "The file's bytes", content: bytes } },
+  async handle(call, deps) {
+    const path = filePathOf(call.url);
+    const file = await deps.sessions.readFile(call.caller, sessionIdOf(call), path);
+    if (call.headOnly) file.body.destroy();
+    // Files are made by agents: no browser may run, sniff or show them in this origin.
+    return new Response(call.headOnly ? null : (Readable.toWeb(file.body) as ReadableStream), {
+      status: 200,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(file.size),
+        'content-disposition': attachmentHeader(path),
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'; sandbox",
+        'cache-control': 'no-store',
+      },
+    });
+  },
+});
+
+export const writeFile = defineRoute({
+  id: 'writeFile',
+  summary: 'Write a file',
+  method: 'put',
+  path: FILE_PATH,
+  families: BOTH_FAMILIES,
+  scope: 'write',
+  takesBytes: true,
+  answers: { 200: { description: 'The file', content: jsonOf(storedFile) } },
+  async handle(call, deps) {
+    const path = filePathOf(call.url);
+    const sessionId = sessionIdOf(call);
+    const limit = LIMITS.fileBytes;
+    if (Number(call.incoming.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    const body = atMost(call.incoming, limit);
+    try {
+      const { size } = await deps.sessions.writeFile(call.caller, sessionId, path, body);
+      return json(200, { path, size });
+    } finally {
+      call.incoming.unpipe();
+      body.destroy();
+    }
+  },
+});
+
+export const removeFile = defineRoute({
+  id: 'deleteFile',
+  summary: 'Remove a file',
+  method: 'delete',
+  path: FILE_PATH,
+  families: BOTH_FAMILIES,
+  scope: 'write',
+  answers: { 204: { description: 'Removed' } },
+  async handle(call, deps) {
+    await deps.sessions.removeFile(call.caller, sessionIdOf(call), filePathOf(call.url));
+    return noContent();
+  },
+});
+
+/**
+ * The same bytes, failing with `KartaError('payload_too_large')` past the limit. The source stays
+ * whole, since the answer goes out over its socket.
+ */
+function atMost(source: Readable, limit: number): Readable {
+  let size = 0;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      size += chunk.length;
+      if (size > limit) done(tooLarge(limit));
+      else done(null, chunk);
+    },
+  });
+  source.once('error', (error) => counted.destroy(error));
+  return source.pipe(counted);
+}

@@ -1,0 +1,81 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { KartaError } from '@karta/protocol';
+import type { HttpApp } from './app.ts';
+import { asKartaError, problemResponse } from './problem.ts';
+import { requestIdOf } from './request-id.ts';
+
+/** Longer than the idle time of common load balancers, so that they close first. */
+const KEEP_ALIVE_MS = 75_000;
+
+export interface HttpServer {
+  /** `http://host:port`, with the port that was really taken. */
+  url: string;
+  port: number;
+  /**
+   * Takes no new connections, ends the event streams and waits for the requests in flight, at most
+   * `graceMs` milliseconds; then cuts what is left.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Serves the public surface. Rejects with an `Error` that says what to do when the port is taken. */
+export async function listenHttp(
+  app: HttpApp,
+  address: { host: string; port: number },
+): Promise<HttpServer> {
+  const listener = getRequestListener(
+    (request, bindings) => app.fetch(request, bindings as never),
+    { overrideGlobalObjects: true, errorHandler: refuse },
+  );
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
+  const port = await listen(server, address);
+  return {
+    url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
+    port,
+    close: (graceMs) => close(server, graceMs, () => app.streams.closeAll()),
+  };
+}
+
+/** What never became a request: a bad `Host` or request target. */
+function refuse(error: unknown): Response {
+  const malformed = error instanceof Error && error.name === 'RequestError';
+  const shown = malformed
+    ? new KartaError('invalid_request', 'The request line or Host header is malformed.')
+    : asKartaError(error);
+  const id = requestIdOf(undefined);
+  return problemResponse(shown, id, { 'x-request-id': id });
+}
+
+/** Resolves to the port taken. */
+export async function listen(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen({ host, port }, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new Error(`Port ${port} on ${host} is taken; stop the other server or use --port.`);
+  }
+  if (error.code === 'EACCES') {
+    return new Error(`Port ${port} needs more rights; use one above 1023.`);
+  }
+  return error;
+}
+
+/** Closes a server: `drain` first ends what would never end by itself. */
+export async function close(server: Server, graceMs: number, drain: () => void): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  drain();
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,39 @@
+import { type KartaEvent, LIMITS } from '@karta/protocol';
+import type { HttpDeps } from './deps.ts';
+import { eventStream, STREAM_HEADERS } from './event-stream.ts';
+import { loggable } from './problem.ts';
+import type { Call } from './route.ts';
+
+/** What of a call an event stream needs. */
+type StreamCall = Pick<Call<unknown, unknown>, 'signal' | 'streams' | 'requestId'>;
+
+/**
+ * Answers with the events that `open` yields. `open` is awaited first, so what it throws is still
+ * a problem document; it must stop when the signal it is given aborts.
+ */
+export async function sseAnswer(
+  call: StreamCall,
+  deps: HttpDeps,
+  open: (signal: AbortSignal) => Promise<AsyncIterable<KartaEvent>>,
+): Promise<Response> {
+  const abort = new AbortController();
+  const events = await open(abort.signal);
+  let forget = () => {};
+  const stream = eventStream(events, abort, deps.heartbeatMs ?? LIMITS.heartbeatMs, {
+    closed() {
+      forget();
+      deps.metrics.streamClosed();
+    },
+    failed(error) {
+      deps.log.error({ request_id: call.requestId, ...loggable(error) }, 'event stream failed');
+    },
+  });
+  deps.metrics.streamOpened();
+  forget = call.streams.add(stream.close);
+  return new Response(stream.body, { status: 200, headers: { ...STREAM_HEADERS } });
+}
+
+/** The head of an event stream without a stream behind it, for `HEAD`. */
+export function sseHead(): Response {
+  return new Response(null, { status: 200, headers: { ...STREAM_HEADERS } });
+}
