@@ -1,1 +1,1 @@
-export {};
+export { type DoorsConfig, type DoorsReady, doorsConfig, doorsReady } from './config.ts';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ModelCall } from '../upstreams/port.ts';
 import { refuse, type WholeAnswer } from '../wire/errors.ts';
-import { decide } from './decide.ts';
+import { decide, type ScriptedRefusal } from './decide.ts';
 import { modelList, oneModel } from './models.ts';
 import { withinLimit } from './output-limit.ts';
 import { BadPrompt, inputTokens, type Prompt } from './prompt.ts';
-import { AT_ONCE, type Pace, type Reply } from './reply.ts';
+import { AT_ONCE, type Pace, type Reply, say } from './reply.ts';
 import type { Attempts } from './script/attempts.ts';
 import type { Frame } from './wires/frame.ts';
 import { WIRES, type Wire } from './wires/index.ts';
@@ -17,9 +17,23 @@ export type DemoAnswer =
 
 /** Hex digits of the ids in an answer. */
 const ID_DIGITS = 24;
+/** The whole answer on a parked channel. */
+const PARKED_TEXT = 'Ready.';
 
 /** Answers a call. The same call gets the same answer, but for refusals that end after some tries. */
 export function demoAnswer(call: ModelCall, attempts: Attempts): DemoAnswer {
+  return answerBy(call, (prompt) => decide(prompt, call.channelId, attempts));
+}
+
+/** What a parked channel hears: true to the wire, whatever was asked. */
+export function parkedAnswer(call: ModelCall): DemoAnswer {
+  return answerBy(call, () => say([PARKED_TEXT]));
+}
+
+function answerBy(
+  call: ModelCall,
+  choose: (prompt: Prompt) => Reply | ScriptedRefusal,
+): DemoAnswer {
   const { route } = call;
   const wire = WIRES[route.name];
   if (wire === undefined) {
@@ -30,7 +44,7 @@ export function demoAnswer(call: ModelCall, attempts: Attempts): DemoAnswer {
     if (route.name === 'count_tokens') {
       return whole({ input_tokens: inputTokens(prompt) }, AT_ONCE);
     }
-    const decided = decide(prompt, call.channelId, attempts);
+    const decided = choose(prompt);
     if (!('refusal' in decided)) return written(wire, call, prompt, decided);
     const answer = refuse(route.family, decided.refusal, decided.message);
     return { kind: 'whole', answer, pace: decided.pace };
@@ -42,7 +56,7 @@ export function demoAnswer(call: ModelCall, attempts: Attempts): DemoAnswer {
 }
 
 /** Puts a reply into the wire format of the call, cut to the call's own output limit. */
-export function written(wire: Wire, call: ModelCall, prompt: Prompt, full: Reply): DemoAnswer {
+function written(wire: Wire, call: ModelCall, prompt: Prompt, full: Reply): DemoAnswer {
   const reply = withinLimit(full, prompt.maxOutputTokens);
   const id = createHash('sha256').update(call.body).digest('hex').slice(0, ID_DIGITS);
   const context = { prompt, reply, id, created: Math.floor(Date.now() / 1000) };

@@ -1,0 +1,12 @@
+import type { Logger } from 'pino';
+import type { Metrics } from '../metrics.ts';
+import type { Upstreams } from '../upstreams/select.ts';
+
+/** What serving a call needs of the process. */
+export interface CallContext {
+  upstreams: Upstreams;
+  metrics: Metrics;
+  log: Logger;
+  /** True once the process is to end: new calls are refused. */
+  draining(): boolean;
+}

@@ -1,0 +1,50 @@
+import type { OpenChannelBody } from '@karta/protocol';
+import { TurnLedger } from '../metering/turn-ledger.ts';
+import { newCredential, Secret } from './credential.ts';
+import type { BodyBudget } from './read-body.ts';
+
+/** One sandbox's way to the model: who it is for, its credential, its books. */
+export class Channel {
+  readonly id: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly credential: Secret;
+  readonly ledger = new TurnLedger();
+  /** Request bodies held in memory. */
+  readonly bodies: BodyBudget = { bytes: 0 };
+  /** Calls that run. */
+  calls = 0;
+  private session: string | null;
+  private live: boolean;
+
+  /** The credential itself is told once, to whoever opens the channel. */
+  static open(body: OpenChannelBody): { channel: Channel; credential: string } {
+    const credential = newCredential();
+    return { channel: new Channel(body, new Secret(credential)), credential };
+  }
+
+  private constructor(body: OpenChannelBody, credential: Secret) {
+    this.id = body.channel_id;
+    this.orgId = body.org_id;
+    this.projectId = body.project_id;
+    this.credential = credential;
+    this.session = body.session_id;
+    this.live = body.mode === 'live';
+  }
+
+  get parked(): boolean {
+    return !this.live;
+  }
+
+  get sessionId(): string | null {
+    return this.session;
+  }
+
+  /** The channel belongs to a session from now on. False when it belongs to another. */
+  claim(sessionId: string): boolean {
+    if (this.live && this.session !== sessionId) return false;
+    this.session = sessionId;
+    this.live = true;
+    return true;
+  }
+}

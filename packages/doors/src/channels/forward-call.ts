@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http';
+import { MeteredCall } from '../metering/metered-call.ts';
+import type { CallOutcome } from '../metrics.ts';
+import {
+  type ModelCall,
+  type ModelReply,
+  type Upstream,
+  UpstreamError,
+} from '../upstreams/port.ts';
+import { refuse } from '../wire/errors.ts';
+import type { CallContext } from './call-context.ts';
+import type { Channel } from './channel.ts';
+import { relay } from './relay.ts';
+
+/** One call and where its answer goes. */
+export interface Exchange {
+  call: ModelCall;
+  response: ServerResponse;
+  hideUsage: boolean;
+}
+
+/** Sends a live call to its upstream, passes the answer on and books what it cost. */
+export async function forwardCall(
+  context: CallContext,
+  channel: Channel,
+  upstream: Upstream,
+  exchange: Exchange,
+): Promise<void> {
+  const { call } = exchange;
+  const { route } = call;
+  const meter = new MeteredCall(route.name, call.body.length);
+  const booking = route.billed ? channel.ledger.begin(meter) : null;
+  const begun = performance.now();
+  let outcome: CallOutcome = 'failed_here';
+  try {
+    outcome = await exchangeWith(context, upstream, exchange, meter);
+  } finally {
+    const settled = booking?.finish();
+    if (settled !== undefined) context.metrics.settled(settled, booking?.turnId ?? null);
+    context.metrics.calls.inc({ family: route.family, upstream: upstream.id, outcome });
+    const entry = {
+      channel: channel.id,
+      session: channel.sessionId,
+      turn: booking?.turnId ?? null,
+      route: route.name,
+      upstream: upstream.id,
+      outcome,
+      ms: Math.round(performance.now() - begun),
+    };
+    context.log.info(settled === undefined ? entry : { ...entry, ...meter.booked() }, 'call');
+  }
+}
+
+async function exchangeWith(
+  { metrics, log }: CallContext,
+  upstream: Upstream,
+  { call, response, hideUsage }: Exchange,
+  meter: MeteredCall,
+): Promise<CallOutcome> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  if (response.destroyed) gone.abort();
+  const sent = performance.now();
+  let reply: ModelReply;
+  try {
+    reply = await upstream.send(call, gone.signal);
+  } catch (error) {
+    if (error instanceof UpstreamError && !error.sent) meter.notSent();
+    if (gone.signal.aborted) return 'client_gone';
+    if (!(error instanceof UpstreamError)) throw error;
+    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
+    log.warn({ upstream: upstream.id, code }, 'provider not reached');
+    const answer = refuse(call.route.family, 'bad_gateway', error.message);
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+    return 'unreachable';
+  }
+  metrics.firstByte.observe({ upstream: upstream.id }, (performance.now() - sent) / 1000);
+  meter.answered(reply.status, reply.headers['content-type'] ?? '');
+  const ending = await relay(reply, response, {
+    hideUsage,
+    onChunk: (chunk) => meter.push(chunk),
+  });
+  if (ending !== 'complete') return ending === 'gone' ? 'client_gone' : 'cut';
+  meter.end();
+  return reply.status < 400 ? 'complete' : 'refused_by_provider';
+}

@@ -1,0 +1,45 @@
+import type { IncomingMessage } from 'node:http';
+import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+
+/** Request bodies that a channel holds in memory. */
+export interface BodyBudget {
+  bytes: number;
+}
+
+export type ReadBody =
+  | { body: Buffer }
+  | { refusal: 'too_large' | 'rate_limited' }
+  /** The client went away before its request was whole. */
+  | { gone: true };
+
+/**
+ * Reads a request body within its own limit and the channel's. The bytes stay booked on the budget
+ * until the caller gives them back.
+ */
+export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<ReadBody> {
+  if (Number(request.headers['content-length'] ?? 0) > REQUEST_BODY_BYTES) {
+    return Promise.resolve({ refusal: 'too_large' });
+  }
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (result: ReadBody) => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      if (!('body' in result)) budget.bytes -= size;
+      resolve(result);
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      budget.bytes += chunk.length;
+      chunks.push(chunk);
+      if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
+      else if (budget.bytes > CHANNEL_BODY_BYTES) settle({ refusal: 'rate_limited' });
+    };
+    const onEnd = () => settle({ body: Buffer.concat(chunks) });
+    const onClose = () => settle({ gone: true });
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
+    request.on('error', () => {
+      // 'close' follows and settles.
+    });
+  });
+}

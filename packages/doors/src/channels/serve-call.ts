@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parkedAnswer } from '../demo/answer.ts';
+import { CHANNEL_CALLS } from '../limits.ts';
+import { perform } from '../upstreams/demo.ts';
+import type { ModelCall } from '../upstreams/port.ts';
+import { type Refusal, refuse } from '../wire/errors.ts';
+import { prepareRequest } from '../wire/prepare-request.ts';
+import { familyOf, type Route, routeOf } from '../wire/routes.ts';
+import type { CallContext } from './call-context.ts';
+import type { Channel } from './channel.ts';
+import { carries } from './credential.ts';
+import { type Exchange, forwardCall } from './forward-call.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
+import { readBody } from './read-body.ts';
+import { relay } from './relay.ts';
+
+/**
+ * Serves one request of a sandbox, from its first header to its last byte. Code inside reaches the
+ * channel as well as the harness does, so nothing in a request is trusted.
+ */
+export async function serveCall(
+  context: CallContext,
+  channel: Channel,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = '', url = '' } = request;
+  const family = familyOf(url);
+  const no = (refusal: Refusal, message: string) => {
+    const answer = refuse(family, refusal, message);
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+    context.metrics.calls.inc({ family, upstream: 'none', outcome: 'refused_here' });
+  };
+  if (!carries(channel.credential, request.headers)) {
+    return no('unauthenticated', 'The credential is not valid on this channel.');
+  }
+  const route = routeOf(method, url);
+  if (route === null) return no('not_found', 'There is no such endpoint here.');
+  if (context.draining()) return no('overloaded', 'The server is shutting down.');
+  if (channel.calls >= CHANNEL_CALLS) return no('rate_limited', 'Too many calls at once.');
+
+  channel.calls += 1;
+  context.metrics.inFlight.inc();
+  let held = 0;
+  try {
+    const read = await readBody(request, channel.bodies);
+    if ('gone' in read) return;
+    if ('refusal' in read) return no(read.refusal, 'The body is too large.');
+    held = read.body.length;
+    const prepared = prepareRequest(route.name, read.body);
+    if ('problem' in prepared) return no('invalid_request', prepared.problem);
+    const call = callOf(route, request, prepared.body, channel);
+    const exchange = { call, response, hideUsage: prepared.hideUsage };
+    if (channel.parked) return await answerParked(context, exchange);
+    const upstream = context.upstreams.serving(family);
+    if (upstream === null) return no('not_found', 'No model provider serves this wire format.');
+    await forwardCall(context, channel, upstream, exchange);
+  } finally {
+    channel.bodies.bytes -= held;
+    channel.calls -= 1;
+    context.metrics.inFlight.dec();
+  }
+}
+
+function callOf(route: Route, request: IncomingMessage, body: Buffer, channel: Channel): ModelCall {
+  return { route, headers: forwardedHeaders(request.headers), body, channelId: channel.id };
+}
+
+/** Nobody has claimed the sandbox: a short canned answer, no provider, nothing booked. */
+async function answerParked(context: CallContext, exchange: Exchange): Promise<void> {
+  const { call, response, hideUsage } = exchange;
+  const { family } = call.route;
+  const reply = await perform(parkedAnswer(call), new AbortController().signal);
+  await relay(reply, response, { hideUsage, onChunk: () => {} });
+  context.metrics.calls.inc({ family, upstream: 'none', outcome: 'parked' });
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { DRAIN_MS } from './limits.ts';
+
+const baseUrl = z.url({ protocol: /^https?$/ }).refine((value) => {
+  const { username, password, search, hash } = new URL(value);
+  return [username, password, search, hash].every((part) => part === '');
+}, 'must have neither credentials, query nor fragment');
+
+/** A key goes into a header: printable ASCII without spaces. */
+const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
+
+/** What the doors read from their standard input: one line of JSON. */
+export const doorsConfig = z.strictObject({
+  /** Folder for sockets; created when absent. Channels are in `channels/` below it. */
+  runtime_dir: z.string().startsWith('/'),
+  management_socket: z.string().startsWith('/'),
+  management_token: z.string().min(16),
+  upstreams: z
+    .array(
+      z.discriminatedUnion('id', [
+        z.strictObject({ id: z.literal('demo') }),
+        z.strictObject({ id: z.literal('anthropic'), base_url: baseUrl, api_key: apiKey }),
+        z.strictObject({ id: z.literal('openai'), base_url: baseUrl, api_key: apiKey }),
+      ]),
+    )
+    .min(1)
+    .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
+  /** Becomes this user once its sockets are open; ignored when not started as root. */
+  run_as_uid: z.int().positive().optional(),
+  /** Loopback port of the metrics: 0 for any, `null` for none. */
+  metrics_port: z.int().min(0).max(65_535).nullable(),
+  /** How long SIGTERM waits for calls in flight, in milliseconds. */
+  drain_ms: z.int().nonnegative().default(DRAIN_MS),
+});
+export type DoorsConfig = z.infer<typeof doorsConfig>;
+
+/** What the doors print to their standard output once they serve: one line of JSON. */
+export const doorsReady = z.strictObject({
+  ready: z.literal(true),
+  metrics_port: z.int().nullable(),
+});
+export type DoorsReady = z.infer<typeof doorsReady>;

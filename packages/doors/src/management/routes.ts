@@ -1,0 +1,109 @@
+import {
+  claimChannelBody,
+  openChannelBody,
+  openTurnBody,
+  type UpstreamsAnswer,
+} from '@karta/protocol';
+import type { z } from 'zod';
+import type { ChannelRegistry } from '../channels/registry.ts';
+import type { Upstreams } from '../upstreams/select.ts';
+
+/** An answer of the management API; without a body it is empty. */
+export interface ManagementAnswer {
+  status: number;
+  body?: unknown;
+}
+
+/** What the management API works on. */
+export interface Managed {
+  channels: ChannelRegistry;
+  upstreams: Upstreams;
+}
+
+/** A request that the management API refuses. */
+export class ManagementError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ManagementError';
+    this.status = status;
+  }
+}
+
+type Handler = (managed: Managed, ids: string[], body: unknown) => Promise<ManagementAnswer>;
+
+interface ManagementRoute {
+  method: string;
+  /** Segments; `*` stands for an id. */
+  path: string;
+  handle: Handler;
+}
+
+export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
+  { method: 'POST', path: '/channels', handle: createChannel },
+  { method: 'PATCH', path: '/channels/*', handle: claimChannel },
+  { method: 'DELETE', path: '/channels/*', handle: removeChannel },
+  { method: 'PUT', path: '/channels/*/turn', handle: openTurn },
+  { method: 'DELETE', path: '/channels/*/turn/*', handle: closeTurn },
+  { method: 'GET', path: '/upstreams', handle: listUpstreams },
+  { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
+];
+
+async function createChannel({ channels }: Managed, _ids: string[], body: unknown) {
+  const answer = await channels.create(read(openChannelBody, body));
+  if (answer === null) throw new ManagementError(409, 'the channel is open already');
+  return { status: 201, body: answer };
+}
+
+async function claimChannel({ channels }: Managed, [id]: string[], body: unknown) {
+  const { session_id } = read(claimChannelBody, body);
+  if (!channelOf(channels, id).claim(session_id)) {
+    throw new ManagementError(409, 'the channel belongs to another session');
+  }
+  return { status: 204 };
+}
+
+async function removeChannel({ channels }: Managed, [id]: string[]) {
+  if (!(await channels.remove(id ?? ''))) throw absent();
+  return { status: 204 };
+}
+
+async function openTurn({ channels }: Managed, [id]: string[], body: unknown) {
+  const { turn_id } = read(openTurnBody, body);
+  if (!channelOf(channels, id).ledger.open(turn_id)) {
+    throw new ManagementError(409, 'too many turns are open on the channel');
+  }
+  return { status: 204 };
+}
+
+async function closeTurn({ channels }: Managed, [id, turnId]: string[]) {
+  const closing = channelOf(channels, id).ledger.close(turnId ?? '');
+  if (closing === null) throw absent();
+  return { status: 200, body: await closing };
+}
+
+async function listUpstreams({ upstreams }: Managed) {
+  const body: UpstreamsAnswer = {
+    upstreams: upstreams
+      .list()
+      .map(({ upstream: { id, endpoint }, families }) => ({ id, families, endpoint })),
+  };
+  return { status: 200, body };
+}
+
+function channelOf(channels: ChannelRegistry, id: string | undefined) {
+  const channel = channels.get(id ?? '');
+  if (channel === null) throw absent();
+  return channel;
+}
+
+function absent(): ManagementError {
+  return new ManagementError(404, 'there is no such channel or turn');
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues.map(({ path, message }) => `/${path.join('/')}: ${message}`);
+  throw new ManagementError(422, where.join('; '));
+}

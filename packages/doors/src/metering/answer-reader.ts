@@ -1,0 +1,70 @@
+import { createParser } from 'eventsource-parser';
+import { METERED_UNIT_BYTES } from '../limits.ts';
+import type { RouteName } from '../wire/routes.ts';
+import { emptyReport, READ_ANSWER, READ_EVENT, type Report } from './report.ts';
+
+/** Reads the usage out of an answer as its bytes pass, however they are cut. */
+export interface AnswerReader {
+  push(chunk: Uint8Array): void;
+  /** The answer is complete. */
+  end(): void;
+  readonly report: Readonly<Report>;
+}
+
+/** A reader for the answer to a call of `route` with this content type. */
+export function answerReader(route: RouteName, contentType: string): AnswerReader {
+  return contentType.startsWith('text/event-stream') ? streamReader(route) : wholeReader(route);
+}
+
+function streamReader(route: RouteName): AnswerReader {
+  const report = emptyReport();
+  const decoder = new TextDecoder();
+  const read = READ_EVENT[route];
+  let open = read !== undefined;
+  const parser = createParser({
+    maxBufferSize: METERED_UNIT_BYTES,
+    onEvent({ data }) {
+      const event = parse(data);
+      if (event !== null) read?.(report, event);
+    },
+    onError(error) {
+      if (error.type === 'max-buffer-size-exceeded') open = false;
+    },
+  });
+  return {
+    report,
+    push(chunk) {
+      if (open) parser.feed(decoder.decode(chunk, { stream: true }));
+    },
+    end() {},
+  };
+}
+
+function wholeReader(route: RouteName): AnswerReader {
+  const report = emptyReport();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  return {
+    report,
+    push(chunk) {
+      size += chunk.length;
+      if (size <= METERED_UNIT_BYTES) chunks.push(chunk);
+      else chunks.length = 0;
+    },
+    end() {
+      const answer = parse(Buffer.concat(chunks).toString());
+      if (answer === null) report.outputUnits = size;
+      else READ_ANSWER[route]?.(report, answer);
+    },
+  };
+}
+
+/** A JSON object, or `null` for anything else: `[DONE]`, an empty line, a broken answer. */
+function parse(text: string): Record<string, unknown> | null {
+  if (!text.startsWith('{') && !text.trimStart().startsWith('{')) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

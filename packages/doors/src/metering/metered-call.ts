@@ -1,0 +1,61 @@
+import { NO_USAGE, type Usage, usageOf } from '@karta/protocol';
+import { tokensOfLength } from '../demo/tokens.ts';
+import type { RouteName } from '../wire/routes.ts';
+import { type AnswerReader, answerReader } from './answer-reader.ts';
+
+/** What a call costs: the provider's count, or ours where the provider never told. */
+export interface Booked {
+  usage: Usage;
+  estimated: boolean;
+}
+
+/**
+ * One call on its way. It can be asked for its cost at any time; the answer is final once the call
+ * is over. A provider that was sent the request and was then cut off bills it nevertheless: what it
+ * did not report is counted by the demo model's rule over the bytes sent and the text received.
+ */
+export class MeteredCall {
+  private readonly route: RouteName;
+  private readonly requestBytes: number;
+  private reader: AnswerReader | null = null;
+  private free = false;
+
+  constructor(route: RouteName, requestBytes: number) {
+    this.route = route;
+    this.requestBytes = requestBytes;
+  }
+
+  /** The provider began to answer. A refusal costs nothing. */
+  answered(status: number, contentType: string): void {
+    if (status >= 200 && status < 300) this.reader = answerReader(this.route, contentType);
+    else this.free = true;
+  }
+
+  /** The provider never saw the request. */
+  notSent(): void {
+    this.free = true;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.reader?.push(chunk);
+  }
+
+  /** The answer came to its own end. */
+  end(): void {
+    this.reader?.end();
+  }
+
+  booked(): Booked {
+    if (this.free) return { usage: NO_USAGE, estimated: false };
+    const report = this.reader?.report;
+    const input = report?.input ?? {
+      input_tokens: tokensOfLength(this.requestBytes),
+      cache_read_tokens: 0,
+      cache_write_tokens: 0,
+    };
+    const exact = report?.final === true && report.input !== null;
+    const seen = tokensOfLength(report?.outputUnits ?? 0);
+    const output = exact ? (report.output ?? 0) : Math.max(seen, report?.output ?? 0);
+    return { usage: usageOf({ ...input, output_tokens: output }), estimated: !exact };
+  }
+}

@@ -1,0 +1,140 @@
+import { addUsage, NO_USAGE, type TurnUsageAnswer, type Usage } from '@karta/protocol';
+import { CHANNEL_TURNS, CLOSED_TURNS, TURN_CLOSE_MS } from '../limits.ts';
+import type { Booked, MeteredCall } from './metered-call.ts';
+
+/** Books the calls of one channel on the turn that was open when each began. */
+export class TurnLedger {
+  private readonly turns = new Map<string, OpenTurn>();
+  private readonly closed = new Map<string, Promise<TurnUsageAnswer>>();
+  private current: OpenTurn | null = null;
+
+  /** Calls that begin from now on belong to `turnId`. False when too many turns are open. */
+  open(turnId: string): boolean {
+    const known = this.turns.get(turnId);
+    if (known === undefined && this.turns.size >= CHANNEL_TURNS) return false;
+    this.current = known ?? new OpenTurn(turnId);
+    this.turns.set(turnId, this.current);
+    return true;
+  }
+
+  /** A call begins. */
+  begin(call: MeteredCall): CallBooking {
+    return (this.current ?? UNATTRIBUTED).begin(call);
+  }
+
+  /**
+   * Closes a turn: waits for its calls in flight, at most {@link TURN_CLOSE_MS}, then tells the
+   * totals. Closing it again tells the same. `null` for a turn that was never open.
+   */
+  close(turnId: string): Promise<TurnUsageAnswer> | null {
+    const turn = this.turns.get(turnId);
+    if (turn === undefined) return this.closed.get(turnId) ?? null;
+    this.turns.delete(turnId);
+    if (this.current === turn) this.current = null;
+    const answer = turn.close();
+    this.closed.set(turnId, answer);
+    if (this.closed.size > CLOSED_TURNS) {
+      const oldest = this.closed.keys().next();
+      if (!oldest.done) this.closed.delete(oldest.value);
+    }
+    return answer;
+  }
+}
+
+/** A call's place in the books. */
+export interface CallBooking {
+  /** `null`: booked on no turn. */
+  turnId: string | null;
+  /** The call is over. */
+  finish(): Settled;
+}
+
+/** What a call cost, and where it was booked. */
+export interface Settled {
+  /** Booked on the turn. */
+  onTurn: Usage;
+  /** Booked nowhere: no turn was open, or the call outlived the closing of its turn. */
+  offTurn: Usage;
+  estimated: boolean;
+}
+
+class OpenTurn {
+  private readonly id: string;
+  private readonly inFlight = new Set<MeteredCall>();
+  /** What calls had cost when the turn's totals were told while they still ran. */
+  private readonly told = new Map<MeteredCall, Usage>();
+  private usage: Usage = NO_USAGE;
+  private calls = 0;
+  private estimated = 0;
+  private onIdle: (() => void) | null = null;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  begin(call: MeteredCall): CallBooking {
+    this.inFlight.add(call);
+    this.calls += 1;
+    return { turnId: this.id, finish: () => this.finish(call) };
+  }
+
+  private finish(call: MeteredCall): Settled {
+    const booked = call.booked();
+    const { usage, estimated } = booked;
+    const told = this.told.get(call);
+    if (told !== undefined) return { onTurn: told, offTurn: grown(told, usage), estimated };
+    this.inFlight.delete(call);
+    this.add(booked);
+    if (this.inFlight.size === 0) this.onIdle?.();
+    return { onTurn: usage, offTurn: NO_USAGE, estimated };
+  }
+
+  async close(): Promise<TurnUsageAnswer> {
+    if (this.inFlight.size > 0) await this.idle();
+    for (const call of this.inFlight) {
+      const booked = call.booked();
+      this.told.set(call, booked.usage);
+      this.add(booked);
+    }
+    const { id, usage, calls, estimated } = this;
+    return { turn_id: id, usage, calls, estimated_calls: estimated };
+  }
+
+  private idle(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, TURN_CLOSE_MS);
+      this.onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private add({ usage, estimated }: Booked): void {
+    this.usage = addUsage(this.usage, usage);
+    if (estimated) this.estimated += 1;
+  }
+}
+
+/** Where calls are booked while no turn is open. */
+const UNATTRIBUTED = {
+  begin: (call: MeteredCall): CallBooking => ({
+    turnId: null,
+    finish: () => {
+      const { usage, estimated } = call.booked();
+      return { onTurn: NO_USAGE, offTurn: usage, estimated };
+    },
+  }),
+};
+
+/** How much more `after` is than `before`, each count at least 0. */
+function grown(before: Usage, after: Usage): Usage {
+  const more = (key: keyof Usage) => Math.max(0, after[key] - before[key]);
+  return {
+    input_tokens: more('input_tokens'),
+    cache_read_tokens: more('cache_read_tokens'),
+    cache_write_tokens: more('cache_write_tokens'),
+    output_tokens: more('output_tokens'),
+    total_tokens: more('total_tokens'),
+  };
+}

@@ -1,0 +1,77 @@
+import type { Usage } from '@karta/protocol';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Settled } from './metering/turn-ledger.ts';
+
+/** How a call ended. */
+export type CallOutcome =
+  | 'complete'
+  | 'refused_here'
+  | 'refused_by_provider'
+  | 'unreachable'
+  | 'cut'
+  | 'client_gone'
+  | 'failed_here'
+  | 'parked';
+
+/** Seconds from a whole request to the head of the answer. */
+const FIRST_BYTE_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 120];
+
+/** The doors' metrics. Labels are families, upstreams and outcomes: never an id, never a text. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const calls = new Counter({
+    name: 'karta_doors_calls_total',
+    help: 'Model calls by how they ended',
+    labelNames: ['family', 'upstream', 'outcome'] as const,
+    registers,
+  });
+  const tokens = new Counter({
+    name: 'karta_doors_tokens_total',
+    help: 'Tokens by kind; unattributed: no turn was open, or it was closed before the call ended',
+    labelNames: ['kind', 'booking'] as const,
+    registers,
+  });
+  const unattributed = new Counter({
+    name: 'karta_doors_unattributed_calls_total',
+    help: 'Billed calls made while no turn was open',
+    registers,
+  });
+  const estimated = new Counter({
+    name: 'karta_doors_estimated_calls_total',
+    help: 'Calls whose provider never reported a count',
+    registers,
+  });
+  const firstByte = new Histogram({
+    name: 'karta_doors_first_byte_seconds',
+    help: 'From the whole request to the head of the answer',
+    labelNames: ['upstream'] as const,
+    buckets: FIRST_BYTE_BUCKETS,
+    registers,
+  });
+  const channels = new Gauge({ name: 'karta_doors_channels', help: 'Open channels', registers });
+  const inFlight = new Gauge({
+    name: 'karta_doors_calls_in_flight',
+    help: 'Calls that have begun and not ended',
+    registers,
+  });
+
+  function addTokens(usage: Usage, booking: 'turn' | 'unattributed'): void {
+    tokens.inc({ kind: 'input', booking }, usage.input_tokens);
+    tokens.inc({ kind: 'cache_read', booking }, usage.cache_read_tokens);
+    tokens.inc({ kind: 'cache_write', booking }, usage.cache_write_tokens);
+    tokens.inc({ kind: 'output', booking }, usage.output_tokens);
+  }
+
+  /** Books a billed call that is over. */
+  function settled({ onTurn, offTurn, estimated: guessed }: Settled, turnId: string | null): void {
+    addTokens(onTurn, 'turn');
+    addTokens(offTurn, 'unattributed');
+    if (turnId === null) unattributed.inc();
+    if (guessed) estimated.inc();
+  }
+
+  return { registry, calls, firstByte, channels, inFlight, settled };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

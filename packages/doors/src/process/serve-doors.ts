@@ -1,0 +1,57 @@
+import type { Logger } from 'pino';
+import { Secret } from '../channels/credential.ts';
+import { ChannelRegistry } from '../channels/registry.ts';
+import type { DoorsConfig } from '../config.ts';
+import { managementServer } from '../management/server.ts';
+import { createMetrics } from '../metrics.ts';
+import { selectUpstreams } from '../upstreams/select.ts';
+import { dropTo, userToBecome } from './drop-user.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { listenPrivately, prepareFolders } from './sockets.ts';
+
+/** Doors that serve. */
+export interface ServedDoors {
+  metricsPort: number | null;
+  /** Refuses new calls, waits for those in flight at most `config.drain_ms`, then ends all. */
+  drain(): Promise<void>;
+  /** Ends all at once. */
+  stop(): Promise<void>;
+}
+
+/** Opens the management socket and the metrics, then becomes the user it is to run as. */
+export async function serveDoors(config: DoorsConfig, log: Logger): Promise<ServedDoors> {
+  const owner = userToBecome(config.run_as_uid);
+  const metrics = createMetrics();
+  const upstreams = selectUpstreams(config.upstreams);
+  let draining = false;
+  const context = { upstreams, metrics, log, draining: () => draining };
+  const channels = new ChannelRegistry(context, config.runtime_dir);
+  const token = new Secret(config.management_token);
+  const management = managementServer({ channels, upstreams }, token, log);
+
+  await prepareFolders(config, owner);
+  await listenPrivately(management, config.management_socket, owner);
+  const measured =
+    config.metrics_port === null ? null : await serveMetrics(metrics, config.metrics_port);
+  if (owner !== null) dropTo(owner);
+
+  async function stop(): Promise<void> {
+    await channels.removeAll();
+    for (const server of [management, measured?.server]) {
+      server?.close();
+      server?.closeAllConnections();
+    }
+    upstreams.close();
+  }
+
+  return {
+    metricsPort: measured?.port ?? null,
+    stop,
+    async drain() {
+      draining = true;
+      const timeout = new Promise<void>((resolve) => setTimeout(resolve, config.drain_ms).unref());
+      await Promise.race([channels.idle(), timeout]);
+      await stop();
+    },
+  };
+}

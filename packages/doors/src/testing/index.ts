@@ -1,0 +1,2 @@
+export { type ManagementClient, managementClient } from './management-client.ts';
+export { type StartedDoors, startDoors } from './start-doors.ts';

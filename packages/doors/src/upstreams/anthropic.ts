@@ -1,0 +1,29 @@
+import type { Upstream } from './port.ts';
+import { providerUpstream } from './provider.ts';
+
+/** The Anthropic API version sent when a client names none; the API demands one. */
+const DEFAULT_VERSION = '2023-06-01';
+
+/** Anthropic, or a server of the same wire format at `baseUrl` (without `/v1`). */
+export function anthropicUpstream({
+  baseUrl,
+  apiKey,
+}: {
+  baseUrl: string;
+  apiKey: string;
+}): Upstream {
+  const upstream = providerUpstream({
+    id: 'anthropic',
+    family: 'anthropic',
+    baseUrl,
+    apiKey,
+    authorize: (key) => ({ 'x-api-key': key }),
+  });
+  return {
+    ...upstream,
+    send: (call, signal) => {
+      const headers = { 'anthropic-version': DEFAULT_VERSION, ...call.headers };
+      return upstream.send({ ...call, headers }, signal);
+    },
+  };
+}

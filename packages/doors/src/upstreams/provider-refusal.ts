@@ -1,0 +1,78 @@
+import { Readable } from 'node:stream';
+import type { WireFamily } from '@karta/protocol';
+import { UPSTREAM_ERROR_BYTES } from '../limits.ts';
+import { refuse } from '../wire/errors.ts';
+import type { ModelReply } from './port.ts';
+
+/** What looks like a key of a provider, whole or masked. */
+const KEY_LIKE = /\b(?:sk|pk|key)[-_][\w*.-]{6,}/gi;
+const HIDDEN = '[hidden]';
+
+/**
+ * A provider's refusal as the sandbox may see it: the provider's status and error, without the
+ * operator's key (OpenAI quotes a part of it), hosts or anything that is no error object. A refused
+ * key is told as such and no more.
+ */
+export async function providerRefusal(
+  family: WireFamily,
+  status: number,
+  headers: Record<string, string>,
+  body: Readable,
+  secrets: readonly string[],
+): Promise<ModelReply> {
+  const text = await readStart(body);
+  if (status === 401 || status === 403) {
+    const refusal = status === 401 ? 'unauthenticated' : 'forbidden';
+    return whole(refuse(family, refusal, "The model provider refused the platform's key."));
+  }
+  const error = errorIn(text);
+  if (error === null || status < 400) {
+    return whole(refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.'));
+  }
+  const clean = redact(JSON.stringify({ ...error.envelope, error: error.error }), secrets);
+  return whole({
+    status,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: clean,
+  });
+}
+
+function whole(answer: { status: number; headers: Record<string, string>; body: string }) {
+  return { ...answer, body: Readable.from([Buffer.from(answer.body)], { objectMode: false }) };
+}
+
+async function readStart(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > UPSTREAM_ERROR_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The refusal broke off: its status is known, its text is not intelligible.
+    return '';
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+const ERROR_FIELDS = ['type', 'message', 'code', 'param'];
+
+/** The error object of a provider's envelope, known fields only. */
+function errorIn(text: string): { envelope: object; error: Record<string, unknown> } | null {
+  try {
+    const { type, error } = JSON.parse(text);
+    if (typeof error?.message !== 'string') return null;
+    const kept = ERROR_FIELDS.filter((field) => field in error).map((key) => [key, error[key]]);
+    return { envelope: type === 'error' ? { type } : {}, error: Object.fromEntries(kept) };
+  } catch {
+    return null;
+  }
+}
+
+function redact(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, HIDDEN);
+  return clean.replace(KEY_LIKE, HIDDEN);
+}

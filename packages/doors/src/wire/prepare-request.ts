@@ -1,0 +1,41 @@
+import type { RouteName } from './routes.ts';
+
+/** A request body as it goes to the upstream. */
+export interface Prepared {
+  body: Buffer;
+  /** The client did not ask for the usage that the stream will now carry: take it out. */
+  hideUsage: boolean;
+}
+
+/** A request that cannot be served, and why. */
+export interface Unservable {
+  problem: string;
+}
+
+/**
+ * Makes a request countable. A Chat Completions stream tells its usage only when asked to; a
+ * Responses call in the background would be billed after its answer, where nobody counts it.
+ * OpenAI bodies are written anew, so that the provider reads the same request as we did.
+ */
+export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unservable {
+  if (route !== 'chat' && route !== 'responses') return { body, hideUsage: false };
+  let request: Record<string, unknown>;
+  try {
+    request = JSON.parse(body.toString());
+  } catch (error) {
+    return { problem: `The body is not JSON: ${(error as SyntaxError).message}` };
+  }
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+    return { problem: 'The body must be a JSON object.' };
+  }
+  if (route === 'responses' && request.background === true) {
+    return { problem: 'background is not available here; stream the response.' };
+  }
+  let hideUsage = false;
+  if (route === 'chat' && request.stream === true) {
+    const options = (request.stream_options ?? {}) as Record<string, unknown>;
+    hideUsage = options.include_usage !== true;
+    request.stream_options = { ...options, include_usage: true };
+  }
+  return { body: Buffer.from(JSON.stringify(request)), hideUsage };
+}
