@@ -1,0 +1,88 @@
+import type { ControlPlane, Principal, Project, Release } from '../../control/port.ts';
+
+const ADMIN = ['read', 'write', 'admin'] as const;
+
+/** Credentials of the control plane below. */
+export const KEYS = {
+  /** An API key of org_1, with every scope. */
+  full: 'key-full',
+  read: 'key-read',
+  /** An API key of org_2. */
+  foreign: 'key-foreign',
+  /** A session token of org_1's project `shop`, for the end user `ann`. */
+  token: 'token-shop',
+  /** The same without an end user. */
+  anonymousToken: 'token-anonymous',
+} as const;
+
+export const SHOP_ORIGIN = 'https://shop.example';
+
+/**
+ * A control plane with two orgs and session tokens, which the local one does not have: both orgs
+ * have a project `shop`, org_1 also `desk` and `empty` (never published).
+ */
+export function testControl(): ControlPlane {
+  const projects: Project[] = [
+    projectOf('org_1', 'shop', [SHOP_ORIGIN]),
+    projectOf('org_1', 'desk', []),
+    { ...projectOf('org_1', 'empty', []), activeReleaseId: null },
+    projectOf('org_2', 'shop', []),
+    projectOf('org_2', 'theirs', []),
+  ];
+  const principals: Record<string, Principal> = {
+    [KEYS.full]: apiKey('org_1', 'key_full', ADMIN),
+    [KEYS.read]: apiKey('org_1', 'key_read', ['read']),
+    [KEYS.foreign]: apiKey('org_2', 'key_foreign', ADMIN),
+    [KEYS.token]: token('jti_ann', 'ann'),
+    [KEYS.anonymousToken]: token('jti_none', null),
+  };
+  const find = (orgId: string, matches: (project: Project) => boolean) =>
+    projects.find((project) => project.orgId === orgId && matches(project)) ?? null;
+  return {
+    authenticate: async (credential) =>
+      Object.hasOwn(principals, credential) ? (principals[credential] ?? null) : null,
+    project: async (orgId, ref) => find(orgId, (project) => project.ref === ref),
+    projectById: async (orgId, id) => find(orgId, (project) => project.id === id),
+    defaultProject: async (orgId) => find(orgId, (project) => project.ref === 'shop'),
+    originsOf: async (ref) =>
+      projects
+        .filter((project) => project.ref === ref)
+        .flatMap((project) => project.allowedOrigins),
+    release: async (orgId, releaseId) => releaseOf(orgId, releaseId),
+    activeReleases: async () => [],
+  };
+}
+
+function projectOf(orgId: string, ref: string, allowedOrigins: readonly string[]): Project {
+  const id = `proj_${orgId}_${ref}`;
+  return { id, orgId, ref, activeReleaseId: `rel_${id}`, allowedOrigins };
+}
+
+function apiKey(orgId: string, id: string, scopes: Principal['scopes']): Principal {
+  return { kind: 'api_key', id, orgId, scopes, projectId: null, sub: null };
+}
+
+function token(id: string, sub: string | null): Principal {
+  const projectId = 'proj_org_1_shop';
+  return { kind: 'session_token', id, orgId: 'org_1', scopes: ['write'], projectId, sub };
+}
+
+function releaseOf(orgId: string, releaseId: string): Release {
+  return {
+    id: releaseId,
+    orgId,
+    projectId: releaseId.slice('rel_'.length),
+    version: 'v1',
+    digest: 'a'.repeat(64),
+    harness: { id: 'opencode', version: '1.18.34' },
+    createdAt: new Date(0),
+    config: {
+      memoryMb: null,
+      cpus: null,
+      diskMb: null,
+      maxTurnMs: null,
+      env: {},
+      modelDefault: null,
+    },
+  };
+}
