@@ -16,6 +16,8 @@ export const RUNNER_LIMITS = {
   readerIdleMs: 10_000,
   /** A session that was just attached is not hibernated for another: its turn is about to start. */
   attachGraceMs: 5_000,
+  /** After a claim the next slot waits, so that it takes no core from the session's first turn. */
+  poolRefillDelayMs: 1_500,
   /** A pool slot that could not be started is tried again after this, doubling. */
   poolRetryMs: 2_000,
   poolRetryMaxMs: 5 * 60_000,

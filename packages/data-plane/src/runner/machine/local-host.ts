@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Harness, ModelAccess } from '@karta/harness';
-import type { WireFamily } from '@karta/protocol';
+import { KartaError, type WireFamily } from '@karta/protocol';
 import {
   type FileList,
   type Reader,
@@ -36,6 +36,7 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
   const load = createReleaseLoader(parts.home, parts.harnesses);
   const machines = new Set<Machine>();
   let chosen: SandboxDriver | null = null;
+  let stopped = false;
 
   function driver(): SandboxDriver {
     if (chosen === null) throw new Error('the machine host is not started');
@@ -69,6 +70,10 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
           },
           openReader: parts.openReader,
         });
+        if (stopped) {
+          await machine.dispose();
+          throw new KartaError('shutting_down', undefined, { retryAfter: 5 });
+        }
         machines.add(machine);
         void machine.ended.then(() => machines.delete(machine));
         return machine;
@@ -103,6 +108,7 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
     destroyVolume: (volumeId) => driver().destroyVolume(volumeId),
 
     async stop() {
+      stopped = true;
       await Promise.all([...machines].map((machine) => machine.dispose()));
     },
   };

@@ -1,0 +1,71 @@
+import { newId } from '@karta/protocol';
+import type { Release } from '../control/port.ts';
+import type { RunnerLog } from './config.ts';
+import type { DoorsClient } from './doors/doors-client.ts';
+import type { Families } from './doors/families.ts';
+import type { Machine, MachineHost } from './machine/machine-port.ts';
+
+/** A machine with its channel: what a session or a pool slot holds. */
+export interface Booted {
+  /** Of the sandbox and of its channel. */
+  readonly id: string;
+  readonly volumeId: string;
+  readonly release: Release;
+  readonly machine: Machine;
+}
+
+export interface BootParts {
+  host: MachineHost;
+  doors: DoorsClient;
+  families: Families;
+  log: RunnerLog;
+}
+
+/** A fresh volume id: `vol_` and 96 random bits. */
+export function newVolumeId(): string {
+  return newId('sandbox').replace(/^[a-z]+_/, 'vol_');
+}
+
+/**
+ * Opens a channel (parked while `sessionId` is `null`) and boots a sandbox on it. Throws
+ * `KartaError`, and leaves no channel behind.
+ */
+export async function boot(
+  parts: BootParts,
+  order: { id: string; volumeId: string; release: Release; sessionId: string | null },
+): Promise<Booted> {
+  const { id, volumeId, release, sessionId } = order;
+  const families = await parts.families();
+  const channel = await parts.doors.openChannel({
+    channel_id: id,
+    org_id: release.orgId,
+    project_id: release.projectId,
+    session_id: sessionId,
+    mode: sessionId === null ? 'parked' : 'live',
+  });
+  try {
+    const machine = await parts.host.boot({
+      sandboxId: id,
+      volumeId,
+      release,
+      channel: { socketPath: channel.socket_path, credential: channel.credential },
+      families,
+    });
+    return { id, volumeId, release, machine };
+  } catch (error) {
+    await closeChannel(parts, id);
+    throw error;
+  }
+}
+
+/** Closes a channel; when the doors are gone, so is the channel. */
+export async function closeChannel(
+  { doors, log }: Pick<BootParts, 'doors' | 'log'>,
+  id: string,
+): Promise<void> {
+  try {
+    await doors.closeChannel(id);
+  } catch (error) {
+    log.warn({ err: error, channel: id }, 'a channel could not be closed');
+  }
+}

@@ -1,0 +1,34 @@
+import type { Harness } from '@karta/harness';
+import type { Environment } from '../releases/env-values.ts';
+import type { DoorsAccess } from './doors/doors-client.ts';
+
+/** The part of a pino logger that the runner uses. */
+export interface RunnerLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface RunnerConfig {
+  home: string;
+  /** Short folder for sockets. */
+  runtimeDir: string;
+  doors: DoorsAccess;
+  /** `auto`: the strongest driver that works on this machine. */
+  sandbox: 'auto' | 'namespace' | 'none';
+  /** Started sandboxes kept ready per active release. */
+  poolSize: number;
+  /** Whether releases other than the bundled examples may run where nothing isolates them. */
+  allowUnsandboxed: boolean;
+  log: RunnerLog;
+  /** Where exposed secrets are looked up; default: none. */
+  environment?: Environment;
+  /** Default: every adapter of the platform. */
+  harnesses?: readonly Harness[];
+  /** Default: a share of the machine's memory, see `RUNNER_LIMITS.memoryShare`. */
+  memoryBudgetBytes?: number;
+  /** Default `LIMITS.idleMs`. */
+  idleMs?: number;
+  /** Default `LIMITS.capacityWaitMs`. */
+  capacityWaitMs?: number;
+}

@@ -1,0 +1,184 @@
+import type { Release } from '../control/port.ts';
+import type { Booted } from './booted.ts';
+import type { RunnerLog } from './config.ts';
+import { RUNNER_LIMITS } from './limits.ts';
+
+export interface PoolParts {
+  /** Slots per release. */
+  size: number;
+  /** Starts a slot with its harness warm, or answers `null` when there is no room for it now. */
+  start(release: Release): Promise<Booted> | null;
+  /** Ends a slot and destroys its volume. */
+  discard(slot: Booted): Promise<void>;
+  /** Whether a start would disturb nobody. */
+  mayStart(): boolean;
+  log: RunnerLog;
+}
+
+interface Starting {
+  release: Release;
+  slot: Promise<Booted>;
+  /** A session waits for it. */
+  taken: boolean;
+}
+
+/**
+ * Started sandboxes that wait for a session, some for each active release. One is started at a
+ * time; a release whose slots fail is left alone for longer and longer.
+ */
+export class Pool {
+  readonly #parts: PoolParts;
+  readonly #ready = new Map<string, Booted[]>();
+  readonly #retry = new Map<string, { at: number; afterMs: number }>();
+  #releases: readonly Release[] = [];
+  #starting: Starting | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
+  }
+
+  /** Sets the releases to keep warm; slots of others are dropped. */
+  keepWarm(releases: readonly Release[]): void {
+    this.#releases = releases;
+    const wanted = new Set(releases.map((release) => release.id));
+    for (const [id, slots] of this.#ready) {
+      if (wanted.has(id)) continue;
+      this.#ready.delete(id);
+      for (const slot of slots) this.#discard(slot);
+    }
+    this.fill();
+  }
+
+  /** A slot of the release: one that is ready, or one that is about to be. It is then the caller's. */
+  take(release: Release, { soon }: { soon: boolean }): Booted | Promise<Booted> | null {
+    const slot = this.#ready.get(release.id)?.shift();
+    if (slot !== undefined) {
+      this.#fillAfter(RUNNER_LIMITS.poolRefillDelayMs);
+      return slot;
+    }
+    const starting = this.#starting;
+    if (!soon || starting === null || starting.taken || starting.release.id !== release.id) {
+      return null;
+    }
+    starting.taken = true;
+    return starting.slot;
+  }
+
+  /** Drops a ready slot to make room. */
+  drop(id: string): void {
+    const slot = this.#remove(id);
+    if (slot !== undefined) this.#discard(slot);
+  }
+
+  volumes(): string[] {
+    return [...this.#ready.values()].flat().map((slot) => slot.volumeId);
+  }
+
+  /** Something may have changed: starts the next slot if one is missing and nobody is disturbed. */
+  fill(): void {
+    if (this.#stopped || this.#starting !== null || !this.#parts.mayStart()) return;
+    clearTimeout(this.#timer);
+    const release = this.#releases.find((wanted) => this.#lacksSlot(wanted));
+    if (release === undefined) {
+      this.#waitForRetry();
+      return;
+    }
+    const slot = this.#parts.start(release);
+    if (slot === null) return;
+    const starting: Starting = { release, slot, taken: false };
+    this.#starting = starting;
+    slot.then(
+      (ready) => this.#started(starting, ready),
+      (error: unknown) => this.#failed(starting, error),
+    );
+  }
+
+  /** Ends the slots that are ready and starts no more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    const slots = [...this.#ready.values()].flat();
+    this.#ready.clear();
+    await Promise.all(slots.map((slot) => this.#parts.discard(slot)));
+  }
+
+  /** Resolves when no slot is being started. */
+  async settled(): Promise<void> {
+    await this.#starting?.slot.catch(() => undefined);
+  }
+
+  #lacksSlot(release: Release): boolean {
+    if ((this.#retry.get(release.id)?.at ?? 0) > performance.now()) return false;
+    return (this.#ready.get(release.id)?.length ?? 0) < this.#parts.size;
+  }
+
+  #started(starting: Starting, slot: Booted): void {
+    this.#starting = null;
+    const { release, taken } = starting;
+    if (taken) {
+      this.#fillAfter(RUNNER_LIMITS.poolRefillDelayMs);
+      return;
+    }
+    if (this.#stopped || !this.#releases.some((wanted) => wanted.id === release.id)) {
+      this.#discard(slot);
+      return;
+    }
+    this.#ready.set(release.id, [...(this.#ready.get(release.id) ?? []), slot]);
+    void slot.machine.ended.then(({ cause, message }) => {
+      if (this.#remove(slot.id) === undefined) return;
+      this.#discard(slot);
+      if (cause !== 'disposed') this.#backOff(release, new Error(message));
+    });
+    this.fill();
+  }
+
+  #failed({ release }: Starting, error: unknown): void {
+    this.#starting = null;
+    this.#backOff(release, error);
+  }
+
+  #backOff(release: Release, error: unknown): void {
+    const before = this.#retry.get(release.id)?.afterMs ?? RUNNER_LIMITS.poolRetryMs / 2;
+    const afterMs = Math.min(before * 2, RUNNER_LIMITS.poolRetryMaxMs);
+    this.#retry.set(release.id, { at: performance.now() + afterMs, afterMs });
+    const details = { err: error, release: release.id, retry_ms: afterMs };
+    this.#parts.log.warn(details, 'a pool slot failed');
+    this.fill();
+  }
+
+  /** A release that works again starts its waits anew. */
+  worked(release: Release): void {
+    this.#retry.delete(release.id);
+  }
+
+  #waitForRetry(): void {
+    const now = performance.now();
+    const waits = this.#releases
+      .map((release) => (this.#retry.get(release.id)?.at ?? 0) - now)
+      .filter((wait) => wait > 0);
+    if (waits.length > 0) this.#fillAfter(Math.min(...waits));
+  }
+
+  #fillAfter(ms: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.fill(), ms + 1);
+    this.#timer.unref();
+  }
+
+  #remove(id: string): Booted | undefined {
+    for (const slots of this.#ready.values()) {
+      const index = slots.findIndex((slot) => slot.id === id);
+      if (index >= 0) return slots.splice(index, 1)[0];
+    }
+    return undefined;
+  }
+
+  #discard(slot: Booted): void {
+    this.#parts.discard(slot).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error, sandbox: slot.id }, 'a pool slot could not be ended');
+    });
+  }
+}
