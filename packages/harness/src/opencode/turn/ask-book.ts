@@ -1,0 +1,155 @@
+import type { AskAnswer, HarnessEvent } from '../../port.ts';
+import type { PermissionRequest, QuestionRequest } from '../events/schema.ts';
+import { permissionAsk, questionAsk } from './asks.ts';
+
+/** Asks of earlier turns that are remembered; the server speaks of them at most moments later. */
+const MAX_RETIRED = 1_000;
+
+interface Ask {
+  request: ({ kind: 'permission' } & PermissionRequest) | ({ kind: 'question' } & QuestionRequest);
+  raw: unknown;
+  /** The event has gone out; before that the ask waits for its tool call's input. */
+  shown: boolean;
+  answer: AskAnswer | null;
+  /** The answer has been sent to the server. */
+  sent: boolean;
+}
+
+export type OpenAsk = Readonly<Ask>;
+
+/** How a resolution that the server tells of came about. */
+export type Resolution =
+  /** Ours. */
+  | 'expected'
+  /** The server dropped it, together with one that was denied or with the turn. */
+  | 'dropped'
+  /** Nobody here answered it. */
+  | 'bypassed';
+
+/**
+ * The asks of one turn, from the request to the resolution.
+ *
+ * OpenCode rejects every waiting ask of a session when one of them is rejected. So that each can be
+ * answered for itself, a denial is held back until no other ask of that session waits.
+ */
+export class AskBook {
+  readonly #asks = new Map<string, Ask>();
+  /** Sessions to which a rejection was sent. */
+  readonly #rejecting = new Set<string>();
+  /** Asks of the session that are over for the platform, though the server may still speak of them. */
+  readonly #retired: Set<string>;
+  /** Set when the turn is being stopped: the server then drops what waits. */
+  stopping = false;
+
+  constructor(retired: Set<string>) {
+    this.#retired = retired;
+  }
+
+  addPermission(request: PermissionRequest, raw: unknown): void {
+    this.#add({ request: { kind: 'permission', ...request }, raw });
+  }
+
+  addQuestion(request: QuestionRequest, raw: unknown): void {
+    this.#add({ request: { kind: 'question', ...request }, raw });
+  }
+
+  #add(ask: Pick<Ask, 'request' | 'raw'>): void {
+    if (this.#asks.has(ask.request.id)) return;
+    this.#asks.set(ask.request.id, { ...ask, shown: false, answer: null, sent: false });
+  }
+
+  /**
+   * The events of asks that can be shown now. `inputOf` knows the input of a tool call once it is
+   * complete; with `force`, asks are shown without.
+   */
+  show(
+    inputOf: (callId: string) => { tool: string; input: unknown } | null,
+    force = false,
+  ): HarnessEvent[] {
+    const events: HarnessEvent[] = [];
+    for (const ask of this.#asks.values()) {
+      if (ask.shown) continue;
+      const { request, raw } = ask;
+      const call = request.tool === undefined ? null : inputOf(request.tool.callID);
+      if (call === null && request.tool !== undefined && !force) continue;
+      ask.shown = true;
+      if (request.kind === 'question') events.push(questionAsk(request, raw));
+      else {
+        const tool = call?.tool ?? request.permission;
+        events.push(permissionAsk(request, tool, call?.input ?? request.metadata, raw));
+      }
+    }
+    return events;
+  }
+
+  /** Asks wait for the input of their tool calls. */
+  get hidden(): boolean {
+    return [...this.#asks.values()].some((ask) => !ask.shown);
+  }
+
+  /** Asks shown and not yet answered. */
+  get open(): OpenAsk[] {
+    return [...this.#asks.values()].filter((ask) => ask.shown && ask.answer === null);
+  }
+
+  /** Everything the server still waits for. */
+  get unsent(): OpenAsk[] {
+    return [...this.#asks.values()].filter((ask) => !ask.sent);
+  }
+
+  /** Takes an answer; `false` when no such ask waits. */
+  answer(requestId: string, answer: AskAnswer): boolean {
+    const ask = this.#asks.get(requestId);
+    if (ask === undefined || !ask.shown || ask.answer !== null) return false;
+    ask.answer = answer;
+    return true;
+  }
+
+  /**
+   * Answers that may go to the server now, and counts them as sent: every approval; the denials of
+   * a session none of whose asks waits for a person any more.
+   */
+  takeSendable(): OpenAsk[] {
+    const waiting = new Set<string>();
+    for (const ask of this.#asks.values()) {
+      if (ask.answer === null) waiting.add(ask.request.sessionID);
+    }
+    const sendable: Ask[] = [];
+    for (const ask of this.#asks.values()) {
+      if (ask.answer === null || ask.sent) continue;
+      const denial = ask.answer.decision === 'deny' && ask.request.kind === 'permission';
+      if (denial && waiting.has(ask.request.sessionID)) continue;
+      ask.sent = true;
+      if (denial) this.#rejecting.add(ask.request.sessionID);
+      sendable.push(ask);
+    }
+    return sendable;
+  }
+
+  /** The server says that an ask is resolved. Forgets it. */
+  resolved(
+    requestId: string,
+    sessionId: string,
+    reply: 'once' | 'always' | 'reject',
+  ): { how: Resolution; ask: OpenAsk | null } {
+    const ask = this.#asks.get(requestId) ?? null;
+    this.#asks.delete(requestId);
+    if (this.#retired.has(requestId)) return { how: 'expected', ask };
+    const denied = reply === 'reject';
+    if (ask?.sent === true) {
+      const meant = ask.answer?.decision === 'deny';
+      return { how: meant === denied ? 'expected' : 'bypassed', ask };
+    }
+    const dropped = denied && (this.stopping || this.#rejecting.has(sessionId));
+    return { how: dropped ? 'dropped' : 'bypassed', ask };
+  }
+
+  /** Forgets every ask, and returns those that a person still saw as open. */
+  drop(): OpenAsk[] {
+    const { open } = this;
+    if (this.#retired.size > MAX_RETIRED) this.#retired.clear();
+    for (const id of this.#asks.keys()) this.#retired.add(id);
+    this.#asks.clear();
+    return open;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A queue between one writer and one reader. `push` resolves once no more than `high` items wait, so
+ * a writer that awaits it is slowed down to the reader's pace.
+ */
+export class EventQueue<T> implements AsyncIterable<T> {
+  readonly #high: number;
+  #items: T[] = [];
+  #ended = false;
+  #wakeReader: (() => void) | null = null;
+  #wakeWriter: (() => void) | null = null;
+
+  constructor(high: number) {
+    this.#high = high;
+  }
+
+  /** Adds items; later than `end` they are dropped. */
+  async push(items: readonly T[]): Promise<void> {
+    this.add(items);
+    if (this.#items.length <= this.#high || this.#ended) return;
+    await new Promise<void>((resolve) => {
+      this.#wakeWriter = resolve;
+    });
+  }
+
+  /** Adds items whatever waits. */
+  add(items: readonly T[]): void {
+    if (this.#ended || items.length === 0) return;
+    this.#items.push(...items);
+    this.#wakeReader?.();
+  }
+
+  /** What was added is still read; then the reader ends. */
+  end(): void {
+    this.#ended = true;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+
+  /** Drops what waits: nobody reads any more. */
+  abandon(): void {
+    this.#items = [];
+    this.end();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (;;) {
+      const items = this.#items;
+      this.#items = [];
+      this.#wakeWriter?.();
+      yield* items;
+      if (this.#items.length > 0) continue;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import { GuardError } from '../../guard/index.ts';
+import type { HarnessEvent } from '../../port.ts';
+import type { MessageInfo, TextPart, ToolPart } from '../events/schema.ts';
+
+/** Messages, parts and tool calls of one turn; more is no agent's work. */
+const MAX_TRACKED = 200_000;
+
+interface Text {
+  kind: TextPart['type'];
+  messageId: string;
+  /** Characters that were passed on. */
+  sent: number;
+}
+
+interface Call {
+  tool: string;
+  /** Known from the moment the call runs. */
+  input: { value: unknown } | null;
+  finished: boolean;
+}
+
+/**
+ * Messages and their parts within one turn: turns updates, which repeat the whole part each time,
+ * into events that say everything once.
+ */
+export class Parts {
+  readonly #messages = new Map<string, { info: MessageInfo; open: boolean }>();
+  readonly #texts = new Map<string, Text>();
+  readonly #calls = new Map<string, Call>();
+
+  /** The first message told of in the session itself. */
+  firstMessageId: string | null = null;
+
+  message(info: MessageInfo, root: string): void {
+    if (info.sessionID === root) this.firstMessageId ??= info.id;
+    const open = info.role === 'assistant' && info.time.completed === undefined;
+    this.#messages.set(info.id, { info, open });
+    this.#bound();
+  }
+
+  /** A message of the agent in `sessionId` is still being written. */
+  hasOpenMessage(sessionId: string): boolean {
+    for (const { info, open } of this.#messages.values()) {
+      if (open && info.sessionID === sessionId) return true;
+    }
+    return false;
+  }
+
+  isFromUser(messageId: string): boolean {
+    return this.#messages.get(messageId)?.info.role === 'user';
+  }
+
+  /** Text that is the agent's answer to the person: not the person's own, not a summary. */
+  isAnswer(messageId: string): boolean {
+    const info = this.#messages.get(messageId)?.info;
+    return info?.role === 'assistant' && info.mode !== 'compaction';
+  }
+
+  /** The new text of an updated part; `''` when nothing is new. */
+  text(part: TextPart): string {
+    const known = this.#texts.get(part.id);
+    const sent = known?.sent ?? 0;
+    const fresh = part.text.slice(sent);
+    const kind = part.type;
+    this.#texts.set(part.id, { kind, messageId: part.messageID, sent: sent + fresh.length });
+    this.#bound();
+    return fresh;
+  }
+
+  /** The kind of the part that a delta belongs to, `null` when no part was announced. */
+  delta(partId: string, text: string): Text['kind'] | null {
+    const known = this.#texts.get(partId);
+    if (known === undefined) return null;
+    known.sent += text.length;
+    return known.kind;
+  }
+
+  /** A tool call and its result, each told once. */
+  tool(part: ToolPart, raw: unknown): HarnessEvent[] {
+    const { state, callID: toolUseId } = part;
+    const call: Call = this.#calls.get(toolUseId) ?? {
+      tool: part.tool,
+      input: null,
+      finished: false,
+    };
+    this.#calls.set(toolUseId, call);
+    this.#bound();
+    if (state.status === 'pending' || call.finished) return [];
+    const events: HarnessEvent[] = [];
+    if (call.input === null) {
+      call.input = { value: state.input };
+      events.push({ type: 'tool_use', toolUseId, tool: part.tool, input: state.input, raw });
+    }
+    if (state.status !== 'running') {
+      call.finished = true;
+      const isError = state.status === 'error';
+      const output = isError ? state.error : state.output;
+      events.push({ type: 'tool_result', toolUseId, output, isError, raw });
+    }
+    return events;
+  }
+
+  callInput(callId: string): { tool: string; input: unknown } | null {
+    const call = this.#calls.get(callId);
+    return call?.input ? { tool: call.tool, input: call.input.value } : null;
+  }
+
+  #bound(): void {
+    if (this.#messages.size + this.#texts.size + this.#calls.size > MAX_TRACKED) {
+      throw new GuardError('protocol', `a turn with more than ${MAX_TRACKED} parts`);
+    }
+  }
+}

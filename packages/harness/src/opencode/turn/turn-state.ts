@@ -1,0 +1,323 @@
+import { posix } from 'node:path';
+import type { HarnessEvent } from '../../port.ts';
+import type { KnownEvent, MessagePart, ServerEvent } from '../events/schema.ts';
+import { AskBook } from './ask-book.ts';
+import type { Family } from './family.ts';
+import { Parts } from './parts.ts';
+import { errorOf, exhaustedRetry } from './provider-error.ts';
+
+/**
+ * Retries of a model call by OpenCode that a turn waits for. OpenCode waits 2, 4, 8 … seconds
+ * between its five, or as long as the provider's `retry-after` says.
+ */
+export const RETRIES_AWAITED = 2;
+/** A retry that is further away than this, in milliseconds, is not waited for. */
+export const RETRY_WAIT_MS = 15_000;
+
+/** Why a turn must be stopped from outside. */
+export type StopCause = 'bypassed' | 'retries';
+
+export interface TurnSetup {
+  family: Family;
+  /** Where processes inside see `/workspace`. */
+  workspace: string;
+  thinking: boolean;
+  /** Asks of earlier turns; shared by the turns of a session. */
+  retiredAsks: Set<string>;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/**
+ * One turn as the server's events tell of it: takes them in, gives out the harness events, knows
+ * when all is done. Pure but for the clock it is given.
+ */
+export class TurnState {
+  readonly asks: AskBook;
+  readonly #setup: TurnSetup;
+  readonly #parts = new Parts();
+  #out: HarnessEvent[] = [];
+  #step = 0;
+  #started = false;
+  #failed = false;
+  /** Sub-sessions in the background whose result the session has not yet been told. */
+  readonly #background = new Set<string>();
+  /** The session was told of one, and is about to go on. */
+  #resuming = false;
+  #budgetExhausted = false;
+  #stop: StopCause | null = null;
+
+  constructor(setup: TurnSetup) {
+    this.#setup = setup;
+    this.asks = new AskBook(setup.retiredAsks);
+  }
+
+  /** The message that began the turn, `null` before the server told of it. */
+  get firstMessageId(): string | null {
+    return this.#parts.firstMessageId;
+  }
+
+  /** The prompt has been taken up. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** An error was told: the turn ends with `error`. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  get budgetExhausted(): boolean {
+    return this.#budgetExhausted;
+  }
+
+  /** Set when the turn must be stopped from outside. */
+  get stop(): StopCause | null {
+    return this.#stop;
+  }
+
+  /**
+   * Nothing is under way any more: all sessions rest, no answer of the session is half written, no
+   * result of a sub-agent in the background is outstanding; or the prompt failed before it began.
+   */
+  get finished(): boolean {
+    if (!this.#started) return this.#failed;
+    if (!this.idle || this.#parts.hasOpenMessage(this.#setup.family.root)) return false;
+    return this.asks.stopping || (this.#background.size === 0 && !this.#resuming);
+  }
+
+  /** All sessions rest. */
+  get idle(): boolean {
+    return this.#started && this.#setup.family.idle;
+  }
+
+  /** Takes one event in. Returns what it means, in order. */
+  accept(event: ServerEvent): HarnessEvent[] {
+    if (event.type === 'unknown') this.#unknown(event);
+    else this.#known(event, event.raw);
+    this.#out.push(...this.asks.show((callId) => this.#parts.callInput(callId)));
+    return this.#take();
+  }
+
+  /** Shows asks whose tool call never told its input. */
+  showHiddenAsks(): HarnessEvent[] {
+    this.#out.push(...this.asks.show((callId) => this.#parts.callInput(callId), true));
+    return this.#take();
+  }
+
+  /** The asks that nobody can answer any more, as resolutions. */
+  dropAsks(): HarnessEvent[] {
+    return this.asks.drop().map(({ request }) => ({
+      type: 'ask_resolved',
+      requestId: request.id,
+      decision: 'deny',
+      by: 'harness',
+    }));
+  }
+
+  #take(): HarnessEvent[] {
+    const events = this.#out;
+    this.#out = [];
+    return events;
+  }
+
+  #known(event: KnownEvent, raw: unknown): void {
+    const { family } = this.#setup;
+    switch (event.type) {
+      case 'session.created': {
+        const { id, parentID, agent } = event.properties.info;
+        if (parentID === undefined || !family.has(parentID)) return;
+        family.adopt(id, parentID, { agent: agent ?? null });
+        return;
+      }
+      case 'session.status':
+        this.#status(event.properties.sessionID, event.properties.status, raw);
+        return;
+      case 'session.error': {
+        const { sessionID, error } = event.properties;
+        if (sessionID !== family.root || error === undefined) return;
+        if (error.name === 'MessageAbortedError') return;
+        this.#fail({ ...errorOf(error), raw });
+        return;
+      }
+      case 'message.updated':
+        if (family.has(event.properties.info.sessionID)) {
+          this.#parts.message(event.properties.info, family.root);
+        }
+        return;
+      case 'message.part.updated':
+        if (family.has(event.properties.part.sessionID)) this.#part(event.properties.part, raw);
+        return;
+      case 'message.part.delta':
+        this.#delta(event.properties, raw);
+        return;
+      case 'permission.asked':
+        if (family.has(event.properties.sessionID)) {
+          this.asks.addPermission(event.properties, raw);
+        }
+        return;
+      case 'question.asked':
+        if (family.has(event.properties.sessionID)) this.asks.addQuestion(event.properties, raw);
+        return;
+      case 'permission.replied':
+        this.#resolved(event.properties, event.properties.reply, raw);
+        return;
+      case 'question.replied':
+        this.#resolved(event.properties, 'once', raw);
+        return;
+      case 'question.rejected':
+        this.#resolved(event.properties, 'reject', raw);
+        return;
+      case 'server.instance.disposed':
+        return;
+      case 'file.watcher.updated':
+        this.#file(event.properties, raw);
+        return;
+    }
+  }
+
+  #unknown(event: Extract<ServerEvent, { type: 'unknown' }>): void {
+    if (event.sessionID !== null && !this.#setup.family.has(event.sessionID)) return;
+    const { name, properties, raw } = event;
+    this.#out.push({ type: 'system', kind: name, detail: properties, raw });
+  }
+
+  #status(
+    sessionId: string,
+    status: Extract<KnownEvent, { type: 'session.status' }>['properties']['status'],
+    raw: unknown,
+  ): void {
+    const { family, now } = this.#setup;
+    if (!family.has(sessionId)) return;
+    family.status(sessionId, status.type);
+    if (sessionId === family.root && status.type !== 'idle') {
+      this.#started = true;
+      this.#resuming = false;
+    }
+    if (status.type !== 'retry') return;
+    this.#out.push({ type: 'system', kind: 'provider_retry', message: status.message, raw });
+    if (status.attempt > RETRIES_AWAITED || status.next - now() > RETRY_WAIT_MS) {
+      this.#fail({ ...exhaustedRetry(status.message), raw });
+      this.#stop ??= 'retries';
+    }
+  }
+
+  #part(part: MessagePart, raw: unknown): void {
+    const { family, thinking } = this.#setup;
+    const own = part.sessionID === family.root;
+    switch (part.type) {
+      case 'tool': {
+        const { state, callID: toolUseId } = part;
+        const { sessionId: child, background } = ('metadata' in state && state.metadata) || {};
+        if (typeof child === 'string') {
+          family.adopt(child, part.sessionID, { toolUseId });
+          if (own && state.status === 'completed' && background === true) {
+            this.#background.add(child);
+          }
+        }
+        this.#out.push(...this.#parts.tool(part, raw));
+        return;
+      }
+      case 'text':
+      case 'reasoning': {
+        const text = this.#parts.text(part);
+        if (own && part.type === 'text') this.#backgroundResult(part);
+        if (!this.#parts.isAnswer(part.messageID)) return;
+        if (own) this.#say(part.type, text, raw);
+        else if (part.time?.end !== undefined && text !== '') {
+          if (part.type === 'text' || thinking) this.#childSays(part, raw);
+        }
+        return;
+      }
+      case 'step-start':
+        if (own) this.#out.push({ type: 'step_start', index: this.#step, raw });
+        return;
+      case 'step-finish': {
+        if (!own) return;
+        const result = part.reason === undefined ? {} : { result: part.reason };
+        this.#out.push({ type: 'step_finish', index: this.#step, ...result, raw });
+        this.#step += 1;
+        return;
+      }
+      case 'other':
+        return;
+    }
+  }
+
+  /** OpenCode tells its agent of a background result by a message in the user's place. */
+  #backgroundResult(part: Extract<MessagePart, { type: 'text' | 'reasoning' }>): void {
+    if (this.#background.size === 0 || !this.#parts.isFromUser(part.messageID)) return;
+    const told = /^<task id="([^"]+)"/.exec(part.text)?.[1];
+    if (told !== undefined && this.#background.delete(told)) this.#resuming = true;
+  }
+
+  #delta(
+    delta: Extract<KnownEvent, { type: 'message.part.delta' }>['properties'],
+    raw: unknown,
+  ): void {
+    if (delta.sessionID !== this.#setup.family.root || delta.field !== 'text') return;
+    const kind = this.#parts.delta(delta.partID, delta.delta);
+    if (kind !== null && this.#parts.isAnswer(delta.messageID)) this.#say(kind, delta.delta, raw);
+  }
+
+  #say(type: 'text' | 'reasoning', text: string, raw: unknown): void {
+    if (text === '' || (type === 'reasoning' && !this.#setup.thinking)) return;
+    this.#out.push({ type, text, raw });
+  }
+
+  /** A sub-agent's words are no part of the answer; its tool calls are told as they are. */
+  #childSays(part: Extract<MessagePart, { type: 'text' | 'reasoning' }>, raw: unknown): void {
+    const child = this.#setup.family.child(part.sessionID);
+    this.#out.push({
+      type: 'system',
+      kind: `subagent_${part.type}`,
+      message: part.text,
+      detail: { agent: child?.agent ?? null, tool_use_id: child?.toolUseId ?? null },
+      raw,
+    });
+  }
+
+  #resolved(
+    properties: { sessionID: string; requestID: string },
+    reply: 'once' | 'always' | 'reject',
+    raw: unknown,
+  ): void {
+    const { sessionID, requestID: requestId } = properties;
+    if (!this.#setup.family.has(sessionID)) return;
+    const { how, ask } = this.asks.resolved(requestId, sessionID, reply);
+    if (how === 'expected') return;
+    if (ask?.shown === true && ask.answer === null) {
+      const decision = reply === 'reject' ? 'deny' : 'approve_once';
+      this.#out.push({ type: 'ask_resolved', requestId, decision, by: 'harness', raw });
+    }
+    if (how === 'dropped' || this.#stop === 'bypassed') return;
+    this.#stop = 'bypassed';
+    this.#fail({
+      type: 'error',
+      code: 'approval_bypassed',
+      message: `The ask ${requestId} was answered from inside the sandbox.`,
+      retryable: false,
+      raw,
+    });
+  }
+
+  #file(
+    changed: Extract<KnownEvent, { type: 'file.watcher.updated' }>['properties'],
+    raw: unknown,
+  ): void {
+    const path = posix.relative(this.#setup.workspace, changed.file);
+    if (path === '' || path.startsWith('..') || posix.isAbsolute(path)) return;
+    const change = ({ add: 'added', change: 'modified', unlink: 'deleted' } as const)[
+      changed.event
+    ];
+    this.#out.push({ type: 'file', path, change, raw });
+  }
+
+  /** Only the first error is told: what follows it is its consequence. */
+  #fail(error: Extract<HarnessEvent, { type: 'error' }>): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#budgetExhausted = error.code === 'budget_exhausted';
+    this.#out.push(error);
+  }
+}
