@@ -118,6 +118,7 @@ export class SessionHandle {
     return this.#transport.json({
       method: 'POST',
       path: `${this.#path}/cancel`,
+      json: {},
       signal: options.signal,
     });
   }

@@ -1,0 +1,13 @@
+/**
+ * Text from an agent as it may go to a terminal: without the control characters that move the
+ * cursor, rename the window or paste into the shell. Line breaks and tabs stay.
+ */
+export function plainText(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '');
+}
+
+/** Plain text on one line, at most `chars` long. */
+export function oneLine(text: string, chars: number): string {
+  const line = plainText(text).replace(/\s+/g, ' ').trim();
+  return line.length <= chars ? line : `${line.slice(0, chars - 1)}…`;
+}

@@ -1,0 +1,142 @@
+import { Command, Option } from 'commander';
+import packageFile from '../package.json' with { type: 'json' };
+import { EXIT } from './exit-codes.ts';
+import type { Terminal } from './output/terminal.ts';
+import { RUNGS, SANDBOX_CHOICES } from './supervisor/settings.ts';
+
+const EXAMPLES = `
+Examples:
+  karta serve examples/support-bot     serve a folder on http://localhost:8000
+  karta dev .                          serve this folder, publish it again when it changes
+  karta run "When are you open?"       one message, the answer streams to the terminal
+  karta doctor                         what this machine has and lacks
+
+Environment:
+  ANTHROPIC_API_KEY, OPENAI_API_KEY    a real model; without them the embedded demo model answers
+  ANTHROPIC_BASE_URL, OPENAI_BASE_URL  another server of the same wire format
+  KARTA_HOME, KARTA_PORT, KARTA_HOST   defaults of --home, --port, --host
+  NO_COLOR                             no colours
+
+Exit codes:
+${Object.values(EXIT)
+  .map(({ code, meaning }) => `  ${String(code).padEnd(4)} ${meaning}`)
+  .join('\n')}`;
+
+/** Runs a command and keeps the exit code it resolves with. */
+type Finish = (work: Promise<number> | number) => Promise<void>;
+
+/** The command line of `karta`. Each command's module is loaded when it runs. */
+export function buildProgram(terminal: Terminal, finish: Finish): Command {
+  const program = new Command('karta')
+    .description('Turns a folder of an agent harness into a streaming session API.')
+    .version(packageFile.version)
+    .addHelpText('after', EXAMPLES)
+    .helpCommand(false)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+
+  program
+    .command('serve [folder...]')
+    .description('serve applications over HTTP; without a folder, those served before')
+    .option('--port <number>', 'port, 0 for any (default 8000)')
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .addOption(homeOption())
+    .addOption(sandboxOption())
+    .addOption(new Option('--min-isolation <rung>', 'refuse to start below it').choices(RUNGS))
+    .addOption(new Option('--try <text>', 'the question in the printed curl line').hideHelp())
+    .addOption(jsonOption('one line of JSON when ready'))
+    .action(async (folders, options) =>
+      finish((await import('./commands/serve.ts')).serve(folders, options, terminal)),
+    );
+  program
+    .command('dev [folder...]')
+    .description('serve, publish again on each change, show what happens in all sessions')
+    .option('--port <number>', 'port, 0 for any (default 8000)')
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .addOption(homeOption())
+    .addOption(sandboxOption())
+    .addOption(jsonOption('events as lines of JSON'))
+    .action(async (folders, options) =>
+      finish((await import('./commands/dev.ts')).dev(folders, options, terminal)),
+    );
+  talkOptions(
+    program
+      .command('run <text>')
+      .description('send one message and stream the answer; starts a server when none runs'),
+  ).action(async (text, options) =>
+    finish((await import('./commands/run.ts')).run(text, options, terminal)),
+  );
+  talkOptions(program.command('chat').description('talk to an application, turn by turn')).action(
+    async (options) => finish((await import('./commands/chat.ts')).chat(options, terminal)),
+  );
+  addSessions(program, terminal, finish);
+  program
+    .command('doctor')
+    .description('show what this machine has: isolation, harnesses, database, room')
+    .option('--port <number>', 'port to check (default 8000)')
+    .addOption(homeOption())
+    .addOption(jsonOption('one JSON document'))
+    .action(async (options) =>
+      finish((await import('./commands/doctor.ts')).doctor(options, terminal)),
+    );
+  program
+    .command('completion <shell>')
+    .description('print a completion script for bash or zsh')
+    .action(async (shell) =>
+      finish((await import('./commands/completion.ts')).completion(shell, program, terminal)),
+    );
+  return program;
+}
+
+function addSessions(program: Command, terminal: Terminal, finish: Finish): void {
+  const sessions = program
+    .command('sessions')
+    .description('list the newest sessions of the running server')
+    .option('--project <ref>', 'of this project only')
+    .option('--status <status>', 'of this status only')
+    .option('--limit <number>', 'how many (default 20)')
+    .addOption(homeOption())
+    .addOption(jsonOption('a line of JSON per session'))
+    .action(async (options) =>
+      finish((await import('./commands/sessions.ts')).listSessions(options, terminal)),
+    );
+  sessions
+    .command('show <id>')
+    .description('show a session and its conversation')
+    .action(async (id) =>
+      finish((await import('./commands/sessions.ts')).showSession(id, sessions.opts(), terminal)),
+    );
+  sessions
+    .command('end <id>')
+    .description('end a session and destroy its workspace')
+    .action(async (id) =>
+      finish((await import('./commands/sessions.ts')).endSession(id, sessions.opts(), terminal)),
+    );
+}
+
+function talkOptions(command: Command): Command {
+  return command
+    .option('--folder <folder>', 'the application (default: the one served, or this folder)')
+    .option('--session <id>', 'go on with this session')
+    .option('--agent <name>', 'one of the application’s agents')
+    .option('--thinking', 'show the model’s reasoning')
+    .option('--approve <answer>', 'answer approvals by itself: once, session or deny')
+    .addOption(homeOption())
+    .addOption(sandboxOption())
+    .addOption(jsonOption('events as lines of JSON'));
+}
+
+function homeOption(): Option {
+  return new Option('--home <folder>', 'where Karta keeps its state (default ~/.karta)');
+}
+
+function sandboxOption(): Option {
+  return new Option('--sandbox <driver>', 'how sessions are isolated (default auto)').choices(
+    SANDBOX_CHOICES,
+  );
+}
+
+function jsonOption(meaning: string): Option {
+  return new Option('--json', `${meaning}, for programs`);
+}

@@ -1,0 +1,85 @@
+import type { Terminal } from '../output/terminal.ts';
+import { modelLine, type Upstream } from './provider-keys.ts';
+import type { RunningServer } from './server.ts';
+
+/** A server's first words: everything that is needed to use it. */
+export interface Announcement {
+  server: RunningServer;
+  upstreams: readonly Upstream[];
+  /** A session to try, and what to ask in it. */
+  trial: { sessionId: string; question: string };
+}
+
+/** A line for a shell that sends one message and streams the answer. */
+export function curlLine({ server, trial }: Announcement): string {
+  const body = JSON.stringify({ text: trial.question, stream: true }).replaceAll("'", "'\\''");
+  return [
+    `curl -N ${server.url}/v1/sessions/${trial.sessionId}/messages`,
+    `-H 'authorization: Bearer ${server.apiKey}'`,
+    "-H 'content-type: application/json'",
+    `-d '${body}'`,
+  ].join(' ');
+}
+
+/** Tells a person. */
+export function announce(announcement: Announcement, terminal: Terminal): void {
+  const { server, upstreams } = announcement;
+  const label = (text: string) => terminal.style('dim', text.padEnd(11));
+  const lines = [
+    '',
+    `  ${terminal.style('bold', 'Karta')} serves ${served(server)}`,
+    '',
+    `  ${label('URL')}${terminal.style('cyan', server.url)}`,
+    `  ${label('Key')}${server.apiKey}`,
+    `  ${label('')}also in ${server.credentialsPath}`,
+    `  ${label('Model')}${modelLine(upstreams)}`,
+    `  ${label('Isolation')}${isolationLine(server, terminal)}`,
+    '',
+    '  Try it:',
+    '',
+    curlLine(announcement),
+    '',
+    `  ${terminal.style('dim', 'Or talk to it with: npx karta chat     Stop with: Ctrl-C')}`,
+    '',
+  ];
+  terminal.out(`${lines.join('\n')}\n`);
+}
+
+/** Tells a program, as one line. */
+export function announcementJson(announcement: Announcement): Record<string, unknown> {
+  const { server, upstreams, trial } = announcement;
+  return {
+    ready: true,
+    url: server.url,
+    api_key: server.apiKey,
+    credentials: server.credentialsPath,
+    isolation: server.isolation,
+    upstreams: upstreams.map((upstream) => upstream.id),
+    projects: server.projects.map((ref) => ({ ref, url: `${server.url}/v1/projects/${ref}` })),
+    published: server.published.map(({ ref, version, folder, harness, agents }) => ({
+      ref,
+      version,
+      folder,
+      harness,
+      agents: agents.map((agent) => agent.name),
+    })),
+    session_id: trial.sessionId,
+    pid: process.pid,
+  };
+}
+
+function served(server: RunningServer): string {
+  return server.projects
+    .map((ref) => {
+      const release = server.published.find((published) => published.ref === ref);
+      if (release === undefined) return ref;
+      return `${ref} ${release.version} (${release.harness.name} ${release.harness.version})`;
+    })
+    .join(', ');
+}
+
+function isolationLine(server: RunningServer, terminal: Terminal): string {
+  if (server.isolation !== 'none') return server.isolation;
+  const warning = 'none: code that an agent runs can do all that you can on this machine.';
+  return `${terminal.style(['red', 'bold'], warning)} See "karta doctor".`;
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type UpstreamsAnswer, upstreamsAnswer } from '@karta/protocol';
+import { z } from 'zod';
+import { type Child, startChild } from './child.ts';
+import { getOverSocket } from './get-over-socket.ts';
+import type { Upstream } from './provider-keys.ts';
+
+/**
+ * The user that the doors run as when Karta is root. The number is in a range that Linux
+ * distributions assign to nobody (systemd's table of uids, 60578 to 61183 unused).
+ */
+const DOORS_UID = 60_578;
+const TOKEN_BYTES = 32;
+
+const readyLine = z.object({ ready: z.literal(true), metrics_port: z.number().nullable() });
+
+/** The running doors, and how the data plane reaches their management. */
+export interface Doors {
+  child: Child<z.infer<typeof readyLine>>;
+  managementSocket: string;
+  token: string;
+  upstreams: UpstreamsAnswer['upstreams'];
+}
+
+/** Starts the doors: the only process that is given provider keys. */
+export async function startDoors(options: {
+  runtimeFolder: string;
+  upstreams: readonly Upstream[];
+  log: (line: string) => void;
+}): Promise<Doors> {
+  const folder = join(options.runtimeFolder, 'doors');
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const managementSocket = join(folder, 'management.sock');
+  // Made anew at each start and never written to disk.
+  const token = randomBytes(TOKEN_BYTES).toString('hex');
+  const child = await startChild(
+    {
+      name: 'doors',
+      main: mainOf('@karta/doors'),
+      configuration: {
+        runtime_dir: folder,
+        management_socket: managementSocket,
+        management_token: token,
+        upstreams: options.upstreams,
+        ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
+        metrics_port: 0,
+      },
+      log: options.log,
+    },
+    (line) => readyLine.parse(line),
+  );
+  const answer = await getOverSocket(managementSocket, '/upstreams', token);
+  return { child, managementSocket, token, ...upstreamsAnswer.parse(answer) };
+}
+
+/** The entry point of a package's process. */
+export function mainOf(name: string): string {
+  const index = createRequire(import.meta.url).resolve(name);
+  return join(dirname(index), 'main.ts');
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { mkdir, realpath } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { CliError } from '../cli-error.ts';
+
+/** How long a holder may take to say its pid. */
+const ANSWER_MS = 1_000;
+
+/**
+ * Takes a home for this process. The lock is a name in the kernel's abstract socket space: taken
+ * atomically and gone with the process however it ends, so it is never stale; whoever connects is
+ * told the holder's pid. Throws `CliError` naming that pid when another server has the home.
+ */
+export async function lockHome(home: string): Promise<() => void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const name = lockName(await realpath(home));
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined); // The asker left; nothing is owed to it.
+    socket.end(String(process.pid));
+  });
+  const taken = await new Promise<boolean>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(true);
+      else reject(error);
+    });
+    server.listen(name, () => resolve(false));
+  });
+  if (taken) {
+    const pid = await askPid(name);
+    throw new CliError(
+      'busy',
+      `Another Karta server${pid === null ? '' : ` (pid ${pid})`} uses ${home}`,
+      `Stop it${pid === null ? '' : ` with "kill ${pid}"`}, or choose another home: karta serve --home <folder>`,
+    );
+  }
+  server.unref();
+  return () => server.close();
+}
+
+function lockName(home: string): string {
+  return `\0karta-home-${createHash('sha256').update(home).digest('hex').slice(0, 32)}`;
+}
+
+function askPid(name: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(name);
+    socket.setTimeout(ANSWER_MS, () => socket.destroy());
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answer += chunk;
+    });
+    socket.on('error', () => undefined); // `close` follows and decides.
+    socket.on('close', () => resolve(/^\d+$/.test(answer) ? answer : null));
+  });
+}

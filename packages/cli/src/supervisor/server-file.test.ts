@@ -1,0 +1,29 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+
+let home: string;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'karta-server-file-'));
+});
+afterEach(() => rm(home, { recursive: true, force: true }));
+
+const upstreams = [{ id: 'demo' as const, families: ['openai' as const], endpoint: 'embedded' }];
+
+test('tells of a server while its process lives', async () => {
+  const content = { pid: process.pid, url: 'http://localhost:8000', upstreams };
+  await writeServerFile(home, content);
+  expect(await readServerFile(home)).toEqual(content);
+  await removeServerFile(home);
+  expect(await readServerFile(home)).toBeNull();
+});
+
+test('one that a killed server left, whole or half, is none', async () => {
+  // The largest pid that Linux gives is 2^22.
+  await writeServerFile(home, { pid: 2 ** 22 + 1, url: 'http://localhost:8000', upstreams });
+  expect(await readServerFile(home)).toBeNull();
+  await writeFile(join(home, 'server.json'), '{"pid":1');
+  expect(await readServerFile(home)).toBeNull();
+});

@@ -1,0 +1,181 @@
+import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-plane';
+import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
+import { CliError } from '../cli-error.ts';
+import { endText } from './child.ts';
+import { type DataPlane, startDataPlane } from './data-plane.ts';
+import { startDatabase } from './database.ts';
+import { startDoors } from './doors.ts';
+import { lockHome } from './home-lock.ts';
+import { openLog } from './log-file.ts';
+import { requireFreePort } from './port-check.ts';
+import type { Upstream } from './provider-keys.ts';
+import { type Published, type PublishSettings, publishFolders } from './publish-folders.ts';
+import { makeRuntimeFolder } from './runtime-folder.ts';
+import { removeServerFile, writeServerFile } from './server-file.ts';
+import { isolatesEnough, type ServeSettings } from './settings.ts';
+
+export interface ServerRequest {
+  settings: ServeSettings;
+  /** Applications to publish; none serves what the home knows already. */
+  folders: readonly string[];
+  upstreams: readonly Upstream[];
+  /** Where `[env]` of applications finds its values. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Applications of anybody may run where nothing isolates them. */
+  allowUnsandboxed: boolean;
+  /** Started sandboxes that wait for a session, per release. */
+  warmSandboxes: number;
+  /** Something a person should know while the server runs. */
+  notice: (message: string) => void;
+}
+
+/** A server that serves. */
+export interface RunningServer {
+  url: string;
+  apiKey: string;
+  credentialsPath: string;
+  isolation: Isolation;
+  upstreams: UpstreamsAnswer['upstreams'];
+  /** Refs of the projects it serves, the default first. */
+  projects: readonly string[];
+  published: readonly Published[];
+  /** What a later publish into this server needs. */
+  publishing: PublishSettings;
+  /** Resolves with the reason when the server cannot go on; it must then be stopped. */
+  failed: Promise<string>;
+  /** Drains: data plane, then doors, then database. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends everything at once. */
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts a whole server: database and doors, then the applications, then the data plane. Throws
+ * `CliError`; whatever had been started by then is stopped again.
+ */
+export async function startServer(request: ServerRequest): Promise<RunningServer> {
+  const { settings, upstreams, notice } = request;
+  const { home } = settings;
+  await requireFreePort(settings.host, settings.port);
+  const started = new AsyncDisposableStack();
+  try {
+    started.defer(await lockHome(home));
+    const runtimeFolder = await makeRuntimeFolder(home);
+    const { orgId } = await ensureLocalOrg(home);
+    const log = openLog(home, 'server');
+    started.defer(log.close);
+    const doorsLog = openLog(home, 'doors');
+    started.defer(doorsLog.close);
+    const planeLog = openLog(home, 'data-plane');
+    started.defer(planeLog.close);
+
+    // Neither needs the other, and each takes a moment.
+    const databaseStart = startDatabase(
+      home,
+      request.environment.KARTA_DATA_DATABASE_URL,
+      log.line,
+    );
+    const doorsStart = startDoors({ runtimeFolder, upstreams, log: doorsLog.line });
+    const starts = await Promise.allSettled([databaseStart, doorsStart]);
+    const [database, doors] = starts;
+    if (database.status === 'fulfilled') started.defer(() => database.value.stop());
+    if (doors.status === 'fulfilled') started.defer(() => doors.value.child.stop());
+    if (database.status === 'rejected') throw database.reason;
+    if (doors.status === 'rejected') throw doors.reason;
+
+    const publishing: PublishSettings = {
+      home,
+      upstreams: doors.value.upstreams,
+      environment: request.environment,
+      makeDefault: true,
+    };
+    const published = await publishFolders(request.folders, publishing);
+    const projects = await servedProjects(home, orgId);
+    const plane = await startDataPlane({
+      settings,
+      runtimeFolder,
+      databaseUrl: database.value.url,
+      doors: doors.value,
+      allowUnsandboxed: request.allowUnsandboxed,
+      poolSize: request.warmSandboxes,
+      log: planeLog.line,
+      notice,
+    });
+    started.defer(() => plane.stop());
+    requireIsolation(plane.isolation, settings);
+    const { apiKey } = await ensureLocalOrg(home, { dataUrl: plane.url });
+    await writeServerFile(home, {
+      pid: process.pid,
+      url: plane.url,
+      upstreams: doors.value.upstreams,
+    });
+    started.defer(() => removeServerFile(home));
+
+    let stopping: Promise<void> | undefined;
+    return {
+      url: plane.url,
+      apiKey,
+      credentialsPath: credentialsPath(home),
+      isolation: plane.isolation,
+      upstreams: doors.value.upstreams,
+      projects,
+      published,
+      publishing,
+      failed: firstFailure(plane, doors.value.child.ended, database.value.exited),
+      stop: () => {
+        stopping ??= started.disposeAsync();
+        return stopping;
+      },
+      kill: async () => {
+        plane.kill();
+        doors.value.child.kill();
+        stopping ??= started.disposeAsync();
+        await stopping;
+      },
+    };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
+
+/** The refs that sessions can be created for. Throws `CliError` when there are none. */
+async function servedProjects(home: string, orgId: string): Promise<string[]> {
+  const control = await openLocalControl(home);
+  const releases = await control.activeReleases();
+  const projects = await Promise.all(
+    releases.map((release) => control.projectById(orgId, release.projectId)),
+  );
+  const first = await control.defaultProject(orgId);
+  const refs = projects.flatMap((project) => (project === null ? [] : [project.ref]));
+  if (refs.length === 0) {
+    throw new CliError(
+      'application',
+      `${home} knows no application yet`,
+      'Name a folder: karta serve <folder>',
+    );
+  }
+  return [...new Set([...(first === null ? [] : [first.ref]), ...refs])];
+}
+
+function requireIsolation(actual: Isolation, settings: ServeSettings): void {
+  if (isolatesEnough(actual, settings.minIsolation)) return;
+  throw new CliError(
+    'machine',
+    `This machine isolates sessions by "${actual}"; "${settings.minIsolation}" is required here`,
+    `See "karta doctor" for what is missing, or allow it: --min-isolation ${actual}`,
+  );
+}
+
+/** The first reason for which the server cannot go on. A data plane that ends is restarted first. */
+async function firstFailure(
+  plane: DataPlane,
+  doorsEnd: Promise<Parameters<typeof endText>[0]>,
+  databaseEnd: Promise<void>,
+): Promise<string> {
+  return Promise.race([
+    plane.gaveUp,
+    doorsEnd.then((end) => `the doors ended unexpectedly (${endText(end)})`),
+    databaseEnd.then(() => 'the database ended unexpectedly'),
+  ]);
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { isolatesEnough, serveSettings } from './settings.ts';
+
+describe('the settings of a server', () => {
+  test('come from the command line, then the environment, then the defaults', () => {
+    const env = { KARTA_PORT: '9000', KARTA_HOME: '/tmp/a', KARTA_HOST: '127.0.0.2' };
+    expect(serveSettings({}, { HOME: '/root' })).toMatchObject({ port: 8000, host: '127.0.0.1' });
+    expect(serveSettings({}, env)).toMatchObject({ port: 9000, home: '/tmp/a', host: '127.0.0.2' });
+    const options = { port: '0', home: '/tmp/b', host: 'localhost', sandbox: 'none' };
+    expect(serveSettings(options, env)).toMatchObject({
+      port: 0,
+      home: '/tmp/b',
+      host: 'localhost',
+      sandbox: 'none',
+    });
+  });
+
+  test.each(['-1', '65536', '80a', '8000.5', ' 80'])('the port "%s" is refused', (port) => {
+    expect(() => serveSettings({ port }, {})).toThrow(/is no port/);
+  });
+
+  test('an unknown driver is refused with the known ones', () => {
+    expect(() => serveSettings({ sandbox: 'docker' }, {})).toThrow(/cannot be "docker"/);
+  });
+
+  test('a server that others reach needs a VM unless told otherwise', () => {
+    expect(serveSettings({ host: '0.0.0.0' }, {}).minIsolation).toBe('vm');
+    expect(serveSettings({}, { KARTA_MODE: 'hosted' }).minIsolation).toBe('vm');
+    expect(serveSettings({}, {}).minIsolation).toBe('none');
+    expect(serveSettings({ host: '::', minIsolation: 'namespace' }, {}).minIsolation).toBe(
+      'namespace',
+    );
+  });
+});
+
+test('a stronger rung satisfies a weaker demand, never the other way', () => {
+  expect(isolatesEnough('vm', 'namespace')).toBe(true);
+  expect(isolatesEnough('namespace', 'namespace')).toBe(true);
+  expect(isolatesEnough('none', 'namespace')).toBe(false);
+  expect(isolatesEnough('namespace', 'vm')).toBe(false);
+  expect(isolatesEnough('none', 'none')).toBe(true);
+});

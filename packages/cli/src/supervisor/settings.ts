@@ -1,0 +1,81 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Isolation } from '@karta/protocol';
+import { CliError } from '../cli-error.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export const DEFAULT_PORT = 8000;
+export const SANDBOX_CHOICES = ['auto', 'namespace', 'none'] as const;
+export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+
+/** Rungs from the strongest down; `vm-emulated` runs the VM's path without a hardware boundary. */
+export const RUNGS: readonly Isolation[] = ['vm', 'kernel', 'namespace', 'vm-emulated', 'none'];
+
+/** Options as the command line gives them. */
+export interface ServeOptions {
+  port?: string | undefined;
+  host?: string | undefined;
+  home?: string | undefined;
+  sandbox?: string | undefined;
+  minIsolation?: string | undefined;
+}
+
+export interface ServeSettings {
+  home: string;
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  sandbox: SandboxChoice;
+  minIsolation: Isolation;
+}
+
+/** `KARTA_HOME`, by default `~/.karta`, as an absolute path. */
+export function homeFolder(option: string | undefined, env: Environment = process.env): string {
+  return resolve(option ?? env.KARTA_HOME ?? join(homedir(), '.karta'));
+}
+
+/**
+ * What a server is started with: the command line, then the environment, then the defaults. A server
+ * that others can reach must isolate with a VM unless `--min-isolation` says otherwise.
+ */
+export function serveSettings(
+  options: ServeOptions,
+  env: Environment = process.env,
+): ServeSettings {
+  const host = options.host ?? env.KARTA_HOST ?? '127.0.0.1';
+  const hosted = env.KARTA_MODE === 'hosted' || !isLoopback(host);
+  return {
+    home: homeFolder(options.home, env),
+    host,
+    port: portOf(options.port ?? env.KARTA_PORT),
+    sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
+    minIsolation: choice(
+      '--min-isolation',
+      options.minIsolation ?? (hosted ? 'vm' : 'none'),
+      RUNGS,
+    ),
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Whether `actual` isolates at least as strongly as `wanted`. */
+export function isolatesEnough(actual: Isolation, wanted: Isolation): boolean {
+  return RUNGS.indexOf(actual) <= RUNGS.indexOf(wanted);
+}
+
+function portOf(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new CliError('usage', `"${text}" is no port`, 'Choose a number from 0 (any) to 65535.');
+}
+
+function choice<T extends string>(option: string, value: string, known: readonly T[]): T {
+  const found = known.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  throw new CliError('usage', `${option} cannot be "${value}"`, `Choose ${known.join(', ')}.`);
+}
