@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { managementClient } from '../testing/management-client.ts';
+import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
+
+let doors: StartedDoors;
+beforeAll(async () => {
+  doors = await startDoors();
+});
+afterAll(() => doors.stop());
+
+const channel = (channel_id: string) => ({
+  channel_id,
+  org_id: 'org_1',
+  project_id: 'proj_1',
+  session_id: null,
+  mode: 'parked' as const,
+});
+
+describe('the management API', () => {
+  it('asks for its token on every route', async () => {
+    const stranger = managementClient(doors.managementSocket, 'not the token');
+    for (const [method, path] of [
+      ['GET', '/healthz'],
+      ['GET', '/upstreams'],
+      ['POST', '/channels'],
+      ['DELETE', '/channels/x'],
+      ['GET', '/nowhere'],
+    ] as const) {
+      expect((await stranger.send(method, path)).status).toBe(401);
+    }
+  });
+
+  it('tells that it is well and what it serves', async () => {
+    expect(await doors.management.send('GET', '/healthz')).toMatchObject({ status: 200 });
+    expect(await doors.management.upstreams()).toEqual({
+      upstreams: [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'embedded' }],
+    });
+  });
+
+  it('opens a channel once and closes it once', async () => {
+    const { management } = doors;
+    const opened = await management.openChannel(channel('c1'));
+    expect(opened.credential).toMatch(/^kch_[\w-]{43}$/);
+    expect((await management.send('POST', '/channels', channel('c1'))).status).toBe(409);
+    const again = await management.openChannel(channel('c2'));
+    expect(again.credential).not.toBe(opened.credential);
+    expect((await management.send('DELETE', '/channels/c1')).status).toBe(204);
+    expect((await management.send('DELETE', '/channels/c1')).status).toBe(404);
+  });
+
+  it('lets one session claim a channel, as often as it likes', async () => {
+    const { management } = doors;
+    await management.openChannel(channel('c3'));
+    await management.claim('c3', 'sess_1');
+    await management.claim('c3', 'sess_1');
+    await expect(management.claim('c3', 'sess_2')).rejects.toThrow(/409/);
+  });
+
+  it('bounds the turns that are open at once', async () => {
+    const { management } = doors;
+    await management.openChannel(channel('c4'));
+    for (let index = 0; index < 8; index += 1) await management.openTurn('c4', `turn_${index}`);
+    await management.openTurn('c4', 'turn_0');
+    await expect(management.openTurn('c4', 'turn_8')).rejects.toThrow(/409/);
+  });
+
+  it.each([
+    ['POST', '/channels', { channel_id: 'x' }, 422],
+    ['POST', '/channels', { ...channel('x'), extra: 1 }, 422],
+    ['POST', '/channels', undefined, 422],
+    ['PATCH', '/channels/none', { session_id: 's', mode: 'live' }, 404],
+    ['PATCH', '/channels/none', { session_id: 's', mode: 'parked' }, 422],
+    ['PUT', '/channels/none/turn', { turn_id: 't' }, 404],
+    ['DELETE', '/channels/none/turn/t', undefined, 404],
+    ['POST', '/channels', { channel_id: 'x'.repeat(70_000) }, 413],
+    ['PUT', '/channels', undefined, 404],
+    ['GET', '/channels//turn', undefined, 404],
+    ['GET', '/%zz', undefined, 404],
+  ])('%s %s %j is refused with %4$i', async (method, path, body, status) => {
+    expect((await doors.management.send(method, path, body)).status).toBe(status);
+  });
+});

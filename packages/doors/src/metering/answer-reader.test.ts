@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anthropicStream } from '../demo/wires/anthropic-answer.ts';
+import { chatStream } from '../demo/wires/chat-answer.ts';
+import type { AnswerContext, Frame } from '../demo/wires/frame.ts';
+import { responsesStream } from '../demo/wires/responses-answer.ts';
+import type { RouteName } from '../wire/routes.ts';
+import { answerReader } from './answer-reader.ts';
+
+const context: AnswerContext = {
+  id: 'abcdef012345',
+  created: 1,
+  prompt: {
+    model: 'm',
+    stream: true,
+    includeUsage: true,
+    maxOutputTokens: null,
+    system: ['You sell ☕.'],
+    messages: [{ role: 'user', texts: ['hello 🙂'], other: [], media: 0 }],
+    tools: [],
+  },
+  reply: {
+    thinking: ['hm, ', 'ä🙂'],
+    text: ['Grüße ', '🙂\n\ndata: {"usage":{}}'],
+    tools: [{ name: 'bash', input: { command: 'echo "ü"' } }],
+    stop: 'tools',
+    cacheRead: 3,
+    cacheWrite: 2,
+    pace: { delayMs: 0, gapMs: 0, ending: 'complete' },
+  },
+};
+
+const wires: [RouteName, (context: AnswerContext) => Iterable<Frame>][] = [
+  ['messages', anthropicStream],
+  ['chat', chatStream],
+  ['responses', responsesStream],
+];
+
+const SSE = 'text/event-stream; charset=utf-8';
+
+function bytesOf(frames: Iterable<Frame>): Buffer {
+  return Buffer.from([...frames].map(({ text }) => text).join(''));
+}
+
+function read(route: RouteName, pieces: Buffer[], contentType = SSE) {
+  const reader = answerReader(route, contentType);
+  for (const piece of pieces) reader.push(piece);
+  reader.end();
+  return reader.report;
+}
+
+describe.each(wires)('usage of a %s stream', (route, stream) => {
+  const bytes = bytesOf(stream(context));
+  const whole = read(route, [bytes]);
+
+  it('is final, and counts what was seen', () => {
+    expect(whole.final).toBe(true);
+    expect(whole.input?.input_tokens).toBeGreaterThan(0);
+    expect(whole.input?.cache_read_tokens).toBe(3);
+    expect(whole.output).toBeGreaterThan(0);
+    expect(whole.outputUnits).toBeGreaterThan(20);
+  });
+
+  it('is the same when the stream is split at any byte', () => {
+    for (let at = 0; at <= bytes.length; at += 1) {
+      expect(read(route, [bytes.subarray(0, at), bytes.subarray(at)])).toEqual(whole);
+    }
+  });
+
+  it('is the same when every byte comes alone, with either line ending', () => {
+    const single = (all: Buffer) => [...all].map((byte) => Buffer.from([byte]));
+    expect(read(route, single(bytes))).toEqual(whole);
+    const crlf = Buffer.from(bytes.toString().replaceAll('\n', '\r\n'));
+    expect(read(route, single(crlf))).toEqual(whole);
+  });
+
+  it('is the same for any cutting into pieces', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length), { maxLength: 12 }), (cuts) => {
+        const at = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
+        const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+        expect(read(route, pieces)).toEqual(whole);
+      }),
+    );
+  });
+
+  it('is not final when the stream breaks off', () => {
+    const ending = 'break' as const;
+    const broken = { ...context.reply, pace: { ...context.reply.pace, ending } };
+    const report = read(route, [bytesOf(stream({ ...context, reply: broken }))]);
+    expect(report.final).toBe(false);
+    expect(report.outputUnits).toBe(whole.outputUnits);
+  });
+});
+
+describe('what a provider may send', () => {
+  const event = (data: unknown) => Buffer.from(`data: ${JSON.stringify(data)}\n\n`);
+
+  it('all input of Anthropic is the plain, the read and the stored part together', () => {
+    const usage = {
+      input_tokens: 10,
+      cache_read_input_tokens: 100,
+      cache_creation_input_tokens: 30,
+      output_tokens: 1,
+    };
+    const report = read('messages', [
+      event({ type: 'message_start', message: { usage } }),
+      event({ type: 'message_delta', delta: {}, usage: { output_tokens: 7 } }),
+      event({ type: 'message_delta', delta: {}, usage: { output_tokens: 9 } }),
+    ]);
+    const input = { input_tokens: 140, cache_read_tokens: 100, cache_write_tokens: 30 };
+    expect(report).toMatchObject({ final: true, input, output: 9 });
+  });
+
+  it('later input counts replace earlier ones and keep what they do not name', () => {
+    const usage = { input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 };
+    const report = read('messages', [
+      event({ type: 'message_start', message: { usage } }),
+      event({ type: 'message_delta', usage: { input_tokens: 20, output_tokens: 2 } }),
+    ]);
+    expect(report.input).toMatchObject({ input_tokens: 25, cache_read_tokens: 5 });
+  });
+
+  it.each([
+    { prompt_tokens: -1, completion_tokens: 2 },
+    { prompt_tokens: 1.5, completion_tokens: 2 },
+    { prompt_tokens: '1', completion_tokens: 2 },
+    { prompt_tokens: 1e300, completion_tokens: 2 },
+    null,
+    [],
+  ])('impossible counts are no report: %j', (usage) => {
+    const report = read('chat', [event({ choices: [], usage })]);
+    expect(report).toMatchObject({ final: false, input: null });
+  });
+
+  it('whole answers are read at their end', () => {
+    const answer = Buffer.from(JSON.stringify({ usage: { input_tokens: 3, output_tokens: 4 } }));
+    const pieces = [answer.subarray(0, 9), answer.subarray(9)];
+    expect(read('messages', pieces, 'application/json')).toMatchObject({
+      final: true,
+      input: { input_tokens: 3 },
+      output: 4,
+    });
+  });
+
+  it.each(['', 'null', '[]', '"x"', '{"usage":', '{}', '{"choices":[null,{"delta":3}]}'])(
+    'anything else is no report: %s',
+    (text) => {
+      for (const type of [SSE, 'application/json']) {
+        const piece = type === SSE ? Buffer.from(`data: ${text}\n\n`) : Buffer.from(text);
+        expect(read('chat', [piece], type).final).toBe(false);
+      }
+    },
+  );
+
+  it('any bytes are survived', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 60 })), (chunks) => {
+        for (const [route] of wires) {
+          expect(
+            read(
+              route,
+              chunks.map((chunk) => Buffer.from(chunk)),
+            ).final,
+          ).toBe(false);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openTestChannel, scripted } from '../testing/open-channel.ts';
+import { startDoors } from '../testing/start-doors.ts';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const ask = (content: string) => ({
+  model: 'm',
+  max_tokens: 1000,
+  messages: [{ role: 'user' as const, content }],
+});
+const isRoot = process.getuid?.() === 0;
+/** `nobody`, on every system we know. */
+const OTHER_UID = 65534;
+
+/** Runs the doors with this line on standard input until they end, or are ready. */
+async function run(input: string): Promise<{ code: number; log: string; out: string }> {
+  const child = spawn(process.execPath, [MAIN], { env: {} });
+  const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  child.stdin.write(input);
+  child.stdout.once('data', () => child.stdin.end());
+  const [out, log, [code]] = await all;
+  return { code, log, out };
+}
+
+describe('the doors process', () => {
+  it('ends with its standard input', async () => {
+    const doors = await startDoors();
+    const ended = once(doors.process, 'exit');
+    doors.process.stdin?.end();
+    expect(await ended).toEqual([0, null]);
+    await expect(stat(doors.managementSocket)).rejects.toMatchObject({ code: 'ENOENT' });
+    await doors.stop();
+  });
+
+  it('on SIGTERM finishes the calls that run, refuses new ones, then ends', async () => {
+    const doors = await startDoors();
+    const channel = await openTestChannel(doors);
+    await doors.management.openTurn(channel.id, 'turn_1');
+    const stream = channel.anthropic.messages.stream(
+      ask(scripted({ text: 'a b c d e f', n: 11, gap: 40 })),
+    );
+    await new Promise<void>((resolve) => stream.on('text', () => resolve()));
+    const ended = once(doors.process, 'exit');
+    doors.process.kill('SIGTERM');
+    await expect.poll(doors.log).toContain('draining');
+    const late = channel.anthropic.messages.create(ask(scripted({ text: 'x' })));
+    await expect(late).rejects.toMatchObject({ status: 529 });
+    const message = await stream.finalMessage();
+    expect(message.content).toMatchObject([{ text: 'a b c d e f' }]);
+    expect(await ended).toEqual([0, null]);
+    await doors.stop();
+  });
+
+  it('on SIGTERM does not wait for ever', async () => {
+    const doors = await startDoors({ drain_ms: 50 });
+    const channel = await openTestChannel(doors);
+    const stream = channel.anthropic.messages.stream(ask(scripted({ text: 'x', hang: true })));
+    await new Promise<void>((resolve) => stream.on('text', () => resolve()));
+    const ended = once(doors.process, 'exit');
+    const cut = expect(stream.finalMessage()).rejects.toThrow();
+    doors.process.kill('SIGTERM');
+    await cut;
+    expect(await ended).toEqual([0, null]);
+    await doors.stop();
+  });
+
+  it('leaves SIGINT to its parent', async () => {
+    const doors = await startDoors();
+    doors.process.kill('SIGINT');
+    expect((await doors.management.send('GET', '/healthz')).status).toBe(200);
+    await doors.stop();
+  });
+
+  it('keeps its management socket private, in a private folder', async () => {
+    const doors = await startDoors();
+    expect((await stat(doors.managementSocket)).mode & 0o777).toBe(0o600);
+    expect((await stat(dirname(doors.managementSocket))).mode & 0o777).toBe(0o700);
+    await doors.stop();
+  });
+
+  it.runIf(isRoot)('gives up root, and still opens channels', async () => {
+    const doors = await startDoors({ run_as_uid: OTHER_UID });
+    const status = await readFile(`/proc/${doors.process.pid}/status`, 'utf8');
+    for (const field of ['Uid', 'Gid']) {
+      const ids = new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(status)?.[1]?.split(/\s+/);
+      expect(ids).toEqual(new Array(4).fill(String(OTHER_UID)));
+    }
+    expect(/^Groups:\s*$/m.test(status)).toBe(true);
+    expect(/^CapEff:\s+0+$/m.test(status)).toBe(true);
+    const channel = await openTestChannel(doors);
+    expect((await stat(channel.socketPath)).uid).toBe(OTHER_UID);
+    const message = await channel.anthropic.messages.create(ask(scripted({ text: 'hi' })));
+    expect(message.content).toMatchObject([{ text: 'hi' }]);
+    await channel.close();
+    await doors.stop();
+  });
+
+  it('takes over from doors that were killed, and not from doors that live', async () => {
+    const first = await startDoors();
+    const config = JSON.stringify({
+      runtime_dir: first.runtimeDir,
+      management_socket: first.managementSocket,
+      management_token: first.managementToken,
+      upstreams: [{ id: 'demo' }],
+      metrics_port: null,
+    });
+    const channel = await openTestChannel(first);
+    const second = await run(`${config}\n`);
+    expect(second).toMatchObject({ code: 2, log: expect.stringContaining('already serve') });
+    const message = await channel.anthropic.messages.create(ask(scripted({ text: 'hi' })));
+    expect(message.content).toMatchObject([{ text: 'hi' }]);
+    const ended = once(first.process, 'exit');
+    first.process.kill('SIGKILL');
+    await ended;
+    expect(await run(`${config}\n`)).toMatchObject({
+      code: 0,
+      out: '{"ready":true,"metrics_port":null}\n',
+    });
+    await first.stop();
+  });
+
+  it('logs no credential, key or text', async () => {
+    const doors = await startDoors();
+    const channel = await openTestChannel(doors);
+    await channel.anthropic.messages.create(ask(scripted({ text: 'confidential' })));
+    await channel.openai.chat.completions
+      .create({ model: 'm', messages: ask(scripted({ err: 400 })).messages })
+      .catch(() => {});
+    await channel.close();
+    await doors.stop();
+    expect(doors.log()).toContain('"msg":"call"');
+    for (const secret of [channel.credential, doors.managementToken, 'confidential', '@@']) {
+      expect(doors.log()).not.toContain(secret);
+    }
+  });
+});
+
+describe('a configuration that cannot be used', () => {
+  it('ends the process with the reason', async () => {
+    const { code, log, out } = await run('{"runtime_dir":"relative"}\n');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(log).toContain('/runtime_dir');
+  });
+
+  it('has a runtime folder whose sockets would have too long a path', async () => {
+    const long = await mkdtemp(join(tmpdir(), 'karta-'.padEnd(60, 'x')));
+    const config = {
+      runtime_dir: long,
+      management_socket: join(long, 's'),
+      management_token: 'a-token-of-many-letters',
+      upstreams: [{ id: 'demo' }],
+      metrics_port: null,
+    };
+    const { code, log } = await run(`${JSON.stringify(config)}\n`);
+    await rm(long, { recursive: true });
+    expect({ code, log }).toMatchObject({ code: 2, log: expect.stringContaining('shorter') });
+  });
+});
