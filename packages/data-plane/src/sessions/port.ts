@@ -23,7 +23,7 @@ export interface SessionService {
     caller: Caller,
     project: Project,
     body: CreateSessionBody,
-    idempotency?: Idempotency,
+    remember?: Remember<{ id: string }>,
   ): Promise<{ session: Session; created: boolean }>;
   get(caller: Caller, sessionId: string): Promise<Session>;
   list(
@@ -39,7 +39,7 @@ export interface SessionService {
     caller: Caller,
     sessionId: string,
     body: SendMessageBody,
-    idempotency?: Idempotency,
+    remember?: Remember<AcceptedTurn>,
   ): Promise<AcceptedTurn>;
   cancel(caller: Caller, sessionId: string): Promise<Session>;
   resolveInput(
@@ -81,17 +81,16 @@ export interface Caller {
 }
 
 /**
- * Makes a POST repeatable: within 24 h the same key by the same principal on the same route gives
- * the session or turn of the first one; with another body it throws
- * `KartaError('idempotency_conflict')`.
+ * An idempotency key that `IdempotencyStore.begin` found fresh. It is completed in the transaction
+ * that makes the session or turn, so that no crash lets a repeated request make a second one.
  */
-export interface Idempotency {
-  /** The route's pattern and what it is about, such as `POST /v1/sessions/sess_…/messages`. */
+export interface Remember<T> {
+  /** As in the key's scope. */
   route: string;
-  /** The `Idempotency-Key` header. */
   key: string;
-  /** SHA-256 of the body, hex. */
-  bodyDigest: string;
+  /** What a repeat will be told. */
+  status: number;
+  objectIdOf(made: T): string;
 }
 
 export interface ListQuery {
@@ -108,8 +107,6 @@ export interface AcceptedTurn {
   afterSeq: number;
   /** The agent that answers. */
   agent: string;
-  /** A repeat under an idempotency key: the turn was accepted earlier, and may be done. */
-  repeated: boolean;
 }
 
 export interface EventQuery {

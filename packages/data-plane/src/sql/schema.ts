@@ -5,7 +5,7 @@ import type {
   PermissionMode,
   SessionStatus,
 } from '@karta/protocol';
-import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable } from 'kysely';
+import type { ColumnType, Insertable, JSONColumnType, Selectable } from 'kysely';
 
 /** An int8 column: read as a decimal string, written as a number. Counts stay below 2^53. */
 type Count = ColumnType<string, number, number>;
@@ -127,7 +127,8 @@ export interface IdempotencyTable {
   route: string;
   key: string;
   body_digest: string;
-  status: Generated<number>;
-  object_id: string;
+  status: number | null;
+  object_id: string | null;
+  begun_at: Date;
   expires_at: Date;
 }

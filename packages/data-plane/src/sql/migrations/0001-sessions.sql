@@ -130,8 +130,10 @@ create table idempotency_keys (
   route text not null,
   key text not null,
   body_digest text not null,
-  status integer not null,
-  object_id text not null,
+  -- Both null while the first request is at work.
+  status integer,
+  object_id text,
+  begun_at timestamptz not null,
   expires_at timestamptz not null,
   primary key (org_id, principal_id, route, key)
 );

@@ -1,0 +1,117 @@
+import { KartaError, LIMITS, newId, type SendMessageBody } from '@karta/protocol';
+import type { Release } from '../control/port.ts';
+import type { SessionRow, StoredAttachment } from '../sql/index.ts';
+import { storeAttachments } from './attachments.ts';
+import { textDigest } from './attribution.ts';
+import type { Engine } from './engine.ts';
+import type { LiveSession } from './live-session.ts';
+import { attribute } from './participants.ts';
+import type { AcceptedTurn, Caller, Remember } from './port.ts';
+import { requireAgent } from './release-of.ts';
+import type { TurnQueue } from './turn-queue.ts';
+import { insertTurn } from './turn-store.ts';
+
+export interface Message {
+  caller: Caller;
+  row: SessionRow;
+  release: Release;
+  body: SendMessageBody;
+  remember: Remember<AcceptedTurn> | undefined;
+}
+
+/**
+ * Accepts a message: once this resolves, the turn is on disk and will end with one `done`. It
+ * begins at once when the session is free, else it waits its turn. Throws `KartaError`:
+ * `unknown_agent`, `capability_missing`, `session_busy`, `session_ended`, `validation_failed`.
+ */
+export async function acceptMessage(
+  engine: Engine,
+  turns: TurnQueue,
+  session: LiveSession,
+  message: Message,
+): Promise<AcceptedTurn> {
+  const { body, row, release } = message;
+  const agent = body.agent ?? row.current_agent;
+  const { capabilities } = await requireAgent(engine, release, agent);
+  if (body.thinking && !capabilities.thinking) {
+    throw new KartaError('capability_missing', 'This harness does not show its reasoning.');
+  }
+  // Before anything is written; the decision itself falls below, where nothing comes in between.
+  requireRoom(session, body);
+  const attachments = await storeAttachments(engine, session, release, body.attachments);
+  return session.mutex.run(async () => {
+    requireRoom(session, body);
+    const sender = { name: body.participant_name, type: body.participant_type };
+    const text = await attribute(engine.database, session, sender, body.text);
+    const accepted: AcceptedTurn = {
+      turnId: newId('turn'),
+      afterSeq: session.events.lastSeq,
+      agent,
+    };
+    const begins = session.current === null && session.queue.length === 0;
+    await store(engine, session, message, { accepted, text, attachments, begins });
+    session.lastPosition += 1;
+    session.usedAt = Date.now();
+    if (begins) {
+      const input = { text, agent, thinking: body.thinking, attachments };
+      turns.begin(session, { id: accepted.turnId, release, input });
+    } else {
+      session.queue.push(accepted.turnId);
+      if (body.if_busy === 'interrupt') session.current?.stop('cancelled');
+    }
+    return accepted;
+  });
+}
+
+function requireRoom(session: LiveSession, body: SendMessageBody): void {
+  if (session.ended) throw new KartaError('session_ended');
+  const busy = session.current !== null || session.queue.length > 0;
+  if (busy && body.if_busy === 'reject') throw new KartaError('session_busy');
+  if (session.queue.length >= LIMITS.queuedTurns) {
+    throw new KartaError('session_busy', `${LIMITS.queuedTurns} messages wait already.`);
+  }
+}
+
+async function store(
+  engine: Engine,
+  session: LiveSession,
+  message: Message,
+  turn: {
+    accepted: AcceptedTurn;
+    text: string;
+    attachments: StoredAttachment[];
+    begins: boolean;
+  },
+): Promise<void> {
+  const { body, remember, caller } = message;
+  const { accepted } = turn;
+  await insertTurn(
+    engine.database,
+    {
+      id: accepted.turnId,
+      sessionId: session.id,
+      orgId: session.orgId,
+      position: session.lastPosition + 1,
+      state: turn.begins ? 'running' : 'queued',
+      text: turn.text,
+      textDigest: textDigest(turn.text),
+      senderName: body.participant_name ?? null,
+      senderType: body.participant_type,
+      agent: accepted.agent,
+      thinking: body.thinking,
+      attachments: turn.attachments,
+      afterSeq: accepted.afterSeq,
+      remember:
+        remember === undefined
+          ? null
+          : {
+              principalId: caller.principal.id,
+              route: remember.route,
+              key: remember.key,
+              status: remember.status,
+              objectId: remember.objectIdOf(accepted),
+            },
+    },
+    session.status === 'awaiting_input' ? 'awaiting_input' : 'running',
+  );
+}

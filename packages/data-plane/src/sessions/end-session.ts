@@ -1,0 +1,62 @@
+import type { SessionRow } from '../sql/index.ts';
+import type { Engine } from './engine.ts';
+import type { LiveSessions } from './live-sessions.ts';
+import { releaseOf } from './release-of.ts';
+import { notRun, type TurnQueue } from './turn-queue.ts';
+
+/**
+ * Ends a session: its turns end as cancelled, its readers end, its sandbox and volume go. One that
+ * its owner deletes is as good as absent from the first write on; one that its age ends can still
+ * be seen. A crash half-way leaves a volume that the next start destroys.
+ */
+export async function endSession(
+  engine: Engine,
+  live: LiveSessions,
+  turns: TurnQueue,
+  row: SessionRow,
+  why: 'deleted' | 'expired',
+): Promise<void> {
+  const session = await live.open(row);
+  const waiting = await session.mutex.run(async () => {
+    session.ended = true;
+    const now = new Date();
+    await engine.database
+      .updateTable('sessions')
+      .set({
+        status: 'ended',
+        ended_at: now,
+        updated_at: now,
+        ...(why === 'deleted' ? { deleted_at: now, metadata: '{}' } : {}),
+      })
+      .where('id', '=', row.id)
+      .execute();
+    session.current?.stop('cancelled');
+    return session.queue.splice(0);
+  });
+  await session.idle;
+  for (const turnId of waiting) await turns.end(session, turnId, notRun('cancelled'));
+  session.events.close();
+  await eraseContent(engine, row.id, why);
+  await live.putAway(session);
+  const release = await releaseOf(engine, row);
+  await engine.runner.destroy(session.runnerSession(release));
+}
+
+async function eraseContent(
+  engine: Engine,
+  sessionId: string,
+  why: 'deleted' | 'expired',
+): Promise<void> {
+  await engine.database.transaction().execute(async (transaction) => {
+    await transaction.deleteFrom('inputs').where('session_id', '=', sessionId).execute();
+    await transaction.deleteFrom('grants').where('session_id', '=', sessionId).execute();
+    if (why !== 'deleted') return;
+    await transaction.deleteFrom('participants').where('session_id', '=', sessionId).execute();
+    await transaction.deleteFrom('session_metadata').where('session_id', '=', sessionId).execute();
+    await transaction
+      .updateTable('turns')
+      .set({ sender_name: null })
+      .where('session_id', '=', sessionId)
+      .execute();
+  });
+}

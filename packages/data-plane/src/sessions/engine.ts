@@ -1,0 +1,14 @@
+import type { Logger } from 'pino';
+import type { ControlPlane } from '../control/port.ts';
+import type { Runner } from '../runner/port.ts';
+import type { Database } from '../sql/index.ts';
+import type { EngineTimes } from './limits.ts';
+
+/** What every part of the session engine works with. */
+export interface Engine {
+  readonly database: Database;
+  readonly runner: Runner;
+  readonly control: ControlPlane;
+  readonly times: EngineTimes;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+}

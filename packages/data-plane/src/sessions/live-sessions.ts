@@ -1,0 +1,96 @@
+import type { SessionRow } from '../sql/index.ts';
+import type { Engine } from './engine.ts';
+import { loadGrants } from './grants.ts';
+import { LiveSession } from './live-session.ts';
+import { lastPosition, unfinishedTurns } from './turn-store.ts';
+
+/** The sessions in memory: only those that run, are read, or were used a moment ago. */
+export class LiveSessions {
+  readonly #engine: Engine;
+  readonly #live = new Map<string, LiveSession>();
+  readonly #loading = new Map<string, Promise<LiveSession>>();
+  readonly #leaving = new Map<string, Promise<void>>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  get(sessionId: string): LiveSession | undefined {
+    return this.#live.get(sessionId);
+  }
+
+  all(): IterableIterator<LiveSession> {
+    return this.#live.values();
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** The live session of `row`, loaded when it is not there. */
+  async open(row: SessionRow): Promise<LiveSession> {
+    for (;;) {
+      const live = this.#live.get(row.id);
+      if (live !== undefined) {
+        live.usedAt = Date.now();
+        return live;
+      }
+      const leaving = this.#leaving.get(row.id);
+      if (leaving === undefined) break;
+      await leaving;
+    }
+    let loading = this.#loading.get(row.id);
+    if (loading === undefined) {
+      loading = this.#load(row).finally(() => this.#loading.delete(row.id));
+      this.#loading.set(row.id, loading);
+    }
+    return loading;
+  }
+
+  /** Puts away the sessions that nobody has used or read for a while. */
+  async sweep(): Promise<void> {
+    const before = Date.now() - this.#engine.times.linger;
+    for (const live of [...this.#live.values()]) {
+      if (live.unused && live.usedAt <= before) await this.putAway(live);
+    }
+  }
+
+  /** Takes a session out of memory, giving back the sequence numbers it did not use. */
+  async putAway(live: LiveSession): Promise<void> {
+    if (this.#live.get(live.id) !== live) return;
+    this.#live.delete(live.id);
+    live.events.close();
+    const leaving = live.sequence
+      .release()
+      .catch((error: unknown) => {
+        // The numbers are skipped then, which costs a reader its place in the replay and no more.
+        this.#engine.log.warn(
+          { err: error, session: live.id },
+          'sequence numbers were not given back',
+        );
+      })
+      .finally(() => this.#leaving.delete(live.id));
+    this.#leaving.set(live.id, leaving);
+    await leaving;
+  }
+
+  async #load(row: SessionRow): Promise<LiveSession> {
+    const { database } = this.#engine;
+    const [fresh, unfinished, position, grants] = await Promise.all([
+      // The row at hand may be older than the last numbers given back.
+      database
+        .selectFrom('sessions')
+        .selectAll()
+        .where('id', '=', row.id)
+        .executeTakeFirstOrThrow(),
+      unfinishedTurns(database, row.id),
+      lastPosition(database, row.id),
+      loadGrants(database, row.id),
+    ]);
+    const queue = unfinished.filter((turn) => turn.state === 'queued').map((turn) => turn.id);
+    const live = new LiveSession(this.#engine, fresh, { lastPosition: position, queue, grants });
+    live.ended = fresh.ended_at !== null;
+    this.#live.set(row.id, live);
+    return live;
+  }
+}

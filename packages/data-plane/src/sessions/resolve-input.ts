@@ -1,0 +1,30 @@
+import { type Decision, KartaError } from '@karta/protocol';
+import type { Engine } from './engine.ts';
+import { findInput } from './input-store.ts';
+import type { LiveSession } from './live-session.ts';
+import type { AcceptedTurn, Caller } from './port.ts';
+
+/**
+ * Answers a pending input. Throws `KartaError`: `not_found`, `input_already_resolved`,
+ * `input_expired`.
+ */
+export async function resolveInput(
+  engine: Engine,
+  session: LiveSession,
+  caller: Caller,
+  requestId: string,
+  answer: { decision: Decision; message?: string | undefined },
+): Promise<Omit<AcceptedTurn, 'agent'>> {
+  const input = await findInput(engine.database, session.id, requestId);
+  if (input === undefined) throw new KartaError('not_found', 'There is no such input.');
+  if (input.state === 'expired') throw new KartaError('input_expired');
+  if (input.state !== 'pending') throw new KartaError('input_already_resolved');
+  const run = session.current;
+  const afterSeq = session.events.lastSeq;
+  const by = caller.principal.sub ?? caller.principal.id;
+  const settled =
+    run?.id === input.turn_id && (await run.inputs?.resolve(input.id, answer, by)) === true;
+  if (settled) return { turnId: input.turn_id, afterSeq };
+  const now = await findInput(engine.database, session.id, requestId);
+  throw new KartaError(now?.state === 'expired' ? 'input_expired' : 'input_already_resolved');
+}

@@ -1,0 +1,132 @@
+import { type KartaEvent, LIMITS } from '@karta/protocol';
+import { acceptMessage } from './accept-message.ts';
+import { endSession } from './end-session.ts';
+import type { Engine } from './engine.ts';
+import { readHistory } from './history.ts';
+import { completeKey } from './idempotency-keys.ts';
+import { listSessions } from './list-sessions.ts';
+import { openSession } from './open-session.ts';
+import { patchSession } from './patch-session.ts';
+import type { Caller, SessionService } from './port.ts';
+import { releaseOf } from './release-of.ts';
+import { resolveInput } from './resolve-input.ts';
+import type { SessionEngine } from './session-engine.ts';
+import { requireLiving, requireSession } from './session-store.ts';
+import { sessionView, sessionViews } from './session-view.ts';
+
+/** The sessions of a running engine, as the HTTP routes use them. */
+export function sessionService(engine: Engine, running: SessionEngine): SessionService {
+  const { live, turns } = running;
+  const find = (caller: Caller, id: string) => requireSession(engine.database, caller, id);
+
+  /** A session with its release, for what is asked of the runner. */
+  async function placeOf(caller: Caller, id: string) {
+    const row = await find(caller, id);
+    requireLiving(row);
+    const session = await live.open(row);
+    return { row, session, place: session.runnerSession(await releaseOf(engine, row)) };
+  }
+
+  return {
+    async create(caller, project, body, remember) {
+      running.requireServing();
+      const within: Parameters<typeof openSession>[4] = async (transaction, opened) => {
+        if (remember === undefined) return;
+        const { orgId, id: principalId } = caller.principal;
+        const { route, key, status } = remember;
+        const objectId = remember.objectIdOf({ id: opened.row.id });
+        await completeKey(transaction, { orgId, principalId, route, key }, objectId, status);
+      };
+      const { row, created } = await openSession(engine, caller, project, body, within);
+      return { session: await sessionView(engine, live, caller, row), created };
+    },
+
+    async get(caller, sessionId) {
+      return sessionView(engine, live, caller, await find(caller, sessionId));
+    },
+
+    async list(caller, query) {
+      const { rows, nextCursor } = await listSessions(engine, caller, query);
+      return { sessions: await sessionViews(engine, live, caller, rows), nextCursor };
+    },
+
+    async patch(caller, sessionId, body) {
+      const row = await patchSession(engine, caller, sessionId, body);
+      const session = live.get(row.id);
+      if (session !== undefined) session.permissionMode = row.permission_mode;
+      return sessionView(engine, live, caller, row);
+    },
+
+    async end(caller, sessionId) {
+      await endSession(engine, live, turns, await find(caller, sessionId), 'deleted');
+    },
+
+    async send(caller, sessionId, body, remember) {
+      running.requireServing();
+      const row = await find(caller, sessionId);
+      requireLiving(row);
+      const [session, release] = await Promise.all([live.open(row), releaseOf(engine, row)]);
+      return acceptMessage(engine, turns, session, { caller, row, release, body, remember });
+    },
+
+    async cancel(caller, sessionId) {
+      const row = await find(caller, sessionId);
+      requireLiving(row);
+      const run = live.get(row.id)?.current;
+      run?.stop('cancelled');
+      await run?.finished;
+      return sessionView(engine, live, caller, await find(caller, sessionId));
+    },
+
+    async resolveInput(caller, sessionId, requestId, answer) {
+      const row = await find(caller, sessionId);
+      requireLiving(row);
+      const session = await live.open(row);
+      const resolved = await resolveInput(engine, session, caller, requestId, answer);
+      return { ...resolved, agent: row.current_agent };
+    },
+
+    async events(caller, sessionId, query) {
+      const row = await find(caller, sessionId);
+      if (row.ended_at !== null) return nothing();
+      const session = await live.open(row);
+      const { until } = query;
+      const over =
+        until !== undefined &&
+        session.current?.id !== until.turnId &&
+        !session.queue.includes(until.turnId);
+      return session.events.follow({ ...query, over });
+    },
+
+    async history(caller, sessionId) {
+      const { row, place } = await placeOf(caller, sessionId);
+      return readHistory(engine, row, place);
+    },
+
+    async listFiles(caller, sessionId, prefix = '') {
+      const { place } = await placeOf(caller, sessionId);
+      return engine.runner.listFiles(place, prefix);
+    },
+
+    async readFile(caller, sessionId, path) {
+      const { place } = await placeOf(caller, sessionId);
+      return engine.runner.readFile(place, path);
+    },
+
+    async writeFile(caller, sessionId, path, body) {
+      const { session, place } = await placeOf(caller, sessionId);
+      const written = await engine.runner.writeFile(place, path, body, LIMITS.fileBytes);
+      await session.keepPlace(written.volumeId, null, null);
+      return { size: written.size };
+    },
+
+    async removeFile(caller, sessionId, path) {
+      const { session, place } = await placeOf(caller, sessionId);
+      const { volumeId } = await engine.runner.removeFile(place, path);
+      await session.keepPlace(volumeId, null, null);
+    },
+  };
+}
+
+/** All that is left to follow of a session that has ended. */
+async function* nothing(): AsyncIterable<KartaEvent> {}

@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { KartaError, TURN_ERRORS } from '@karta/protocol';
+import { endSession } from './end-session.ts';
+import type { Engine } from './engine.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { ENGINE_TIMES, type EngineTimes } from './limits.ts';
+import { LiveSessions } from './live-sessions.ts';
+import type { SessionService } from './port.ts';
+import { recoverTurns } from './recovery.ts';
+import { sessionService } from './service.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+/** How often memory is looked through for sessions to put away, at most. */
+const SWEEP_MS = 30_000;
+/** How often the database is looked through for what is too old. */
+const EXPIRY_SWEEP_MS = 10 * 60 * 1000;
+/** Sessions ended in one look. */
+const EXPIRY_BATCH = 100;
+const RETRY_AFTER_S = 5;
+
+export interface EngineStats {
+  liveSessions: number;
+  runningTurns: number;
+  queuedTurns: number;
+}
+
+/** Owns the sessions of one data plane process, from its start to its end. */
+export class SessionEngine {
+  readonly service: SessionService;
+  readonly idempotency: IdempotencyKeys;
+  readonly live: LiveSessions;
+  readonly turns: TurnQueue;
+  readonly #engine: Engine;
+  #serving = false;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(deps: Omit<Engine, 'times'>, times: Partial<EngineTimes> = {}) {
+    this.#engine = { ...deps, times: { ...ENGINE_TIMES, ...times } };
+    this.live = new LiveSessions(this.#engine);
+    this.turns = new TurnQueue(this.#engine);
+    this.idempotency = new IdempotencyKeys(deps.database);
+    this.service = sessionService(this.#engine, this);
+    deps.runner.onEnded((sessionId, cause, message) => {
+      this.#harnessEnded(sessionId, cause, message).catch((error: unknown) => {
+        this.#engine.log.error({ err: error, session: sessionId }, 'the end of a harness was lost');
+      });
+    });
+  }
+
+  /** Takes up what an earlier process left, then serves. The runner must have started. */
+  async start(): Promise<void> {
+    const { database, runner } = this.#engine;
+    await this.idempotency.forgetPending();
+    await recoverTurns(this.#engine, this.live, this.turns);
+    await runner.sweepVolumes(async (volumeId) => {
+      const known = await database
+        .selectFrom('sessions')
+        .select('id')
+        .where('volume_id', '=', volumeId)
+        .where('ended_at', 'is', null)
+        .executeTakeFirst();
+      return known !== undefined;
+    });
+    const linger = Math.min(SWEEP_MS, this.#engine.times.linger);
+    this.#every(linger, () => this.live.sweep());
+    this.#every(EXPIRY_SWEEP_MS, () => this.expire());
+    this.#serving = true;
+  }
+
+  /** Throws `KartaError('shutting_down')` while starting and once the drain has begun. */
+  requireServing(): void {
+    if (!this.#serving) {
+      throw new KartaError('shutting_down', undefined, { retryAfter: RETRY_AFTER_S });
+    }
+  }
+
+  stats(): EngineStats {
+    const stats = { liveSessions: this.live.size, runningTurns: 0, queuedTurns: 0 };
+    for (const session of this.live.all()) {
+      if (session.current !== null) stats.runningTurns += 1;
+      stats.queuedTurns += session.queue.length;
+    }
+    return stats;
+  }
+
+  /** Ends sessions without a turn for their whole life, and forgets keys that have expired. */
+  async expire(): Promise<void> {
+    const { database, times } = this.#engine;
+    const old = await database
+      .selectFrom('sessions')
+      .selectAll()
+      .where('ended_at', 'is', null)
+      .where('active_at', '<', new Date(Date.now() - times.sessionTtl))
+      .orderBy('active_at')
+      .limit(EXPIRY_BATCH)
+      .execute();
+    for (const row of old) {
+      if (this.live.get(row.id)?.status != null) continue;
+      await endSession(this.#engine, this.live, this.turns, row, 'expired');
+    }
+    await this.idempotency.sweep();
+  }
+
+  /**
+   * Goes down in good order: nothing new is accepted, running turns get `drainMs` and are then
+   * interrupted visibly, turns that wait stay on disk for the next start, and readers end.
+   */
+  async drain(drainMs: number): Promise<void> {
+    this.#serving = false;
+    this.turns.pause();
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    const idle = Promise.all([...this.live.all()].map((session) => session.idle));
+    const abort = new AbortController();
+    const late = delay(drainMs, undefined, { signal: abort.signal }).then(
+      () => {
+        for (const session of this.live.all()) session.current?.stop('shutdown');
+      },
+      () => {
+        // Every turn ended in time.
+      },
+    );
+    await idle;
+    abort.abort();
+    await late;
+    for (const session of [...this.live.all()]) await this.live.putAway(session);
+  }
+
+  async #harnessEnded(
+    sessionId: string,
+    cause: 'hibernated' | 'exited' | 'violation',
+    message: string,
+  ): Promise<void> {
+    const session = this.live.get(sessionId);
+    if (session?.current != null) {
+      if (cause !== 'violation') return;
+      await session.events.publish(session.current.id, {
+        type: 'error',
+        data: {
+          code: 'sandbox_limit',
+          message: message || TURN_ERRORS.sandbox_limit,
+          retryable: false,
+        },
+      });
+      return;
+    }
+    await this.#engine.database
+      .updateTable('sessions')
+      .set({ status: 'hibernated' })
+      .where('id', '=', sessionId)
+      .where('status', '=', 'active')
+      .execute();
+    if (session?.unused) await this.live.putAway(session);
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      work().catch((error: unknown) => this.#engine.log.error({ err: error }, 'a sweep failed'));
+    }, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+}

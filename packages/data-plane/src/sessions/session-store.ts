@@ -1,0 +1,81 @@
+import { isId, KartaError, type Metadata } from '@karta/protocol';
+import type { Transaction } from 'kysely';
+import type { Database, DataTables, SessionRow } from '../sql/index.ts';
+import { metadataDigests } from './metadata-digests.ts';
+import type { Caller } from './port.ts';
+
+type Reader = Database | Transaction<DataTables>;
+
+/**
+ * The sessions a caller may know of: of its org, of its project on the project family, and for a
+ * session token those of its end user (or made with itself). Everything that reads a session reads
+ * it from here, so that what is foreign and what is absent cannot be told apart.
+ */
+export function visibleSessions(database: Reader, caller: Caller) {
+  const { principal, project } = caller;
+  let query = database
+    .selectFrom('sessions')
+    .where('sessions.org_id', '=', principal.orgId)
+    .where('sessions.deleted_at', 'is', null);
+  if (project !== null) query = query.where('sessions.project_id', '=', project.id);
+  if (principal.kind === 'session_token') {
+    query =
+      principal.sub === null
+        ? query.where('sessions.created_by', '=', principal.id)
+        : query.where('sessions.sub', '=', principal.sub);
+  }
+  return query;
+}
+
+/** Throws `KartaError('not_found')`. */
+export async function requireSession(
+  database: Reader,
+  caller: Caller,
+  sessionId: string,
+  options: { lock?: boolean } = {},
+): Promise<SessionRow> {
+  // What has not the form of an id is asked for neither: it may hold what PostgreSQL refuses.
+  if (!isId('session', sessionId)) throw notFound();
+  let query = visibleSessions(database, caller).selectAll().where('sessions.id', '=', sessionId);
+  if (options.lock) query = query.forUpdate();
+  const row = await query.executeTakeFirst();
+  if (row === undefined) throw notFound();
+  return row;
+}
+
+function notFound(): KartaError {
+  return new KartaError('not_found', 'There is no such session.');
+}
+
+/** Throws `KartaError('session_ended')` for a session that its age has ended. */
+export function requireLiving(row: SessionRow): void {
+  if (row.ended_at !== null) throw new KartaError('session_ended');
+}
+
+/** Replaces a session's metadata and what it is found by. Call within a transaction. */
+export async function storeMetadata(
+  transaction: Transaction<DataTables>,
+  row: Pick<SessionRow, 'id' | 'org_id'>,
+  metadata: Metadata,
+): Promise<void> {
+  await transaction
+    .updateTable('sessions')
+    .set({ metadata: JSON.stringify(metadata), updated_at: new Date() })
+    .where('id', '=', row.id)
+    .execute();
+  await transaction.deleteFrom('session_metadata').where('session_id', '=', row.id).execute();
+  await indexMetadata(transaction, row, metadata);
+}
+
+export async function indexMetadata(
+  transaction: Transaction<DataTables>,
+  row: Pick<SessionRow, 'id' | 'org_id'>,
+  metadata: Metadata,
+): Promise<void> {
+  const digests = metadataDigests(metadata);
+  if (digests.length === 0) return;
+  await transaction
+    .insertInto('session_metadata')
+    .values(digests.map((digest) => ({ org_id: row.org_id, digest, session_id: row.id })))
+    .execute();
+}

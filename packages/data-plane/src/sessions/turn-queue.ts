@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageIdOfTurn, NO_USAGE, type StopReason } from '@karta/protocol';
+import { cleanName } from './clean.ts';
+import type { Engine } from './engine.ts';
+import type { LiveSession } from './live-session.ts';
+import { type TurnOutcome, TurnRun, type TurnToRun } from './turn-run.ts';
+import { finishTurn, startTurn } from './turn-store.ts';
+
+/** Waits between tries to record an end: a database that restarts is back within them. */
+const RETRY_MS = [50, 200, 1000, 3000];
+
+/** Runs a session's turns one after the other, first come first served. */
+export class TurnQueue {
+  readonly #engine: Engine;
+  /** While set, no queued turn is begun: the process is going down. */
+  #paused = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Begins `turn` now. Call within the session's mutex, when nothing runs. */
+  begin(session: LiveSession, turn: TurnToRun): void {
+    const run = new TurnRun(this.#engine, session, turn);
+    session.current = run;
+    session.idle = this.#runFrom(session, run);
+  }
+
+  /** Begins the oldest queued turn, if nothing runs. */
+  wake(session: LiveSession): Promise<void> {
+    return session.mutex.run(async () => {
+      if (session.current !== null) return;
+      const next = await this.#next(session);
+      if (next !== null) {
+        session.current = next;
+        session.idle = this.#runFrom(session, next);
+      }
+    });
+  }
+
+  /** Ends a turn that never ran, or that no longer runs: recorded first, then told. */
+  async end(session: LiveSession, turnId: string, outcome: TurnOutcome): Promise<void> {
+    const resumeId = outcome.resumeId === null ? null : cleanName(outcome.resumeId);
+    const open = await this.#recorded(() =>
+      finishTurn(this.#engine.database, {
+        turnId,
+        sessionId: session.id,
+        stopReason: outcome.stopReason,
+        usage: outcome.usage,
+        resumeId,
+        status: session.queue.length > 0 ? 'running' : session.restingStatus,
+      }),
+    );
+    session.noteResumeId(resumeId);
+    session.usedAt = Date.now();
+    if (!open) return;
+    await session.events.publish(turnId, {
+      type: 'done',
+      data: {
+        stop_reason: outcome.stopReason,
+        usage: outcome.usage?.usage ?? NO_USAGE,
+        cost: null,
+        message: { id: messageIdOfTurn(turnId), role: 'assistant', text: outcome.text },
+      },
+    });
+  }
+
+  async #runFrom(session: LiveSession, first: TurnRun): Promise<void> {
+    let run: TurnRun | null = first;
+    while (run !== null) {
+      const finished: TurnRun = run;
+      const { id } = finished;
+      const outcome = await finished.run();
+      run = await session.mutex.run(async () => {
+        try {
+          await this.end(session, id, outcome);
+          session.current = await this.#next(session);
+        } catch (error) {
+          // The row says the turn is open: the next start ends it visibly.
+          this.#engine.log.error(
+            { err: error, session: session.id, turn: id },
+            'a turn stays open',
+          );
+          session.current = null;
+        }
+        finished.markFinished();
+        return session.current;
+      });
+    }
+  }
+
+  async #next(session: LiveSession): Promise<TurnRun | null> {
+    while (!this.#paused && !session.ended) {
+      const turnId = session.queue[0];
+      if (turnId === undefined) return null;
+      const row = await startTurn(this.#engine.database, turnId, session.events.lastSeq);
+      session.queue.shift();
+      if (row === undefined) continue;
+      const release = await this.#engine.control.release(session.orgId, session.releaseId);
+      if (release === null) {
+        await this.#failBeforeStart(session, turnId);
+        continue;
+      }
+      return new TurnRun(this.#engine, session, {
+        id: row.id,
+        release,
+        input: {
+          text: row.text ?? '',
+          agent: row.agent,
+          thinking: row.thinking,
+          attachments: row.attachments ?? [],
+        },
+      });
+    }
+    return null;
+  }
+
+  async #failBeforeStart(session: LiveSession, turnId: string): Promise<void> {
+    const message = 'The release of this session is gone.';
+    await session.events.publish(turnId, {
+      type: 'error',
+      data: { code: 'harness_missing', message, retryable: false },
+    });
+    await this.end(session, turnId, notRun('error'));
+  }
+
+  async #recorded<T>(write: () => Promise<T>): Promise<T> {
+    for (const wait of RETRY_MS) {
+      try {
+        return await write();
+      } catch (error) {
+        this.#engine.log.warn({ err: error }, 'the end of a turn could not be recorded yet');
+        await delay(wait);
+      }
+    }
+    return write();
+  }
+}
+
+/** The outcome of a turn that the harness never saw. */
+export function notRun(stopReason: StopReason): TurnOutcome {
+  return { stopReason, usage: null, resumeId: null, text: '' };
+}
