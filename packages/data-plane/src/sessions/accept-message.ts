@@ -48,7 +48,7 @@ export async function acceptMessage(
       afterSeq: session.events.lastSeq,
       agent,
     };
-    const begins = session.current === null && session.queue.length === 0;
+    const begins = !turns.paused && session.current === null && session.queue.length === 0;
     await store(engine, session, message, { accepted, text, attachments, begins });
     session.lastPosition += 1;
     session.usedAt = Date.now();

@@ -1,5 +1,6 @@
 import type { SessionRow } from '../sql/index.ts';
 import type { Engine } from './engine.ts';
+import type { LiveSession } from './live-session.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { releaseOf } from './release-of.ts';
 import { notRun, type TurnQueue } from './turn-queue.ts';
@@ -38,8 +39,18 @@ export async function endSession(
   session.events.close();
   await eraseContent(engine, row.id, why);
   await live.putAway(session);
-  const release = await releaseOf(engine, row);
-  await engine.runner.destroy(session.runnerSession(release));
+  // A turn that was stopped while it waited for its sandbox leaves it coming up.
+  await session.attachSettled();
+  await destroy(engine, session, row);
+}
+
+async function destroy(engine: Engine, session: LiveSession, row: SessionRow): Promise<void> {
+  try {
+    await engine.runner.destroy(session.runnerSession(await releaseOf(engine, row)));
+  } catch (error) {
+    // The session has ended all the same, and the next start destroys volumes of ended sessions.
+    engine.log.error({ err: error, session: row.id }, 'a volume could not be destroyed');
+  }
 }
 
 async function eraseContent(

@@ -70,6 +70,12 @@ export class LiveSession {
     return this.current.inputs?.waiting ? 'awaiting_input' : 'running';
   }
 
+  /** The status between turns: whether its harness still runs. */
+  get restingStatus(): SessionStatus {
+    const gone = this.#volumeId !== null && !this.#engine.runner.isLive(this.id);
+    return gone ? 'hibernated' : 'active';
+  }
+
   get unused(): boolean {
     return this.current === null && this.queue.length === 0 && this.events.readers === 0;
   }
@@ -99,6 +105,11 @@ export class LiveSession {
       // Who asked for it is told; the next attach tries for itself.
     });
     return attached;
+  }
+
+  /** Resolves when no attach is under way. */
+  async attachSettled(): Promise<void> {
+    await this.#attaching;
   }
 
   /** Stores where the session's state is, before anything is done there that must not be lost. */

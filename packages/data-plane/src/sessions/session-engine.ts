@@ -109,7 +109,10 @@ export class SessionEngine {
     this.#serving = false;
     this.turns.pause();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    const idle = Promise.all([...this.live.all()].map((session) => session.idle));
+    const sessions = [...this.live.all()];
+    // Whoever is accepting a message finishes that first; the next one finds the queue paused.
+    await Promise.all(sessions.map((session) => session.mutex.run(async () => {})));
+    const idle = Promise.all(sessions.map((session) => session.idle));
     const abort = new AbortController();
     const late = delay(drainMs, undefined, { signal: abort.signal }).then(
       () => {
@@ -149,7 +152,6 @@ export class SessionEngine {
       .where('id', '=', sessionId)
       .where('status', '=', 'active')
       .execute();
-    if (session?.unused) await this.live.putAway(session);
   }
 
   #every(ms: number, work: () => Promise<void>): void {
