@@ -1,0 +1,119 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createHarnesses } from '@karta/harness';
+import { newId } from '@karta/protocol';
+import { onTestFinished } from 'vitest';
+import { type StartedDoors, startDoors } from '../../../../doors/src/testing/index.ts';
+import { ensureLocalOrg, openLocalControl } from '../../control/index.ts';
+import type { Release } from '../../control/port.ts';
+import { type PublishResult, publishFolder } from '../../releases/index.ts';
+import { problemText } from '../../releases/problem.ts';
+import { type FolderSpec, folderOf, tempFolder } from '../../releases/testing/temp-folder.ts';
+import type { RunnerConfig } from '../config.ts';
+import { createRunner } from '../create-runner.ts';
+import type { LiveHarness, Runner, RunnerEvent, RunnerSession } from '../port.ts';
+
+/** A platform home with real doors, to publish to and to run sessions on. */
+export interface RunnerGround {
+  home: string;
+  doors: StartedDoors;
+  /** Publishes a folder with these files and activates it. */
+  publish(files: FolderSpec): Promise<Release>;
+  /** A started runner, stopped when the test ends. */
+  runner(releases: readonly Release[], config?: Partial<RunnerConfig>): Promise<Runner>;
+  /** Everything the runners of this ground have logged. */
+  logged: { level: string; message: string; details: object }[];
+}
+
+const AGENTS = { 'AGENTS.md': 'You are a test.\n' };
+
+/** Makes a ground that goes with the test. */
+export async function runnerGround(): Promise<RunnerGround> {
+  const home = await tempFolder('kr-');
+  const runtimeDir = join(home, 'run');
+  await mkdir(runtimeDir, { mode: 0o700 });
+  const doors = await startDoors();
+  onTestFinished(() => doors.stop());
+  await ensureLocalOrg(home);
+  const logged: RunnerGround['logged'] = [];
+  const logs = (level: string) => (details: object, message: string) =>
+    void logged.push({ level, message, details });
+
+  return {
+    home,
+    doors,
+    logged,
+    async publish(files) {
+      const published = await publishFolder({
+        home,
+        folder: await folderOf({ ...AGENTS, ...files }),
+        harnesses: [...createHarnesses().values()],
+        upstreams: (await doors.management.upstreams()).upstreams,
+        environment: {},
+      });
+      if (!published.ok) throw new Error(published.problems.map(problemText).join('\n'));
+      return releaseOf(published);
+    },
+    async runner(releases, config = {}) {
+      const runner = createRunner({
+        home,
+        runtimeDir,
+        doors: { managementSocket: doors.managementSocket, token: doors.managementToken },
+        sandbox: (process.env.KR_SANDBOX ?? 'namespace') as 'namespace',
+        poolSize: 0,
+        allowUnsandboxed: process.env.KR_SANDBOX === 'none',
+        log: { info: logs('info'), warn: logs('warn'), error: logs('error') },
+        ...config,
+      });
+      onTestFinished(() => runner.stop());
+      await runner.start(releases);
+      return runner;
+    },
+  };
+
+  async function releaseOf({ releaseId }: PublishResult): Promise<Release> {
+    // Opened anew: an open one may look at its file only now and then.
+    const active = await (await openLocalControl(home)).activeReleases();
+    const release = active.find(({ id }) => id === releaseId);
+    if (release === undefined) throw new Error('the release is not active');
+    return release;
+  }
+}
+
+/** A session that nobody has used. */
+export function newSession(release: Release): RunnerSession {
+  const { orgId, projectId } = release;
+  const sessionId = newId('session');
+  return { sessionId, orgId, projectId, release, volumeId: null, resumeId: null };
+}
+
+/** A message with a script for the demo model. */
+export function scripted(...steps: object[]): string {
+  return `please @@${JSON.stringify(steps)}@@`;
+}
+
+/** What one turn told. */
+export interface Told {
+  text: string;
+  events: RunnerEvent[];
+  end: Extract<RunnerEvent, { type: 'end' }>;
+}
+
+/** Runs one turn to its end. */
+export async function runTurnOn(
+  harness: LiveHarness,
+  text: string,
+  options: { signal?: AbortSignal; onEvent?: (event: RunnerEvent) => void; turnId?: string } = {},
+): Promise<Told> {
+  const { signal = new AbortController().signal, turnId = newId('turn') } = options;
+  const input = { text, agent: 'default', thinking: false, attachments: [] };
+  const events: RunnerEvent[] = [];
+  for await (const event of harness.turn(turnId, input, signal)) {
+    events.push(event);
+    options.onEvent?.(event);
+  }
+  const end = events.at(-1);
+  if (end?.type !== 'end') throw new Error('the turn did not end with end');
+  const texts = events.map((event) => (event.type === 'text' ? event.text : ''));
+  return { text: texts.join(''), events, end };
+}
