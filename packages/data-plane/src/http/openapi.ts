@@ -1,116 +1,131 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { type BoundRoute, FAMILY_PREFIX, type Family } from './route.ts';
-import { health, NAMED_SCHEMAS } from './schemas.ts';
+import { type JsonSchema, SchemaWriter } from './json-schema.ts';
+import { type AnswerSpec, type BoundRoute, FAMILY_PREFIX, type Family } from './route.ts';
+import { health, NAMED_SCHEMAS, problem } from './schemas.ts';
 
-/** Header parameters that every operation of a method takes. */
-const IDEMPOTENCY_KEY = z.string().max(255).optional().meta({
-  description: 'Repeat a request safely: within 24 hours the same key does it once.',
-});
+const ERROR_ANSWER = 'A problem document (RFC 9457); its "error" is a stable code';
 
-const ERROR_ANSWER = 'A problem document (RFC 9457); "error" is a stable code';
+const IDEMPOTENCY_KEY = {
+  name: 'idempotency-key',
+  in: 'header',
+  required: false,
+  description: 'Repeats within 24 hours under the same key do it once',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
 
 /**
  * The OpenAPI 3.1 document of the public surface, derived from the very schemas that requests are
- * validated with. Internal routes are not among `routes`.
+ * validated with, once per family.
  */
-export function openApiDocument(routes: readonly BoundRoute[], version: string): unknown {
-  const app = new OpenAPIHono();
-  const registry = app.openAPIRegistry;
-  const named = new Map<z.ZodType, z.ZodType>();
-  for (const [name, schema] of Object.entries(NAMED_SCHEMAS)) {
-    named.set(schema, registry.register(name, schema));
-  }
-  const reference = (content: Readonly<Record<string, z.ZodType>>) =>
-    Object.fromEntries(
-      Object.entries(content).map(([type, schema]) => [
-        type,
-        { schema: named.get(schema) ?? schema },
-      ]),
-    );
-  const problem = { 'application/problem+json': NAMED_SCHEMAS.Problem as z.ZodType };
-
-  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  registry.registerComponent('securitySchemes', 'apiKey', {
-    type: 'apiKey',
-    in: 'header',
-    name: 'x-api-key',
-  });
+export function openApiDocument(routes: readonly BoundRoute[], version: string): JsonSchema {
+  const schemas = new SchemaWriter(NAMED_SCHEMAS);
+  const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     for (const family of route.families) {
-      const body = (family === 'project' ? route.projectBody : undefined) ?? route.body;
-      registry.registerPath({
-        operationId: operationId(route, family),
-        summary: route.summary,
-        tags: [family === 'flat' ? 'flat' : 'project'],
-        method: route.method,
-        path: FAMILY_PREFIX[family] + route.path,
-        security: [{ bearer: [] }, { apiKey: [] }],
-        request: {
-          ...parametersOf(route, family),
-          ...(body ? { body: { content: { 'application/json': { schema: body } } } } : {}),
-          ...(route.takesBytes ? { body: { content: BYTES } } : {}),
-        },
-        responses: {
-          ...Object.fromEntries(
-            Object.entries(route.answers).map(([status, answer]) => [
-              status,
-              {
-                description: answer.description,
-                ...(answer.content ? { content: reference(answer.content) } : {}),
-              },
-            ]),
-          ),
-          default: { description: ERROR_ANSWER, content: reference(problem) },
-        },
-      });
+      const path = FAMILY_PREFIX[family] + route.path;
+      paths[path] = { ...paths[path], [route.method]: operation(route, family, path, schemas) };
     }
   }
-  for (const path of ['/healthz', '/readyz']) {
-    registry.registerPath({
-      operationId: path.slice(1),
-      summary: path === '/healthz' ? 'The process answers' : 'The server takes work',
-      tags: ['server'],
-      method: 'get',
-      path,
-      security: [],
-      responses: {
-        200: { description: 'Yes', content: reference({ 'application/json': health }) },
-      },
-    });
+  for (const [path, summary] of Object.entries(OPEN_PATHS)) {
+    const answers = { 200: { description: 'Yes', content: { 'application/json': health } } };
+    const responses = responsesOf(answers, schemas);
+    paths[path] = {
+      get: { operationId: path.slice(1), summary, tags: ['server'], security: [], responses },
+    };
   }
-  return app.getOpenAPI31Document({
+  return {
     openapi: '3.1.0',
     info: {
       title: 'Karta',
       version,
       description: 'Sessions with the agents of a harness application.',
-      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-  });
+    paths,
+    components: {
+      schemas: schemas.components,
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      },
+    },
+  };
 }
 
-const BYTES = {
-  'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) },
+/** What needs no credential. */
+const OPEN_PATHS = {
+  '/healthz': 'Whether the process answers',
+  '/readyz': 'Whether it takes work',
 };
 
-/** `createSession` on the flat family, `createProjectSession` on the other. */
+function operation(route: BoundRoute, family: Family, path: string, schemas: SchemaWriter) {
+  const body = (family === 'project' ? route.projectBody : undefined) ?? route.body;
+  const content = route.takesBytes
+    ? { 'application/octet-stream': {} }
+    : body && { 'application/json': { schema: schemas.of(body) } };
+  return {
+    operationId: operationId(route, family),
+    summary: route.summary,
+    tags: [family],
+    security: [{ bearer: [] }, { apiKey: [] }],
+    parameters: [
+      ...pathParameters(path),
+      ...queryParameters(route.query, schemas),
+      ...(route.method === 'post' ? [IDEMPOTENCY_KEY] : []),
+      ...(route.parameters ?? []),
+    ],
+    ...(content ? { requestBody: { content, required: isRequired(body) } } : {}),
+    responses: responsesOf(route.answers, schemas),
+  };
+}
+
+/** `createSession` on the flat family, `projectCreateSession` on the other. */
 function operationId(route: BoundRoute, family: Family): string {
   if (family === 'flat' || route.families.length === 1) return route.id;
   return `project${route.id[0]?.toUpperCase() ?? ''}${route.id.slice(1)}`;
 }
 
-function parametersOf(route: BoundRoute, family: Family) {
-  const names = [...(FAMILY_PREFIX[family] + route.path).matchAll(/\{(\w+)\}/g)].map(
-    (match) => match[1] ?? '',
-  );
-  const params = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+/** A body may be left out when the empty object would do. */
+function isRequired(body: z.ZodType | undefined): boolean {
+  return body === undefined || !body.safeParse({}).success;
+}
+
+function pathParameters(path: string) {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+}
+
+function queryParameters(query: z.ZodType | undefined, schemas: SchemaWriter) {
+  if (!(query instanceof z.ZodObject)) return [];
+  return Object.entries(query.shape).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: schemas.of(schema as z.ZodType),
+  }));
+}
+
+function responsesOf(answers: Readonly<Record<number, AnswerSpec>>, schemas: SchemaWriter) {
+  const described = Object.entries(answers).map(([status, { description, content }]) => [
+    status,
+    { description, ...(content ? { content: contentOf(content, schemas) } : {}) },
+  ]);
   return {
-    ...(names.length > 0 ? { params } : {}),
-    ...(route.query instanceof z.ZodObject ? { query: route.query } : {}),
-    ...(route.method === 'post' && route.body
-      ? { headers: z.object({ 'idempotency-key': IDEMPOTENCY_KEY }) }
-      : {}),
+    ...Object.fromEntries(described),
+    default: {
+      description: ERROR_ANSWER,
+      content: contentOf({ 'application/problem+json': problem }, schemas),
+    },
   };
+}
+
+function contentOf(content: Readonly<Record<string, z.ZodType>>, schemas: SchemaWriter) {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, schema]) => [type, { schema: schemas.of(schema) }]),
+  );
 }

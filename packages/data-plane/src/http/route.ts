@@ -42,6 +42,8 @@ export interface Route<Body, Query> {
   /** The body is a file's bytes, read by the handler itself. */
   takesBytes?: boolean;
   query?: z.ZodType<Query>;
+  /** Parameters that the handler reads by itself, as OpenAPI writes them. */
+  parameters?: readonly Readonly<Record<string, unknown>>[];
   answers: Readonly<Record<number, AnswerSpec>>;
   handle(call: Call<Body, Query>, deps: HttpDeps): Promise<Response>;
 }

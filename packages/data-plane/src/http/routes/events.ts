@@ -6,15 +6,12 @@ import { type Call, defineRoute, noContent } from '../route.ts';
 import { sseAnswer, sseHead } from '../sse-answer.ts';
 import { BOTH_FAMILIES, sessionIdOf } from './session-route.ts';
 
-const seq = z
-  .string()
-  .regex(/^\d{1,15}$/, 'must be the seq of an event')
-  .transform(Number);
+const seq = z.coerce.number().int().min(0);
 
 const eventsQuery = z.object({
   after: seq.optional(),
   until: z.literal('done', 'must be "done"').optional(),
-  raw: z.enum(['true', 'false', '1', '0'], 'must be "true" or "false"').optional(),
+  raw: z.enum(['true', 'false'], 'must be "true" or "false"').optional(),
 });
 type EventsQuery = z.infer<typeof eventsQuery>;
 
@@ -26,13 +23,22 @@ export const followEvents = defineRoute({
   families: BOTH_FAMILIES,
   scope: 'read',
   query: eventsQuery,
+  parameters: [
+    {
+      name: 'last-event-id',
+      in: 'header',
+      required: false,
+      description: 'The seq of the last event received; wins over "after"',
+      schema: { type: 'integer', minimum: 0 },
+    },
+  ],
   answers: {
     200: { description: 'Events', content: { 'text/event-stream': kartaEvent } },
     204: { description: 'The session has ended: do not reconnect' },
   },
   async handle(call: Call<undefined, EventsQuery>, deps) {
     const sessionId = sessionIdOf(call);
-    const raw = call.query.raw === 'true' || call.query.raw === '1';
+    const raw = call.query.raw === 'true';
     if (raw) requireApiKey(call.caller.principal, 'raw=true');
     const after = afterOf(call);
     const { status } = await deps.sessions.get(call.caller, sessionId);

@@ -64,12 +64,7 @@ export const getSession = defineRoute({
 
 const listQuery = z.object({
   status: sessionStatus.optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,9}$/, `must be a number from 1 to ${LIMITS.pageSize}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(LIMITS.pageSize))
-    .optional(),
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).optional(),
   cursor: z.string().min(1).max(1024).optional(),
 });
 
@@ -81,6 +76,17 @@ export const listSessions = defineRoute({
   families: BOTH_FAMILIES,
   scope: 'read',
   query: listQuery,
+  parameters: [
+    {
+      name: 'metadata',
+      in: 'query',
+      required: false,
+      description: 'metadata[key]=value: sessions with this value under this key',
+      style: 'deepObject',
+      explode: true,
+      schema: { type: 'object', additionalProperties: { type: 'string' } },
+    },
+  ],
   answers: { 200: { description: 'A page of sessions', content: jsonOf(sessionList) } },
   async handle(call, deps) {
     if (call.caller.principal.sub === null)
