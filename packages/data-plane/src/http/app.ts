@@ -34,9 +34,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     c.set('streams', streams);
     await next();
   });
-  const crossOrigin = cors(deps.control);
-  app.use('/v1/projects/:ref', crossOrigin);
-  app.use('/v1/projects/:ref/*', crossOrigin);
+  app.use('/v1/projects/:ref/*', cors(deps.control));
 
   for (const route of ROUTES) serve(app, route, deps, served);
   serveOpen(app, deps, served);

@@ -1,0 +1,168 @@
+import { request } from 'node:http';
+import { LIMITS } from '@karta/protocol';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEYS } from './testing/test-control.ts';
+import { startTestServer } from './testing/test-server.ts';
+
+let server: Awaited<ReturnType<typeof startTestServer>>;
+let id: string;
+beforeAll(async () => {
+  server = await startTestServer();
+  id = (await server.session()).id;
+});
+afterAll(() => server.close());
+
+/** Sends the path as it stands: `fetch` would tidy it first. */
+function raw(method: string, path: string): Promise<{ status: number; text: string }> {
+  const { port } = new URL(server.url);
+  return new Promise((resolve, reject) => {
+    const headers = { 'x-api-key': KEYS.full };
+    request({ port, host: '127.0.0.1', method, path, headers }, async (incoming) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of incoming) chunks.push(chunk as Buffer);
+      resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+function put(path: string, body: Buffer | ReadableStream, headers: Record<string, string> = {}) {
+  return fetch(`${server.url}/v1/sessions/${id}/files/${path}`, {
+    method: 'PUT',
+    headers: { 'x-api-key': KEYS.full, ...headers },
+    body,
+    duplex: 'half',
+  } as RequestInit);
+}
+
+describe('a file', () => {
+  it('is written, listed, read and removed', async () => {
+    const bytes = Buffer.from([0, 255, 10, 13, 128]);
+    const written = await put('notes/a.bin', bytes);
+    expect(await written.json()).toEqual({ path: 'notes/a.bin', size: 5 });
+    const list = await server.call('GET', `/v1/sessions/${id}/files?prefix=notes/`);
+    expect(await list.json()).toMatchObject({
+      files: [{ path: 'notes/a.bin', size: 5, kind: 'file' }],
+      truncated: false,
+    });
+    const path = `/v1/projects/shop/sessions/${id}/files/notes/a.bin`;
+    const read = await server.call('GET', path);
+    expect(Buffer.from(await read.arrayBuffer())).toEqual(bytes);
+    expect((await server.call('DELETE', path)).status).toBe(204);
+    expect((await server.call('GET', path)).status).toBe(404);
+  });
+
+  it('is never shown by a browser, whatever it is', async () => {
+    await put('page.html', Buffer.from('<script>alert(1)</script>'));
+    const read = await server.call('GET', `/v1/sessions/${id}/files/page.html`);
+    expect(Object.fromEntries(read.headers)).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-disposition': `attachment; filename="page.html"; filename*=UTF-8''page.html`,
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'content-length': '25',
+    });
+    const head = await server.call('HEAD', `/v1/sessions/${id}/files/page.html`);
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([
+      200,
+      '25',
+      '',
+    ]);
+  });
+
+  it('is named by its decoded path', async () => {
+    for (const name of ['a b.txt', 'ä/ö ü.txt', '100%.txt', 'a?b#c', 'q"uo\\te', "it's (1)*.txt"]) {
+      const encoded = name.split('/').map(encodeURIComponent).join('/');
+      if (name.includes('\\')) {
+        expect((await put(encoded, Buffer.from('x'))).status).toBe(404);
+        continue;
+      }
+      expect(await (await put(encoded, Buffer.from(name))).json()).toMatchObject({ path: name });
+      const read = await server.call('GET', `/v1/sessions/${id}/files/${encoded}`);
+      expect(await read.text()).toBe(name);
+      const disposition = read.headers.get('content-disposition') ?? '';
+      expect(disposition).toMatch(
+        /^attachment; filename="[\x20-\x7e]*"; filename\*=UTF-8''[!-~]+$/,
+      );
+    }
+  });
+});
+
+describe('a path', () => {
+  it('leads nowhere else', async () => {
+    server.sessions.held.get(id)?.files.set('../secret', Buffer.from('no'));
+    const base = `/v1/sessions/${id}/files`;
+    for (const path of [
+      `${base}/../secret`,
+      `${base}/..%2fsecret`,
+      `${base}/%2e%2e/secret`,
+      `${base}/%2e%2e%2fsecret`,
+      `${base}/a/../../secret`,
+      `${base}/..%5csecret`,
+      `${base}//a`,
+      `${base}/a//b`,
+      `${base}/a%00b`,
+      `${base}/%2fetc%2fpasswd`,
+    ]) {
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const { status, text } = await raw(method, path);
+        expect([404, 405], `${method} ${path}`).toContain(status);
+        expect(text).not.toBe('no');
+      }
+    }
+    expect(server.sessions.held.get(id)?.files.has('../secret')).toBe(true);
+  });
+
+  it('that is no percent-encoded UTF-8 is 400', async () => {
+    for (const bad of ['%', '%zz', '%ff', 'a%e4', '%ed%a0%80']) {
+      const { status } = await raw('GET', `/v1/sessions/${id}/files/${bad}`);
+      expect(status, bad).toBe(400);
+    }
+  });
+});
+
+describe('a file over 100 MB', () => {
+  it('is 413 by its content-length, before a byte is taken', async () => {
+    const { port } = new URL(server.url);
+    const status = await new Promise<number>((resolve, reject) => {
+      const headers = { 'x-api-key': KEYS.full, 'content-length': String(LIMITS.fileBytes + 1) };
+      const path = `/v1/sessions/${id}/files/big`;
+      const upload = request({ port, host: '127.0.0.1', method: 'PUT', path, headers });
+      upload.on('response', (incoming) => {
+        incoming.resume();
+        resolve(incoming.statusCode ?? 0);
+        upload.destroy();
+      });
+      upload.on('error', reject);
+      upload.flushHeaders();
+    });
+    expect(status).toBe(413);
+  });
+
+  it('is 413 while it streams', async () => {
+    const chunk = new Uint8Array(1024 * 1024);
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        sent += 1;
+        if (sent > 130) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    const answer = await put('big', endless);
+    expect(answer.status).toBe(413);
+    expect(await answer.json()).toMatchObject({
+      error: 'payload_too_large',
+      limit_bytes: LIMITS.fileBytes,
+    });
+    expect(server.sessions.held.get(id)?.files.has('big')).toBe(false);
+    expect((await server.call('GET', '/healthz')).status).toBe(200);
+  });
+
+  it('is taken up to the limit', async () => {
+    const answer = await put('largest', Buffer.alloc(LIMITS.fileBytes));
+    expect(await answer.json()).toEqual({ path: 'largest', size: LIMITS.fileBytes });
+    server.sessions.held.get(id)?.files.delete('largest');
+  });
+});

@@ -1,0 +1,157 @@
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { listenInternal } from './internal-server.ts';
+import { listenHttp } from './server.ts';
+import { said } from './testing/memory-sessions.ts';
+import { KEYS } from './testing/test-control.ts';
+import { collect, eventsOf, startTestServer } from './testing/test-server.ts';
+
+let server: Awaited<ReturnType<typeof startTestServer>>;
+let ready = true;
+beforeEach(async () => {
+  ready = true;
+  server = await startTestServer({ ready: () => ready });
+});
+afterEach(() => server.close());
+
+describe('the internal listener', () => {
+  it('has metrics by route, on loopback only', async () => {
+    const internal = await listenInternal(server.deps, 0);
+    const { id } = await server.session();
+    await server.call('GET', `/v1/sessions/${id}?metadata[name]=secret-value`);
+    await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'hi' } });
+    await server.call('GET', '/v1/secret-path');
+    const following = await server.call('GET', `/v1/sessions/${id}/events`);
+    server.deps.metrics.watch({ sessionsLive: () => 3, turnsRunning: () => 2 });
+    server.deps.metrics.turnEnded('end_turn');
+    const page = await (await fetch(`${internal.url}/metrics`)).text();
+    for (const line of [
+      'karta_http_requests_total{method="GET",route="/v1/sessions/{session_id}",status="200"} 1',
+      'karta_http_requests_total{method="GET",route="unmatched",status="404"} 1',
+      'karta_http_streams_open 1',
+      'karta_sessions_live 3',
+      'karta_turns_running 2',
+      'karta_turns_accepted_total 1',
+      'karta_turns_ended_total{stop_reason="end_turn"} 1',
+      'karta_http_answer_seconds_count{method="POST",route="/v1/sessions"} 1',
+    ]) {
+      expect(page).toContain(line);
+    }
+    expect(page).not.toMatch(/secret|sess_/);
+    expect(new URL(internal.url).hostname).toBe('127.0.0.1');
+    expect((await fetch(`${internal.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${internal.url}/nothing`)).status).toBe(404);
+    expect((await fetch(`${internal.url}/metrics`, { method: 'POST' })).status).toBe(405);
+    ready = false;
+    expect((await fetch(`${internal.url}/readyz`)).status).toBe(503);
+    await following.body?.cancel();
+    await vi.waitFor(async () => {
+      const after = await (await fetch(`${internal.url}/metrics`)).text();
+      expect(after).toContain('karta_http_streams_open 0');
+    });
+    await internal.close(0);
+  });
+});
+
+describe('the access log', () => {
+  it('holds route, ids and times, never bodies, credentials or values', async () => {
+    const body = { metadata: { note: 'secret-body' } };
+    const made = await server.call('POST', '/v1/sessions?secret-query=1', {
+      body,
+      headers: { 'x-request-id': 'req-1', 'x-forwarded-for': '6.6.6.6' },
+    });
+    const { id } = (await made.json()) as { id: string };
+    await server.call('GET', `/v1/sessions/${id}/files/secret-file`);
+    await vi.waitFor(() => expect(server.logged).toHaveLength(2));
+    expect(server.logged[0]).toMatchObject({
+      request_id: 'req-1',
+      method: 'POST',
+      route: '/v1/sessions',
+      status: 201,
+      org_id: 'org_1',
+      principal_id: 'key_full',
+      client: '127.0.0.1',
+      complete: true,
+    });
+    expect(JSON.stringify(server.logged)).not.toMatch(/secret/);
+    expect(JSON.stringify(server.logged)).not.toContain(KEYS.full);
+  });
+
+  it('tells what failed inside, and the answer does not', async () => {
+    server.sessions.get = () =>
+      Promise.reject(Object.assign(new Error('pool is gone'), { detail: 'secret-row' }));
+    const answer = await server.call('GET', `/v1/sessions/sess_${'0'.repeat(24)}`);
+    expect(answer.status).toBe(500);
+    const text = await answer.text();
+    expect(text).not.toMatch(/pool|secret/);
+    const { request_id } = JSON.parse(text) as { request_id: string };
+    await vi.waitFor(() => {
+      const line = server.logged.find((one) => one.msg === 'request failed');
+      expect(line).toMatchObject({ request_id, message: 'pool is gone' });
+    });
+    expect(JSON.stringify(server.logged)).not.toContain('secret-row');
+  });
+
+  it('tells when a stream fails; the client only sees its end', async () => {
+    const { id } = await server.session();
+    server.sessions.events = async () =>
+      (async function* () {
+        yield* server.sessions.held.get(id)?.log.events ?? [];
+        throw new Error('secret-cause');
+      })();
+    server.sessions.held.get(id)?.log.push('turn_x', said('one'));
+    const answer = await server.call('GET', `/v1/sessions/${id}/events`);
+    const text = await answer.text();
+    expect(text).toContain('event: text');
+    expect(text).not.toContain('secret-cause');
+    await vi.waitFor(() =>
+      expect(server.logged.some((one) => one.msg === 'event stream failed')).toBe(true),
+    );
+  });
+});
+
+describe('a server that is not ready', () => {
+  it('says so, and stays healthy', async () => {
+    ready = false;
+    expect((await server.call('GET', '/readyz', { key: null })).status).toBe(503);
+    expect((await server.call('GET', '/healthz', { key: null })).status).toBe(200);
+  });
+});
+
+describe('closing', () => {
+  it('ends open streams, lets a request finish and takes no more', async () => {
+    server.sessions.script = [said('begun'), 'hang'];
+    const { id } = await server.session();
+    const following = await server.call('GET', `/v1/sessions/${id}/events`);
+    const unary = server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'go' } });
+    await vi.waitFor(() => expect(server.sessions.held.get(id)?.log.readers).toBe(2));
+    const closed = server.http.close(10_000);
+    await collect(eventsOf(following));
+    server.sessions.held.get(id)?.stop?.('cancelled');
+    expect(await (await unary).json()).toMatchObject({ stop_reason: 'cancelled' });
+    await closed;
+    await expect(server.call('GET', '/healthz')).rejects.toThrow();
+  });
+
+  it('cuts what takes longer than the grace', async () => {
+    server.sessions.script = ['hang'];
+    const { id } = await server.session();
+    const unary = server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'go' } });
+    await vi.waitFor(() => expect(server.sessions.held.get(id)?.log.readers).toBe(1));
+    const cut = expect(unary).rejects.toThrow();
+    await server.http.close(50);
+    await cut;
+  });
+});
+
+describe('a port that is taken', () => {
+  it('is an error that says what to do', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    await expect(listenHttp(server.app, { host: '127.0.0.1', port })).rejects.toThrow(
+      new RegExp(`Port ${port} .* is taken; .*--port`),
+    );
+    other.close();
+  });
+});
