@@ -1,6 +1,5 @@
 export { createHttpApp, type HttpApp } from './app.ts';
 export type { HarnessListing, HttpDeps } from './deps.ts';
-export { createIdempotencyStore, sweepIdempotencyKeys } from './idempotency-store.ts';
 export { listenInternal } from './internal-server.ts';
 export { createMetrics, type EngineNumbers, type HttpMetrics } from './metrics.ts';
 export { type HttpServer, listenHttp } from './server.ts';

@@ -5,8 +5,9 @@ const ANSWER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 /** Numbers that the session engine holds and the metrics page asks for. */
 export interface EngineNumbers {
-  sessionsLive(): number;
-  turnsRunning(): number;
+  liveSessions: number;
+  runningTurns: number;
+  queuedTurns: number;
 }
 
 export interface HttpMetrics {
@@ -18,7 +19,7 @@ export interface HttpMetrics {
   /** Counts a turn's end by its stop reason. */
   turnEnded(stopReason: string): void;
   /** Shows the engine's numbers from now on. */
-  watch(engine: EngineNumbers): void;
+  watch(numbers: () => EngineNumbers): void;
   /** The metrics in the Prometheus text format. */
   page(): Promise<{ contentType: string; text: string }>;
 }
@@ -28,7 +29,7 @@ export function createMetrics(): HttpMetrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
-  let engine: EngineNumbers | null = null;
+  let numbers: () => EngineNumbers = () => ({ liveSessions: 0, runningTurns: 0, queuedTurns: 0 });
 
   const requests = new Counter({
     name: 'karta_http_requests_total',
@@ -61,18 +62,21 @@ export function createMetrics(): HttpMetrics {
   });
   new Gauge({
     name: 'karta_sessions_live',
-    help: 'Sessions with a live sandbox.',
+    help: 'Sessions in use or in memory.',
     registers,
     collect() {
-      this.set(engine?.sessionsLive() ?? 0);
+      this.set(numbers().liveSessions);
     },
   });
   new Gauge({
-    name: 'karta_turns_running',
-    help: 'Turns that run now.',
+    name: 'karta_turns',
+    help: 'Turns that run or wait.',
+    labelNames: ['state'],
     registers,
     collect() {
-      this.set(engine?.turnsRunning() ?? 0);
+      const { runningTurns, queuedTurns } = numbers();
+      this.set({ state: 'running' }, runningTurns);
+      this.set({ state: 'queued' }, queuedTurns);
     },
   });
 
@@ -85,8 +89,8 @@ export function createMetrics(): HttpMetrics {
     streamClosed: () => streams.dec(),
     turnAccepted: () => accepted.inc(),
     turnEnded: (stopReason) => ended.inc({ stop_reason: stopReason }),
-    watch(numbers) {
-      engine = numbers;
+    watch(given) {
+      numbers = given;
     },
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

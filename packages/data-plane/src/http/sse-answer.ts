@@ -1,4 +1,4 @@
-import { type KartaEvent, LIMITS } from '@karta/protocol';
+import { KartaError, type KartaEvent, LIMITS } from '@karta/protocol';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
 import { loggable } from './problem.ts';
@@ -25,6 +25,8 @@ export async function sseAnswer(
       deps.metrics.streamClosed();
     },
     failed(error) {
+      // A reader too slow for what is kept: it comes back and is told by a 410.
+      if (KartaError.is(error)) return;
       deps.log.error({ request_id: call.requestId, ...loggable(error) }, 'event stream failed');
     },
   });

@@ -3,7 +3,6 @@ import {
   KartaError,
   LIMITS,
   patchSessionBody,
-  type Session,
   session,
   sessionStatus,
 } from '@karta/protocol';
@@ -38,7 +37,7 @@ export const createSession = defineRoute({
     const status = call.body.session_id === undefined && call.body.match === undefined ? 201 : 200;
     return onceOnly(deps.idempotency, scope, call.bodyDigest, {
       async first() {
-        const remember = rememberAs<Session>(scope, status, (made) => made.id);
+        const remember = rememberAs<{ id: string }>(scope, status, (made) => made.id);
         const made = await deps.sessions.create(call.caller, project, call.body, remember);
         return json(made.created ? 201 : 200, made.session);
       },

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { IdempotencyKeys } from '../sessions/idempotency-keys.ts';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
-import type { IdempotencyScope } from './idempotency.ts';
-import { createIdempotencyStore, sweepIdempotencyKeys } from './idempotency-store.ts';
+import type { IdempotencyScope, IdempotencyStore } from './idempotency.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
   test = await startTestDatabase();
 });
 afterAll(() => test.close());
+
+function keys(): IdempotencyStore & IdempotencyKeys {
+  return new IdempotencyKeys(test.database);
+}
 
 let count = 0;
 function freshScope(): IdempotencyScope {
@@ -16,7 +20,7 @@ function freshScope(): IdempotencyScope {
 }
 
 it('lets one request begin, others wait, and tells what came of it', async () => {
-  const store = createIdempotencyStore(test.database);
+  const store = keys();
   const scope = freshScope();
   const states = await Promise.all(Array.from({ length: 8 }, () => store.begin(scope, 'digest')));
   expect(states.filter(({ state }) => state === 'fresh')).toHaveLength(1);
@@ -31,7 +35,7 @@ it('lets one request begin, others wait, and tells what came of it', async () =>
 });
 
 it('keeps keys of other principals, orgs and routes apart', async () => {
-  const store = createIdempotencyStore(test.database);
+  const store = keys();
   const scope = freshScope();
   await store.begin(scope, 'digest');
   for (const other of [{ orgId: 'org_2' }, { principalId: 'key_2' }, { route: 'cancelTurn x' }]) {
@@ -40,7 +44,7 @@ it('keeps keys of other principals, orgs and routes apart', async () => {
 });
 
 it('forgets an abandoned key, never a completed one', async () => {
-  const store = createIdempotencyStore(test.database);
+  const store = keys();
   const scope = freshScope();
   await store.begin(scope, 'digest');
   await store.abandon(scope);
@@ -51,12 +55,12 @@ it('forgets an abandoned key, never a completed one', async () => {
 });
 
 it('hands on the key of a request that died at work, and of one whose day is over', async () => {
-  const store = createIdempotencyStore(test.database);
+  const store = keys();
   const died = freshScope();
   await store.begin(died, 'digest');
   await test.database
     .updateTable('idempotency_keys')
-    .set({ begun_at: new Date(Date.now() - 61_000) })
+    .set({ begun_at: new Date(Date.now() - 16 * 60_000) })
     .where('key', '=', died.key)
     .execute();
   expect(await store.begin(died, 'digest')).toEqual({ state: 'fresh' });
@@ -73,7 +77,7 @@ it('hands on the key of a request that died at work, and of one whose day is ove
 });
 
 it('sweeps only what is over, and holds no body', async () => {
-  const store = createIdempotencyStore(test.database);
+  const store = keys();
   const [kept, over] = [freshScope(), freshScope()];
   await store.begin(kept, 'digest');
   await store.begin(over, 'digest');
@@ -82,7 +86,8 @@ it('sweeps only what is over, and holds no body', async () => {
     .set({ expires_at: new Date(Date.now() - 1) })
     .where('key', '=', over.key)
     .execute();
-  expect(await sweepIdempotencyKeys(test.database)).toBe(1);
+  await store.sweep();
+  expect(await store.begin(over, 'digest')).toEqual({ state: 'fresh' });
   expect(await store.begin(kept, 'digest')).toEqual({ state: 'pending' });
   const columns = await test.database.selectFrom('idempotency_keys').selectAll().executeTakeFirst();
   expect(Object.keys(columns ?? {}).sort()).toEqual([
