@@ -1,0 +1,120 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { Karta } from '@karta/sdk';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const KARTA = join(ROOT, 'packages/cli/bin/karta.js');
+
+export function example(name: string): string {
+  return join(ROOT, 'examples', name);
+}
+
+/** What a person's shell would have, and nothing of the test's own. */
+export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
+  const { PATH = '', HOME = '', TMPDIR, XDG_CACHE_HOME, KARTA_CACHE } = process.env;
+  const optional = { TMPDIR, XDG_CACHE_HOME, KARTA_CACHE };
+  const given = Object.entries(optional).filter((entry): entry is [string, string] => !!entry[1]);
+  return { PATH, HOME, ...Object.fromEntries(given), ...extra };
+}
+
+/** A home of its own, removed with all in it. */
+export async function temporaryHome(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'karta-e2e-'));
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+/** `karta serve` as a process, ready. */
+export interface ServedKarta extends AsyncDisposable {
+  pid: number;
+  url: string;
+  apiKey: string;
+  isolation: string;
+  ready: Record<string, unknown>;
+  karta: Karta;
+  child: ChildProcessByStdio<null, Readable, Readable>;
+  /** What it has written to stderr. */
+  log(): string;
+  exited: Promise<number | null>;
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts `karta serve` and waits for its line of JSON. Rejects with its words when it ends first. */
+export async function serveKarta(
+  home: string,
+  folders: readonly string[],
+  options: { args?: readonly string[]; env?: Record<string, string>; runtime?: string } = {},
+): Promise<ServedKarta> {
+  const args = [KARTA, 'serve', ...folders, '--home', home, '--port', '0', '--json'];
+  const child = spawn(options.runtime ?? process.execPath, [...args, ...(options.args ?? [])], {
+    env: cleanEnvironment(options.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    err += chunk;
+  });
+  let out = '';
+  child.stdout.setEncoding('utf8');
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (chunk: string) => {
+      out += chunk;
+      if (out.includes('\n')) resolve(out);
+    });
+    void exited.then((code) => reject(new Error(`karta serve ended with ${code}: ${out}${err}`)));
+  });
+  const ready = JSON.parse(line) as Record<string, unknown>;
+  if (ready.ready !== true) throw new Error(`karta serve failed: ${line}`);
+  const url = String(ready.url);
+  const apiKey = String(ready.api_key);
+  const stop = async () => {
+    child.kill('SIGTERM');
+    return exited;
+  };
+  return {
+    pid: child.pid ?? 0,
+    url,
+    apiKey,
+    isolation: String(ready.isolation),
+    ready,
+    karta: new Karta({ apiKey, baseUrl: url }),
+    child,
+    log: () => err,
+    exited,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
+    },
+  };
+}
+
+/** A command of `karta` run to its end. */
+export async function karta(
+  args: readonly string[],
+  options: { home: string; cwd?: string; env?: Record<string, string>; runtime?: string },
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(options.runtime ?? process.execPath, [KARTA, ...args], {
+    cwd: options.cwd ?? tmpdir(),
+    env: cleanEnvironment({ KARTA_HOME: options.home, ...options.env }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, 'close');
+  return { code: code as number | null, stdout, stderr };
+}

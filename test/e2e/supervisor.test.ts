@@ -1,0 +1,134 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { cleanEnvironment, example, serveKarta, temporaryHome } from './karta-process.ts';
+import { descendantsOf, processes, stillAlive } from './processes-of.ts';
+
+/** A Node older than the pinned one, when this machine has it. */
+const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync);
+
+const scripted = (...steps: unknown[]) => `@@${JSON.stringify(steps)}@@`;
+
+describe('a server that is killed', () => {
+  test('leaves no process behind, and the next one serves its sessions', async () => {
+    await using home = await temporaryHome();
+    const server = await serveKarta(home.path, [example('opencode-bot')]);
+    const session = await server.karta.sessions.create();
+    await session.send('Hello');
+    const hanging = session
+      .stream(
+        scripted({ tools: [{ name: 'bash', input: { command: 'sleep 3600', description: 'x' } }] }),
+      )
+      .finished()
+      .catch(() => null);
+    await vi.waitFor(
+      () =>
+        expect(
+          descendantsOf(server.pid).some(({ command }) => command.includes('sleep 3600')),
+        ).toBe(true),
+      { timeout: 30_000 },
+    );
+    const family = descendantsOf(server.pid);
+    const names = family.map(({ command }) => command).join('\n');
+    for (const part of ['postgres', 'doors', 'data-plane', 'opencode']) {
+      expect(names).toContain(part);
+    }
+
+    process.kill(server.pid, 'SIGKILL');
+    await server.exited;
+    await vi.waitFor(() => expect(stillAlive(family)).toEqual([]), { timeout: 20_000 });
+
+    await using next = await serveKarta(home.path, []);
+    const again = next.karta.sessions.open(session.id);
+    const answer = await again.send('Hello again');
+    expect(answer.stop_reason).toBe('end_turn');
+    expect((await again.history()).some((message) => message.text === 'Hello')).toBe(true);
+    await hanging;
+  });
+
+  test('by SIGTERM it drains: the running turn ends, the exit code is 0, nothing stays', async () => {
+    await using home = await temporaryHome();
+    const server = await serveKarta(home.path, [example('support-bot')]);
+    const session = await server.karta.sessions.create();
+    const turn = session.stream(scripted({ text: 'slow '.repeat(20), n: 20, gap: 50 })).finished();
+    await vi.waitFor(async () => expect((await session.get()).status).toBe('running'), {
+      timeout: 30_000,
+    });
+    const family = descendantsOf(server.pid);
+    const [code, folded] = await Promise.all([server.stop(), turn]);
+    expect(code).toBe(0);
+    expect(folded.stop_reason).toBe('end_turn');
+    expect(stillAlive(family)).toEqual([]);
+    expect(existsSync(join(home.path, 'server.json'))).toBe(false);
+  });
+});
+
+describe('a data plane that dies', () => {
+  test('is started again on the same address, and sessions go on', async () => {
+    await using home = await temporaryHome();
+    await using server = await serveKarta(home.path, [example('support-bot')]);
+    const session = await server.karta.sessions.create();
+    await session.send('When are you open?');
+    const plane = descendantsOf(server.pid).find(({ command }) =>
+      command.includes('data-plane/src/main.ts'),
+    );
+    expect(plane).toBeDefined();
+    process.kill(plane?.pid ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(server.log()).toContain('serves again'), { timeout: 30_000 });
+    const answer = await session.send('Do you sell decaf?');
+    expect(answer.text).toContain('Embers Out');
+    expect(await session.history()).toHaveLength(4);
+  });
+});
+
+describe('doors that die', () => {
+  test('stop the whole server with the reason', async () => {
+    await using home = await temporaryHome();
+    const server = await serveKarta(home.path, [example('support-bot')]);
+    const family = descendantsOf(server.pid);
+    const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
+    process.kill(doors?.pid ?? 0, 'SIGKILL');
+    expect(await server.exited).toBe(1);
+    expect(server.log()).toContain('the doors ended unexpectedly (SIGKILL)');
+    expect(stillAlive(family)).toEqual([]);
+  });
+});
+
+describe('provider keys', () => {
+  test('are in no environment, no command line and no file', async () => {
+    await using home = await temporaryHome();
+    const key = 'sk-test-never-to-be-seen-again';
+    await using server = await serveKarta(home.path, [example('support-bot')], {
+      env: { ANTHROPIC_API_KEY: key, ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
+    });
+    expect(server.ready.upstreams).toEqual(['anthropic']);
+    const family = descendantsOf(server.pid);
+    expect(family.length).toBeGreaterThan(2);
+    for (const { pid, command } of family) {
+      expect(command).not.toContain(key);
+      const environ = `/proc/${pid}/environ`;
+      if (existsSync(environ)) expect(readFileSync(environ, 'latin1')).not.toContain(key);
+    }
+    for (const file of readdirSync(home.path, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile() || file.parentPath.includes('postgres')) continue;
+      expect(readFileSync(join(file.parentPath, file.name), 'latin1')).not.toContain(key);
+    }
+  });
+});
+
+describe.skipIf(oldNode === undefined)('the launcher', () => {
+  test('serves under an older Node; killed, it takes the server with it', async () => {
+    await using home = await temporaryHome();
+    const server = await serveKarta(home.path, [example('support-bot')], {
+      ...(oldNode === undefined ? {} : { runtime: oldNode }),
+      env: { PATH: cleanEnvironment().PATH ?? '' },
+    });
+    const answer = await (await server.karta.sessions.create()).send('Do you sell decaf?');
+    expect(answer.text).toContain('Embers Out');
+    const family = descendantsOf(server.pid);
+    process.kill(server.pid, 'SIGKILL');
+    await server.exited;
+    await vi.waitFor(() => expect(stillAlive(family)).toEqual([]), { timeout: 30_000 });
+    expect(processes().some(({ command }) => command.includes(home.path))).toBe(false);
+  });
+});

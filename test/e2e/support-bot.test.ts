@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { KartaEvent } from '@karta/sdk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { example, type ServedKarta, serveKarta, temporaryHome } from './karta-process.ts';
+
+/** A message that tells the demo model what to answer, to see what a turn was given. */
+function scripted(...steps: unknown[]): string {
+  return `@@${JSON.stringify(steps)}@@`;
+}
+
+describe('the support bot', () => {
+  let home: Awaited<ReturnType<typeof temporaryHome>>;
+  let server: ServedKarta;
+  beforeAll(async () => {
+    home = await temporaryHome();
+    server = await serveKarta(home.path, [example('support-bot')]);
+  });
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await home?.[Symbol.asyncDispose]();
+  });
+
+  test('answers the shop’s questions, streaming and not', async () => {
+    const session = await server.karta.sessions.create();
+    expect(session.created).toMatchObject({ status: 'active', current_agent: 'default' });
+
+    const events: KartaEvent[] = [];
+    for await (const event of session.stream('When are you open?')) events.push(event);
+    const chunks = events.filter((event) => event.type === 'text');
+    const streamed = chunks.map((event) => event.data.part.text).join('');
+    expect(streamed).toContain('Tuesday to Friday');
+    expect(chunks.length).toBeGreaterThan(3);
+    const seqs = events.map((event) => event.seq);
+    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+    expect(events.at(-1)).toMatchObject({
+      type: 'done',
+      data: { stop_reason: 'end_turn', message: { text: streamed } },
+    });
+
+    const answer = await session.send('How much is shipping to Germany?');
+    expect(answer).toMatchObject({ session_id: session.id, stop_reason: 'end_turn' });
+    expect(answer.text).toContain('7.90 euro');
+    expect(answer.usage.total_tokens).toBe(answer.usage.input_tokens + answer.usage.output_tokens);
+    expect(answer.usage.input_tokens).toBeGreaterThan(100);
+    expect((await session.get()).status).toBe('active');
+  });
+
+  test('remembers a conversation, through a restart of the server', async () => {
+    const session = await server.karta.sessions.create({ metadata: { customer: 'c-1' } });
+    await session.send('Do you sell decaf?');
+    const before = await session.history();
+    expect(before.map((message) => message.role)).toEqual(['user', 'assistant']);
+    expect(before[0]).toMatchObject({ text: 'Do you sell decaf?', unverified: false });
+    expect(before[1]?.text).toContain('Embers Out');
+
+    expect(await server.stop()).toBe(0);
+    server = await serveKarta(home.path, []);
+    const again = server.karta.sessions.open(session.id);
+    expect((await again.get()).metadata).toEqual({ customer: 'c-1' });
+    const answer = await again.send('How should I grind for a French press?');
+    expect(answer.text).toContain('sea salt');
+    const after = await again.history();
+    expect(after.slice(0, 2)).toEqual(before);
+    expect(after).toHaveLength(4);
+  });
+
+  test('other agents of the folder answer when chosen', async () => {
+    const session = await server.karta.sessions.create();
+    const answer = await session.send('My parcel is damaged, what now?', { agent: 'returns' });
+    expect(answer.agent).toBe('returns');
+    expect(answer.text).toContain('photo');
+    const refusal = session.send('hi', { agent: 'nobody' });
+    await expect(refusal).rejects.toMatchObject({ status: 422, code: 'unknown_agent' });
+  });
+
+  test('may not run commands: the folder’s own settings say so', async () => {
+    const session = await server.karta.sessions.create();
+    const answer = await session.send(
+      scripted(
+        { tools: [{ name: 'bash', input: { command: 'id', description: 'x' } }] },
+        { text: 'over' },
+      ),
+    );
+    const results = answer.messages.flatMap((message) =>
+      message.parts.filter((part) => part.type === 'tool_result'),
+    );
+    expect(results.every((part) => part.is_error)).toBe(true);
+  });
+
+  test('the key is in credentials.json for its owner alone, and curl works as printed', async () => {
+    const path = join(home.path, 'credentials.json');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
+      api_key: server.apiKey,
+      data_url: server.url,
+    });
+    const { stdout } = await promisify(execFile)('curl', [
+      '-sN',
+      `${server.url}/v1/sessions/${server.ready.session_id}/messages`,
+      '-H',
+      `authorization: Bearer ${server.apiKey}`,
+      '-H',
+      'content-type: application/json',
+      '-d',
+      '{"text":"When are you open?","stream":true}',
+    ]);
+    expect(stdout).toMatch(/^id: \d+\nevent: /);
+    expect(stdout).toContain('event: done');
+  });
+});
