@@ -1,3 +1,4 @@
+import { LIMITS } from '@karta/protocol';
 import type { Transaction } from 'kysely';
 import type { Database, DataTables } from '../sql/index.ts';
 
@@ -9,27 +10,128 @@ export interface KeyScope {
   key: string;
 }
 
-/** Says what came of a key's first request, in the transaction that makes it. */
+/** What is known of a key; see `IdempotencyStore` of the HTTP layer, which this implements. */
+export type KeyState =
+  | { state: 'fresh' }
+  | { state: 'pending' }
+  | { state: 'done'; objectId: string; status: number }
+  | { state: 'conflict' };
+
+/** A first request that is silent for this long has died, and its key is free. */
+const PENDING_MS = 15 * 60 * 1000;
+
+/** Idempotency keys on disk: a digest of the body, a status and an object's id, never a body. */
+export class IdempotencyKeys {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Claims a key that nobody holds, or tells what is known of it. Of several at once one claims it. */
+  async begin(scope: KeyScope, bodyDigest: string): Promise<KeyState> {
+    const now = Date.now();
+    const fresh = {
+      body_digest: bodyDigest,
+      status: null,
+      object_id: null,
+      begun_at: new Date(now),
+      expires_at: new Date(now + LIMITS.idempotencyMs),
+    };
+    const claimed = await this.#database
+      .insertInto('idempotency_keys')
+      .values({ ...columnsOf(scope), ...fresh })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['org_id', 'principal_id', 'route', 'key'])
+          .doUpdateSet(fresh)
+          .where(({ and, eb, or }) =>
+            or([
+              eb('idempotency_keys.expires_at', '<=', new Date(now)),
+              and([
+                eb('idempotency_keys.object_id', 'is', null),
+                eb('idempotency_keys.begun_at', '<=', new Date(now - PENDING_MS)),
+              ]),
+            ]),
+          ),
+      )
+      .returning('key')
+      .executeTakeFirst();
+    if (claimed !== undefined) return { state: 'fresh' };
+    const known = await this.#where(scope);
+    // It was given up between the two statements: as if it had been there the whole time.
+    if (known === undefined) return { state: 'pending' };
+    if (known.body_digest !== bodyDigest) return { state: 'conflict' };
+    if (known.object_id === null || known.status === null) return { state: 'pending' };
+    return { state: 'done', objectId: known.object_id, status: known.status };
+  }
+
+  async complete(scope: KeyScope, objectId: string, status: number): Promise<void> {
+    await completeKey(this.#database, scope, objectId, status);
+  }
+
+  /** Forgets a key whose request made nothing. */
+  async abandon(scope: KeyScope): Promise<void> {
+    const { org_id, principal_id, route, key } = columnsOf(scope);
+    await this.#database
+      .deleteFrom('idempotency_keys')
+      .where('org_id', '=', org_id)
+      .where('principal_id', '=', principal_id)
+      .where('route', '=', route)
+      .where('key', '=', key)
+      .where('object_id', 'is', null)
+      .execute();
+  }
+
+  /** At a start: requests that were at work have died with the process before. */
+  async forgetPending(): Promise<void> {
+    await this.#database.deleteFrom('idempotency_keys').where('object_id', 'is', null).execute();
+  }
+
+  async sweep(): Promise<void> {
+    await this.#database
+      .deleteFrom('idempotency_keys')
+      .where('expires_at', '<=', new Date())
+      .execute();
+  }
+
+  #where(scope: KeyScope) {
+    const { org_id, principal_id, route, key } = columnsOf(scope);
+    return this.#database
+      .selectFrom('idempotency_keys')
+      .selectAll()
+      .where('org_id', '=', org_id)
+      .where('principal_id', '=', principal_id)
+      .where('route', '=', route)
+      .where('key', '=', key)
+      .executeTakeFirst();
+  }
+}
+
+/** Says what came of a key's first request. What is said already stays. */
 export async function completeKey(
-  transaction: Transaction<DataTables>,
+  database: Database | Transaction<DataTables>,
   scope: KeyScope,
   objectId: string,
   status: number,
 ): Promise<void> {
-  await transaction
+  const { org_id, principal_id, route, key } = columnsOf(scope);
+  await database
     .updateTable('idempotency_keys')
     .set({ object_id: objectId, status })
-    .where('org_id', '=', scope.orgId)
-    .where('principal_id', '=', scope.principalId)
-    .where('route', '=', scope.route)
-    .where('key', '=', scope.key)
+    .where('org_id', '=', org_id)
+    .where('principal_id', '=', principal_id)
+    .where('route', '=', route)
+    .where('key', '=', key)
+    .where('object_id', 'is', null)
     .execute();
 }
 
-/**
- * At a start: requests that were at work have died with the process before, and made nothing, else
- * their keys would be complete.
- */
-export async function forgetPendingKeys(database: Database): Promise<void> {
-  await database.deleteFrom('idempotency_keys').where('object_id', 'is', null).execute();
+function columnsOf(scope: KeyScope) {
+  return {
+    org_id: scope.orgId,
+    principal_id: scope.principalId,
+    route: scope.route,
+    key: scope.key,
+  };
 }

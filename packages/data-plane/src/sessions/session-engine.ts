@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KartaError, TURN_ERRORS } from '@karta/protocol';
 import { endSession } from './end-session.ts';
 import type { Engine } from './engine.ts';
-import { forgetPendingKeys } from './idempotency-keys.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
 import { ENGINE_TIMES, type EngineTimes } from './limits.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { SessionService } from './port.ts';
@@ -27,6 +27,7 @@ export interface EngineStats {
 /** Owns the sessions of one data plane process, from its start to its end. */
 export class SessionEngine {
   readonly service: SessionService;
+  readonly idempotency: IdempotencyKeys;
   readonly live: LiveSessions;
   readonly turns: TurnQueue;
   readonly #engine: Engine;
@@ -37,6 +38,7 @@ export class SessionEngine {
     this.#engine = { ...deps, times: { ...ENGINE_TIMES, ...times } };
     this.live = new LiveSessions(this.#engine);
     this.turns = new TurnQueue(this.#engine);
+    this.idempotency = new IdempotencyKeys(deps.database);
     this.service = sessionService(this.#engine, this);
     deps.runner.onEnded((sessionId, cause, message) => {
       this.#harnessEnded(sessionId, cause, message).catch((error: unknown) => {
@@ -48,7 +50,7 @@ export class SessionEngine {
   /** Takes up what an earlier process left, then serves. The runner must have started. */
   async start(): Promise<void> {
     const { database, runner } = this.#engine;
-    await forgetPendingKeys(database);
+    await this.idempotency.forgetPending();
     await recoverTurns(this.#engine, this.live, this.turns);
     await runner.sweepVolumes(async (volumeId) => {
       const known = await database
@@ -81,7 +83,7 @@ export class SessionEngine {
     return stats;
   }
 
-  /** Ends sessions that had no turn for their whole life, and forgets unused routing locks. */
+  /** Ends sessions that had no turn for their whole life, and forgets old locks and keys. */
   async expire(): Promise<void> {
     const { database, times } = this.#engine;
     const old = await database
@@ -100,6 +102,7 @@ export class SessionEngine {
       .deleteFrom('routing_locks')
       .where('used_at', '<', new Date(Date.now() - EXPIRY_SWEEP_MS))
       .execute();
+    await this.idempotency.sweep();
   }
 
   /**
