@@ -69,7 +69,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
 
   function startSlot(release: Release): Promise<Booted> | null {
     const bytes = memories.get(release.id);
-    if (bytes === undefined || !mayRun(release)) return null;
+    if (bytes === undefined) return null;
     const id = newId('sandbox');
     if (!admission.tryPark(id, bytes, budgetBytes * RUNNER_LIMITS.poolShare)) return null;
     return warmSlot(id, release);
@@ -83,6 +83,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       slot = await boot(parts, { id, volumeId, release, sessionId: null });
       await slot.machine.open({ resumeId: null, warm: true });
       pool.worked(release);
+      log.info({ release: release.id, sandbox: id }, 'a pool slot is ready');
       return slot;
     } catch (error) {
       if (slot === null) admission.release(id);
@@ -271,7 +272,8 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
         log.warn({ err: error, release: release.id }, 'a release cannot be kept warm');
       });
     }
-    pool.keepWarm(stopping ? [] : releases);
+    const startable = releases.filter((release) => memories.has(release.id) && mayRun(release));
+    pool.keepWarm(stopping ? [] : startable);
   }
 }
 

@@ -23,7 +23,10 @@ export async function chooseDriver(
     notes.push(...support.notes, ...support.problems);
     if (support.usable) return { driver, notes };
     if (wanted === 'namespace') {
-      throw new KartaError('harness_failed', `Sandboxes do not work: ${support.problems.join('; ')}`);
+      throw new KartaError(
+        'harness_failed',
+        `Sandboxes do not work: ${support.problems.join('; ')}`,
+      );
     }
   }
   const driver = createNoneDriver({ home });

@@ -1,0 +1,89 @@
+import type { HarnessEvent } from '@karta/harness';
+import { NO_USAGE, type TurnUsageAnswer } from '@karta/protocol';
+import { expect, test } from 'vitest';
+import { DoorsError } from './doors/doors-client.ts';
+import type { Machine } from './machine/machine-port.ts';
+import type { RunnerEvent } from './port.ts';
+import { runTurn } from './run-turn.ts';
+import { releaseNamed, SILENT, stubBooted } from './testing/stub-machine.ts';
+
+const USAGE: TurnUsageAnswer = { turn_id: 'turn_1', usage: NO_USAGE, calls: 3, estimated_calls: 0 };
+const INPUT = { text: 'hi', agent: 'default', thinking: false, attachments: [] };
+
+/** Runs a turn of this adapter; the doors refuse to book or to close when told to. */
+async function run(
+  turn: (signal: AbortSignal) => AsyncIterable<HarnessEvent>,
+  refuse: { open?: boolean; close?: boolean } = {},
+  take = Number.POSITIVE_INFINITY,
+) {
+  const calls: string[] = [];
+  const booted = stubBooted('sbx_1', releaseNamed('rel_1'));
+  const machine: Machine = {
+    ...booted.machine,
+    resumeId: 'ses_1',
+    turn: (_input, signal) => {
+      calls.push('prompt');
+      return turn(signal);
+    },
+  };
+  const doors = {
+    async openTurn() {
+      calls.push('open');
+      await Promise.resolve();
+      if (refuse.open) throw new DoorsError('gone', 404);
+    },
+    async closeTurn() {
+      calls.push('close');
+      if (refuse.close) throw new DoorsError('gone', null);
+      return USAGE;
+    },
+  };
+  const parts = { doors, log: SILENT, lost: () => void calls.push('lost') };
+  const events: RunnerEvent[] = [];
+  const signal = new AbortController().signal;
+  for await (const event of runTurn(parts, { ...booted, machine }, 'turn_1', INPUT, signal)) {
+    events.push(event);
+    if (events.length >= take) break;
+  }
+  return { calls, events };
+}
+
+async function* good(): AsyncGenerator<HarnessEvent> {
+  yield { type: 'text', text: 'a' };
+  yield { type: 'end', stopReason: 'end_turn' };
+}
+
+test('the booking leaves before the prompt and the usage comes with the end', async () => {
+  const { calls, events } = await run(good);
+  expect(calls).toEqual(['open', 'prompt', 'close']);
+  expect(events).toEqual([
+    { type: 'text', text: 'a' },
+    { type: 'end', stopReason: 'end_turn', usage: USAGE, resumeId: 'ses_1' },
+  ]);
+});
+
+test('a listener that goes away closes the booking', async () => {
+  const { calls } = await run(good, {}, 1);
+  expect(calls).toEqual(['open', 'prompt', 'close']);
+});
+
+test('a turn that cannot be booked is stopped, fails visibly and gives the machine up', async () => {
+  const { calls, events } = await run(
+    async function* (signal) {
+      if (!signal.aborted) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      }
+      yield { type: 'text', text: 'never told' };
+      yield { type: 'end', stopReason: 'cancelled' };
+    },
+    { open: true, close: true },
+  );
+  expect(events.map((event) => event.type)).toEqual(['error', 'end']);
+  expect(events[1]).toMatchObject({ stopReason: 'error', usage: { usage: NO_USAGE } });
+  expect(calls).toContain('lost');
+});
+
+test('a turn whose usage cannot be told still ends', async () => {
+  const { events } = await run(good, { close: true });
+  expect(events.at(-1)).toMatchObject({ stopReason: 'end_turn', usage: { calls: 0 } });
+});
