@@ -1,1 +1,2 @@
 export * from './port.ts';
+export { createHarnesses } from './registry.ts';
