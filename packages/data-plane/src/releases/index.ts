@@ -1,7 +1,6 @@
 export { collidingFolders } from './distinct-refs.ts';
 export type { Upstreams } from './model-check.ts';
 export { problemText } from './problem.ts';
-export { folderName, isProjectRef, projectRef } from './project-ref.ts';
 export {
   type PublishProblems,
   type PublishRequest,
