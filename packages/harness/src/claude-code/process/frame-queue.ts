@@ -1,0 +1,95 @@
+/** Frames or bytes that wait at most; the reader of the process then waits for their taker. */
+const MAX_ITEMS = 512;
+const MAX_BYTES = 8 * 1024 * 1024;
+
+interface Entry<T> {
+  item: T;
+  bytes: number;
+}
+
+/** A queue between the reader of a process and the turn: bounded, so that a flood waits outside. */
+export class FrameQueue<T> {
+  #entries: Entry<T>[] = [];
+  #bytes = 0;
+  #closed = false;
+  #dropping = false;
+  #taker: (() => void) | null = null;
+  #giver: (() => void) | null = null;
+
+  /** Resolves when there is room for more. */
+  async push(item: T, bytes: number): Promise<void> {
+    if (!this.pushNow(item, bytes)) return;
+    while (this.#full() && !this.#closed && !this.#dropping) {
+      await new Promise<void>((resolve) => {
+        this.#giver = resolve;
+      });
+    }
+  }
+
+  /** Adds without waiting, for the few items that the platform makes itself. Whether it was kept. */
+  pushNow(item: T, bytes = 0): boolean {
+    if (this.#closed || this.#dropping) return false;
+    this.#entries.push({ item, bytes });
+    this.#bytes += bytes;
+    this.#wakeTaker();
+    return true;
+  }
+
+  /**
+   * The next item. `null` when the queue is closed and empty, `'timeout'` when nothing came within
+   * `timeoutMs`.
+   */
+  async take(timeoutMs?: number): Promise<T | null | 'timeout'> {
+    const deadline = timeoutMs === undefined ? null : performance.now() + timeoutMs;
+    for (;;) {
+      const entry = this.#entries.shift();
+      if (entry !== undefined) {
+        this.#bytes -= entry.bytes;
+        this.#wakeGiver();
+        return entry.item;
+      }
+      if (this.#closed) return null;
+      const left = deadline === null ? null : deadline - performance.now();
+      if (left !== null && left <= 0) return 'timeout';
+      await this.#wait(left);
+    }
+  }
+
+  /** Forgets what waits, and until told otherwise also what comes. */
+  drop(dropping: boolean): void {
+    this.#dropping = dropping;
+    if (!dropping) return;
+    this.#entries = [];
+    this.#bytes = 0;
+    this.#wakeGiver();
+  }
+
+  /** Nothing more comes; what waits can still be taken. */
+  close(): void {
+    this.#closed = true;
+    this.#wakeTaker();
+    this.#wakeGiver();
+  }
+
+  #full(): boolean {
+    return this.#entries.length >= MAX_ITEMS || this.#bytes >= MAX_BYTES;
+  }
+
+  async #wait(ms: number | null): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#taker = resolve;
+    const timer = ms === null ? null : setTimeout(resolve, ms);
+    await promise;
+    if (timer !== null) clearTimeout(timer);
+  }
+
+  #wakeTaker(): void {
+    this.#taker?.();
+    this.#taker = null;
+  }
+
+  #wakeGiver(): void {
+    this.#giver?.();
+    this.#giver = null;
+  }
+}
