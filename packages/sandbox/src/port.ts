@@ -47,11 +47,7 @@ export interface SandboxSpec {
   protectedPaths: readonly ProtectedPath[];
   /** Host files and folders bound read-only, such as the harness binary. */
   tools: readonly { source: string; target: string }[];
-  /**
-   * Read-only files with given content, such as `/etc/claude-code/managed-settings.json`. A target
-   * may lie below a protected directory of `/workspace` (`/workspace/.opencode/.gitignore`): it is
-   * then seen there beside the release's own files, whose version wins when it has one.
-   */
+  /** Read-only files with given content, such as `/etc/claude-code/managed-settings.json`. */
   files: readonly { target: string; content: string }[];
   /**
    * Services of the host, reached inside at `127.0.0.1:<loopback(name)>`: each connection made
@@ -111,6 +107,8 @@ export interface SandboxCommand {
   cwd?: string;
   /** Names (of `spec.listens`) of the ports this process will serve. */
   listens?: readonly string[];
+  /** Names of the offers this process needs; default all. A driver may give it more. */
+  offers?: readonly string[];
 }
 
 /** A process inside, with back-pressure on all three streams. */

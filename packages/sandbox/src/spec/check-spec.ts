@@ -23,6 +23,9 @@ export function checkSpec(spec: SandboxSpec): void {
   if (!posix.isAbsolute(spec.release)) throw invalid('the release must be an absolute path');
   for (const { path } of spec.protectedPaths) checkRelative(path);
   const targets = new Set<string>();
+  for (const { target } of spec.tools) {
+    if (target.startsWith('/home/')) throw invalid(`a tool cannot lie at ${target}`);
+  }
   for (const { target } of [...spec.tools, ...spec.files]) {
     checkTarget(target);
     if (targets.has(target)) throw invalid(`two things have the target ${target}`);
@@ -45,6 +48,9 @@ export function checkCommand(spec: SandboxSpec, command: SandboxCommand): void {
     if (value.includes('\0')) throw invalid(`the variable ${name} has a NUL`);
   }
   if (command.argv.some((part) => part.includes('\0'))) throw invalid('an argument has a NUL');
+  for (const name of command.offers ?? []) {
+    if (!spec.offers.some((offer) => offer.name === name)) throw invalid(`${name} is not offered`);
+  }
   for (const name of command.listens ?? []) {
     if (!spec.listens.includes(name)) throw invalid(`${name} is not among the spec's listens`);
   }

@@ -1,0 +1,91 @@
+/**
+ * The three scripts of ours that run inside a sandbox, in the order in which they start. They are
+ * plain `sh`, hold nothing of the host, and leave no process of theirs between the host and the
+ * harness: the last one becomes the command.
+ */
+
+/** Folder of everything the platform puts inside; read-only there. */
+export const KARTA_INSIDE = '/run/karta';
+/** Descriptors that travel to the launch script. */
+export const INNER_ARGUMENTS_FD = 4;
+export const CONTROL_FD = 5;
+export const FILTER_FD = 6;
+/** Exit code of a command that never started, because the plumbing around it did not. */
+export const LAUNCH_FAILED = 125;
+
+/**
+ * Makes the mount points of the protected paths in the volume, as the sandbox's own user and where
+ * nothing of the host is to be seen: a planted link leads nowhere. Lines of `paths`: what the path
+ * must be (`directory`, `file`, `absent`), a tab, the path.
+ */
+export const PREPARE_SCRIPT = `set -u
+real_parents() {
+  at=\${1%/*} made=
+  [ "$at" = "$1" ] && return
+  rest=$at/
+  while [ -n "$rest" ]; do
+    made=$made\${made:+/}\${rest%%/*} rest=\${rest#*/}
+    if [ -L "/$made" ] || [ ! -d "/$made" ]; then rm -rf -- "/$made"; mkdir -- "/$made"; fi
+  done
+}
+tab=$(printf '\\t')
+while IFS="$tab" read -r kind path; do
+  case $kind in
+    directory) real_parents "\${path#/}"
+      if [ -L "$path" ] || [ ! -d "$path" ]; then rm -rf -- "$path"; mkdir -- "$path"; fi ;;
+    file) real_parents "\${path#/}"
+      if [ -L "$path" ] || [ ! -f "$path" ]; then rm -rf -- "$path"; : > "$path"; fi ;;
+    absent) [ -e "$path" ] || [ -L "$path" ] && rm -rf -- "$path" ;;
+  esac
+done < ${KARTA_INSIDE}/paths
+exec /usr/bin/bwrap --args ${INNER_ARGUMENTS_FD} -- /bin/sh ${KARTA_INSIDE}/launch "$@"
+`;
+
+/**
+ * Starts a forwarder for each offered port, waits until all listen, starts the control loop and
+ * becomes the command. Arguments: offered ports, comma-separated; options of \`prlimit\` or empty; variables to drop that the shell itself made; then the command.
+ */
+export const LAUNCH_SCRIPT = `set -u
+ports=$1 limits=$2 drop=$3
+shift 3
+listening() {
+  while IFS=' ' read -r _ local _ state _; do
+    [ "$local $state" = "$1" ] && return 0
+  done < /proc/net/tcp
+  return 1
+}
+old=$IFS IFS=,
+for port in $ports; do
+  ( /usr/bin/setsid /usr/bin/socat -t600 -b65536 \\
+    "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork,max-children=128,nodelay" \\
+    "UNIX-CONNECT:${KARTA_INSIDE}/offer/$port.sock" \\
+    </dev/null >/dev/null 2>&1 ${CONTROL_FD}>&- & )
+done
+for port in $ports; do
+  wanted=$(printf '0100007F:%04X 0A' "$port") tries=0
+  until listening "$wanted"; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 500 ]; then echo "no forwarder listens on port $port" >&2; exit ${LAUNCH_FAILED}; fi
+    /usr/bin/sleep 0.01
+  done
+done
+IFS=$old
+( /usr/bin/setsid /bin/sh ${KARTA_INSIDE}/control $$ </dev/null >/dev/null 2>&1 & )
+ulimit -c 0
+exec \${limits:+/usr/bin/prlimit $limits --} /usr/bin/env $drop -- "$@" ${CONTROL_FD}>&-
+`;
+
+/**
+ * Obeys lines of the platform: \`kill SIGNAL\` for the command, \`dial ID PORT\` to join a port inside
+ * with a socket that the platform has just made. Answers \`refused ID\` when nothing listens.
+ */
+export const CONTROL_SCRIPT = `set -u
+main=$1
+while read -r word first second <&${CONTROL_FD}; do
+  case $word in
+    kill) kill -s "$first" "$main" 2>/dev/null ;;
+    dial) ( /usr/bin/socat -t600 -b65536 "TCP:127.0.0.1:$second,nodelay" \\
+      "UNIX-CONNECT:${KARTA_INSIDE}/dial/$first" ${CONTROL_FD}>&- || echo "refused $first" >&${CONTROL_FD} ) & ;;
+  esac
+done
+`;
