@@ -1,3 +1,3 @@
 export * from './control/index.ts';
 export * from './releases/index.ts';
-export * from './runner/index.ts';
+export { migrateDataPlane } from './sql/database.ts';
