@@ -17,6 +17,13 @@ export const attachment = z.union([
 ]);
 export type Attachment = z.infer<typeof attachment>;
 
+/** Counted in code points, so that a name in any script has the same room. */
+const participantName = cleanText
+  .min(1)
+  .refine((value) => [...value].length <= LIMITS.participantIdCodePoints, {
+    message: `must be at most ${LIMITS.participantIdCodePoints} characters`,
+  });
+
 /** Body of `POST …/sessions/{id}/messages`. */
 export const sendMessageBody = z.strictObject({
   text: cleanText
@@ -25,7 +32,7 @@ export const sendMessageBody = z.strictObject({
       message: `must be at most ${LIMITS.messageTextBytes} bytes`,
     }),
   agent: cleanText.min(1).max(128).optional(),
-  participant_name: cleanText.min(1).max(LIMITS.participantIdCodePoints).optional(),
+  participant_name: participantName.optional(),
   participant_type: participantType.default('human'),
   thinking: z.boolean().default(false),
   stream: z.boolean().default(false),
