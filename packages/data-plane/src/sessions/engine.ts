@@ -1,3 +1,4 @@
+import type { StopReason } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { ControlPlane } from '../control/port.ts';
 import type { Runner } from '../runner/port.ts';
@@ -11,4 +12,6 @@ export interface Engine {
   readonly control: ControlPlane;
   readonly times: EngineTimes;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Counts turns by how they ended. */
+  readonly turnEnded?: (stopReason: StopReason) => void;
 }

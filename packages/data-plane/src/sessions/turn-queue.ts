@@ -62,6 +62,7 @@ export class TurnQueue {
     session.noteResumeId(resumeId);
     session.usedAt = Date.now();
     if (!open) return;
+    this.#engine.turnEnded?.(outcome.stopReason);
     await session.events.publish(turnId, {
       type: 'done',
       data: {

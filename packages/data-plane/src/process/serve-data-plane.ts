@@ -1,0 +1,104 @@
+import { createHarnesses } from '@karta/harness';
+import type { Isolation } from '@karta/protocol';
+import type { Logger } from 'pino';
+import { trustedProxies } from '../auth/client-address.ts';
+import type { DataPlaneConfig } from '../config.ts';
+import { openLocalControl } from '../control/index.ts';
+import { createHttpApp, createMetrics, listenHttp, listenInternal } from '../http/index.ts';
+import { createRunner } from '../runner/index.ts';
+import { SessionEngine } from '../sessions/session-engine.ts';
+import { migrateDataPlane, openDatabase } from '../sql/index.ts';
+import { watchReleases } from './watch-releases.ts';
+
+/** After the turns have drained only answers on their way are left. */
+const CLOSE_MS = 2_000;
+
+export interface ServedDataPlane {
+  url: string;
+  internalUrl: string;
+  isolation: Isolation;
+  /**
+   * Refuses new messages, lets running turns end within the configured time, then ends streams,
+   * sandboxes and connections. Idempotent.
+   */
+  drain(): Promise<void>;
+  /** Ends the sandboxes and nothing else: the parent is dead, and the database with it. */
+  abandon(): Promise<void>;
+}
+
+/** Starts a whole data plane. What had been started when something fails is stopped again. */
+export async function serveDataPlane(
+  config: DataPlaneConfig,
+  log: Logger,
+): Promise<ServedDataPlane> {
+  await using started = new AsyncDisposableStack();
+  if (config.database_owner_url !== undefined) {
+    await migrateDataPlane(config.database_owner_url, config.database_url);
+  }
+  const database = openDatabase(config.database_url, (error) => {
+    log.warn({ err: error }, 'a database connection broke');
+  });
+  started.defer(() => database.destroy());
+  const control = await openLocalControl(config.home);
+  const harnesses = [...createHarnesses().values()];
+  const runner = createRunner({
+    home: config.home,
+    runtimeDir: config.runtime_dir,
+    doors: { managementSocket: config.doors.management_socket, token: config.doors.token },
+    sandbox: config.sandbox,
+    poolSize: config.pool_size,
+    allowUnsandboxed: config.allow_unsandboxed,
+    environment: config.environment,
+    harnesses,
+    log,
+  });
+  started.defer(() => runner.stop());
+  await runner.start(await control.activeReleases());
+  const stopWatching = watchReleases(control, (releases) => runner.keepWarm(releases), log);
+  started.defer(async () => stopWatching());
+
+  let ready = false;
+  const metrics = createMetrics();
+  const engine = new SessionEngine({
+    database,
+    runner,
+    control,
+    log,
+    turnEnded: (stopReason) => metrics.turnEnded(stopReason),
+  });
+  metrics.watch(() => engine.stats());
+  const app = createHttpApp({
+    control,
+    sessions: engine.service,
+    idempotency: engine.idempotency,
+    harnesses,
+    metrics,
+    log,
+    ready: () => ready,
+    trustedProxies: trustedProxies(config.trusted_proxies),
+  });
+  // The port before the turns that were left: when it is taken nothing has been begun.
+  const http = await listenHttp(app, { host: config.host, port: config.port });
+  started.defer(() => http.close(CLOSE_MS));
+  const internal = await listenInternal({ metrics, ready: () => ready }, config.internal_port);
+  started.defer(() => internal.close(CLOSE_MS));
+  await engine.start();
+  started.defer(async () => {
+    ready = false;
+    await engine.drain(config.drain_ms);
+  });
+  ready = true;
+
+  const running = started.move();
+  let draining: Promise<void> | null = null;
+  return {
+    url: http.url,
+    internalUrl: internal.url,
+    isolation: runner.isolation ?? 'none',
+    drain: () => {
+      draining ??= running.disposeAsync();
+      return draining;
+    },
+    abandon: () => runner.stop(),
+  };
+}
