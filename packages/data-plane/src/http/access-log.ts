@@ -16,7 +16,6 @@ export function accessLog(deps: HttpDeps): MiddlewareHandler<HttpEnv> {
     const { method } = c.req;
     const { status } = c.res;
     deps.metrics.answered(method, route, status, answeredMs);
-    // The client's own id is in the answer's header; read now, as the context may be gone later.
     const line = {
       request_id: c.get('requestId'),
       method,
@@ -31,9 +30,19 @@ export function accessLog(deps: HttpDeps): MiddlewareHandler<HttpEnv> {
         trusted,
       ),
     };
-    c.env.outgoing.once('close', () => {
-      const totalMs = Math.round((performance.now() - startedAt) * 10) / 10;
-      deps.log.info({ ...line, total_ms: totalMs, complete: c.env.outgoing.writableFinished });
-    });
+    logWhenClosed(deps.log, c.env.outgoing, startedAt, line);
   };
+}
+
+/** Apart, so that a stream that is open for hours keeps this line alive and not its whole request. */
+function logWhenClosed(
+  log: HttpDeps['log'],
+  outgoing: HttpEnv['Bindings']['outgoing'],
+  startedAt: number,
+  line: object,
+): void {
+  outgoing.once('close', () => {
+    const totalMs = Math.round((performance.now() - startedAt) * 10) / 10;
+    log.info({ ...line, total_ms: totalMs, complete: outgoing.writableFinished });
+  });
 }

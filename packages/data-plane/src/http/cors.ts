@@ -32,11 +32,12 @@ export function cors(control: ControlPlane): MiddlewareHandler<HttpEnv> {
       return;
     }
     await next();
-    c.res.headers.append('vary', 'Origin');
+    const { outgoing } = c.env;
+    outgoing.setHeader('vary', 'Origin');
     const project = c.get('project');
     if (allowed && (project === undefined || project.allowedOrigins.includes(origin))) {
-      c.res.headers.set('access-control-allow-origin', origin);
-      c.res.headers.set('access-control-expose-headers', EXPOSE_HEADERS);
+      outgoing.setHeader('access-control-allow-origin', origin);
+      outgoing.setHeader('access-control-expose-headers', EXPOSE_HEADERS);
     }
   };
 }

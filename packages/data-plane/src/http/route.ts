@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { authenticate } from '../auth/principal.ts';
@@ -68,8 +69,8 @@ export interface Call<Body, Query> {
   incoming: IncomingMessage;
   url: string;
   requestId: string;
-  /** Aborts when the client has gone. */
-  signal: AbortSignal;
+  /** Makes a signal that aborts when the client has gone. */
+  signal(): AbortSignal;
   streams: OpenStreams;
 }
 
@@ -125,7 +126,7 @@ export function defineRoute<Body = undefined, Query = undefined>(
           incoming: c.env.incoming,
           url: c.req.url,
           requestId: c.get('requestId'),
-          signal: c.req.raw.signal,
+          signal: () => goneSignal(c.env.outgoing),
           streams: c.get('streams'),
         },
         deps,
@@ -145,6 +146,13 @@ async function projectOf(
   }
   requireFlatFamily(principal);
   return null;
+}
+
+/** Listens to the socket: the signal of a web `Request` costs a copy of the whole request. */
+function goneSignal(outgoing: HttpBindings['outgoing']): AbortSignal {
+  const gone = new AbortController();
+  outgoing.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** A JSON answer. Objects of an org are never kept by a cache. */

@@ -1,11 +1,12 @@
 import { KartaError, type KartaEvent, LIMITS } from '@karta/protocol';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { loggable } from './problem.ts';
 import type { Call } from './route.ts';
 
 /** What of a call an event stream needs. */
-type StreamCall = Pick<Call<unknown, unknown>, 'signal' | 'streams' | 'requestId'>;
+type StreamCall = Pick<Call<unknown, unknown>, 'streams' | 'requestId'>;
 
 /**
  * Answers with the events that `open` yields. `open` is awaited first, so what it throws is still
@@ -18,20 +19,31 @@ export async function sseAnswer(
 ): Promise<Response> {
   const abort = new AbortController();
   const events = await open(abort.signal);
+  return answerWith(events, abort, call.streams, call.requestId, deps);
+}
+
+/** Apart, so that an open stream keeps alive what is named here and not its whole request. */
+function answerWith(
+  events: AsyncIterable<KartaEvent>,
+  abort: AbortController,
+  streams: OpenStreams,
+  requestId: string,
+  { log, metrics, heartbeatMs = LIMITS.heartbeatMs }: HttpDeps,
+): Response {
   let forget = () => {};
-  const stream = eventStream(events, abort, deps.heartbeatMs ?? LIMITS.heartbeatMs, {
+  const stream = eventStream(events, abort, heartbeatMs, {
     closed() {
       forget();
-      deps.metrics.streamClosed();
+      metrics.streamClosed();
     },
     failed(error) {
       // A reader too slow for what is kept: it comes back and is told by a 410.
       if (KartaError.is(error)) return;
-      deps.log.error({ request_id: call.requestId, ...loggable(error) }, 'event stream failed');
+      log.error({ request_id: requestId, ...loggable(error) }, 'event stream failed');
     },
   });
-  deps.metrics.streamOpened();
-  forget = call.streams.add(stream.close);
+  metrics.streamOpened();
+  forget = streams.add(stream.close);
   return new Response(stream.body, { status: 200, headers: { ...STREAM_HEADERS } });
 }
 

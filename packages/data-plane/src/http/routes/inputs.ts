@@ -46,7 +46,7 @@ export const resolveInput = defineRoute({
     };
     if (stream) return sseAnswer(call, deps, (signal) => follow('done', signal));
     const events: KartaEvent[] = [];
-    for await (const event of await follow('pause', call.signal)) events.push(event);
+    for await (const event of await follow('pause', call.signal())) events.push(event);
     return json(200, { events, session: await deps.sessions.get(call.caller, sessionId) });
   },
 });

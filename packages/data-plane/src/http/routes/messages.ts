@@ -26,7 +26,10 @@ export const sendMessage = defineRoute({
     const sessionId = sessionIdOf(call);
     const turn = await acceptOnce(call, sessionId, deps);
     if (!call.body.stream) {
-      return json(200, await turnAnswer(deps.sessions, call.caller, sessionId, turn, call.signal));
+      return json(
+        200,
+        await turnAnswer(deps.sessions, call.caller, sessionId, turn, call.signal()),
+      );
     }
     return sseAnswer(call, deps, async (signal) => {
       const events = await deps.sessions.events(call.caller, sessionId, {
