@@ -34,10 +34,10 @@ export function transcriptSvg(lines: readonly TranscriptLine[], title: string): 
   const height = BAR_PX + shown.length * LINE_PX + 2 * PADDING_PX;
   const rows = shown.map(({ text, kind }, index) => {
     const y = BAR_PX + PADDING_PX + (index + 0.75) * LINE_PX;
-    return `  <text x="${PADDING_PX}" y="${y}" fill="${COLOURS[kind]}">${escape(text)}</text>`;
+    return `  <text x="${PADDING_PX}" y="${y}" fill="${COLOURS[kind]}">${markup(text)}</text>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}">
-  <title>${escape(title)}</title>
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${markup(title)}">
+  <title>${markup(title)}</title>
   <rect width="${width}" height="${height}" rx="9" fill="#16181d"/>
   <circle cx="20" cy="17" r="5.5" fill="#ff5f57"/><circle cx="38" cy="17" r="5.5" fill="#febc2e"/><circle cx="56" cy="17" r="5.5" fill="#28c840"/>
   <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="13" xml:space="preserve">
@@ -47,7 +47,7 @@ ${rows.join('\n')}
 `;
 }
 
-function escape(text: string): string {
+function markup(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -11,7 +11,11 @@ import { cleanEnvironment, ROOT, type ServedKarta, serveKarta } from './karta-pr
  * Commands that this suite does not run where they stand: a clone and an installation are what
  * `.ci/run` begins with, `npm start` has a test of its own below, and `npm test` is this run.
  */
-const ELSEWHERE = [/^git clone <url of this repository> karta && cd karta$/, /^npm install && npm start$/, /^npm test$/];
+const ELSEWHERE = [
+  /^git clone <url of this repository> karta && cd karta$/,
+  /^npm install && npm start$/,
+  /^npm test$/,
+];
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...(await docs())];
 

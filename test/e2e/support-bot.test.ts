@@ -84,10 +84,9 @@ describe('the support bot', () => {
         { text: 'over' },
       ),
     );
-    const results = answer.messages.flatMap((message) =>
-      message.parts.filter((part) => part.type === 'tool_result'),
-    );
-    expect(results.every((part) => part.is_error)).toBe(true);
+    // The opencode-bot example shows the same call at work where it is allowed.
+    expect(JSON.stringify(answer.messages)).not.toContain('uid=');
+    expect(answer.text).toContain('over');
   });
 
   test('the key is in credentials.json for its owner alone, and curl works as printed', async () => {

@@ -23,6 +23,9 @@ export interface DataPlaneStart {
   databaseUrl: string;
   doors: Doors;
   allowUnsandboxed: boolean;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Secrets that applications may see in their sandboxes, by name. */
+  exposedSecrets: Readonly<Record<string, string>>;
   poolSize: number;
   log: (line: string) => void;
   notice: (message: string) => void;
@@ -40,7 +43,8 @@ export interface DataPlane {
 
 export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> {
   let child = await launch(start, start.settings.port);
-  const { url, isolation: rung } = child.ready;
+  const { isolation: rung } = child.ready;
+  const url = announcedUrl(child.ready.url);
   // Clients know the address: a restart must take the same port, also when any was asked for first.
   const port = Number(new URL(url).port);
   let stopping = false;
@@ -84,6 +88,11 @@ export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> 
   };
 }
 
+/** `http://localhost:8000` for a server on loopback: what people type, and what browsers trust. */
+export function announcedUrl(url: string): string {
+  return url.replace('//127.0.0.1:', '//localhost:');
+}
+
 function launch(start: DataPlaneStart, port: number): Promise<Child<Ready>> {
   const { settings, doors } = start;
   return startChild(
@@ -102,6 +111,8 @@ function launch(start: DataPlaneStart, port: number): Promise<Child<Ready>> {
         pool_size: start.poolSize,
         drain_ms: DRAIN_MS,
         allow_unsandboxed: start.allowUnsandboxed,
+        trusted_proxies: start.environment.KARTA_TRUSTED_PROXIES ?? '',
+        environment: start.exposedSecrets,
       },
       log: start.log,
       drainMs: DRAIN_MS,

@@ -10,7 +10,7 @@ const PROPOSALS = 20;
  */
 export async function requireFreePort(host: string, port: number): Promise<void> {
   if (port === 0) return;
-  const failure = await listenFailure(host, port);
+  const failure = (await listenFailure(host, port)) ?? (await otherLoopbackFailure(host, port));
   if (failure === null) return;
   if (failure === 'EACCES') {
     throw new CliError(
@@ -34,9 +34,21 @@ export async function requireFreePort(host: string, port: number): Promise<void>
   );
 }
 
+/**
+ * The server is announced as `localhost`, which a client may take for `::1` first: a program that
+ * listens there would be sent the key.
+ */
+async function otherLoopbackFailure(host: string, port: number): Promise<string | null> {
+  if (host !== '127.0.0.1' && host !== 'localhost') return null;
+  const failure = await listenFailure('::1', port);
+  return failure === 'EADDRINUSE' ? failure : null;
+}
+
 async function freePortAbove(host: string, port: number): Promise<number> {
   for (let candidate = port + 1; candidate <= port + PROPOSALS; candidate++) {
-    if (candidate <= 65_535 && (await listenFailure(host, candidate)) === null) return candidate;
+    if (candidate > 65_535) break;
+    if ((await listenFailure(host, candidate)) !== null) continue;
+    if ((await otherLoopbackFailure(host, candidate)) === null) return candidate;
   }
   return 0;
 }

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-plane';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
 import { CliError } from '../cli-error.ts';
@@ -5,6 +6,7 @@ import { endText } from './child.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { startDatabase } from './database.ts';
 import { startDoors } from './doors.ts';
+import { exposedSecretsOf } from './exposed-secrets.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
 import { requireFreePort } from './port-check.ts';
@@ -61,6 +63,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   try {
     started.defer(await lockHome(home));
     const runtimeFolder = await makeRuntimeFolder(home);
+    started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
     const { orgId } = await ensureLocalOrg(home);
     const log = openLog(home, 'server');
     started.defer(log.close);
@@ -97,6 +100,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       databaseUrl: database.value.url,
       doors: doors.value,
       allowUnsandboxed: request.allowUnsandboxed,
+      environment: request.environment,
+      exposedSecrets: await exposedSecretsOf(home, request.environment),
       poolSize: request.warmSandboxes,
       log: planeLog.line,
       notice,
