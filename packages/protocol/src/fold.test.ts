@@ -158,8 +158,8 @@ describe('foldEvents', () => {
     expect(fold.messages).toEqual([]);
   });
 
-  it('makes no part of empty chunks', () => {
-    expect(foldEvents(eventsOf([chunk('text', '')])).messages[0]?.parts).toEqual([]);
+  it('makes nothing of empty chunks', () => {
+    expect(foldEvents(eventsOf([chunk('text', ''), chunk('reasoning', '')])).messages).toEqual([]);
   });
 
   it('starts from nothing each time', () => {

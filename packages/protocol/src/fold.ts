@@ -65,6 +65,8 @@ export function foldEvent(fold: FoldedTurn, event: KartaEvent): FoldedTurn {
   switch (event.type) {
     case 'text':
     case 'reasoning':
+      // A turn of empty chunks has no message, as one without chunks has none.
+      if (event.data.part.text === '') break;
       appendText(messageOf(fold), event.data.part);
       if (event.type === 'text') fold.text += event.data.part.text;
       break;
@@ -115,7 +117,6 @@ function appendText(
   message: FoldedMessage,
   part: { type: 'text' | 'reasoning'; text: string },
 ): void {
-  if (part.text === '') return;
   if (part.type === 'text') message.text += part.text;
   const last = message.parts.at(-1);
   if (last?.type === part.type) last.text += part.text;
