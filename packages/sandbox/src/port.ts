@@ -82,6 +82,8 @@ export interface Sandbox {
   readonly isolation: Isolation;
   /** Weaker promises of this sandbox than its rung normally gives, for people; empty is best. */
   readonly weaknesses: readonly string[];
+  /** Paths below `/workspace` that stay as the release has them. */
+  readonly protectedPaths: readonly string[];
   /** The loopback port inside that belongs to an offered service or a listen name. */
   loopback(name: string): number;
   /** Where an inside path (`/workspace/x`, `/home/agent`, a tool's target) really is for processes inside. */

@@ -19,6 +19,8 @@ const FIRST_OFFER_PORT = 4100;
 const FIRST_LISTEN_PORT = 4300;
 /** Part of the memory limit that `/tmp`, and likewise `/dev/shm`, may fill. */
 const TEMPORARY_SHARE = 0.5;
+/** Address space that the runtimes of JavaScript reserve writable and never fill. */
+const RESERVED_BYTES = 1024 ** 3;
 
 export interface BootParts {
   spec: SandboxSpec;
@@ -160,7 +162,8 @@ function resourceLimits({ spec, volume, machine }: BootParts): string[] {
   const options: string[] = [];
   if (volume.kind === 'folder') options.push(`--fsize=${Math.floor(limits.diskBytes)}`);
   if (machine.groups === null) {
-    options.push(`--nproc=${limits.pids}`, `--data=${Math.floor(limits.memoryBytes)}`);
+    const data = Math.floor(limits.memoryBytes) + RESERVED_BYTES;
+    options.push(`--nproc=${limits.pids}`, `--data=${data}`);
   }
   return options;
 }
@@ -170,7 +173,7 @@ function weaknesses({ volume, machine }: BootParts): string[] {
   if (!machine.root) found.push('the sandbox shares the user of the platform');
   if (volume.kind === 'folder') found.push('the disk quota is watched, and enforced by ending');
   if (machine.groups === null) {
-    found.push('memory is limited per process, not per sandbox; the processor is not limited');
+    found.push('memory is watched, and limited per process; the processor is not limited');
   }
   if (machine.filter === null) found.push('system calls are not filtered');
   return found;

@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SandboxDriver, SandboxError, type SandboxSpec } from '../port.ts';
 import { makeWritable } from '../process/protect.ts';
+import { withReader } from '../reader/tools.ts';
 import { checkSpec } from '../spec/check-spec.ts';
 import { boot } from './boot.ts';
 import { emptyTree } from './empty-tree.ts';
@@ -37,7 +38,8 @@ export function createNamespaceDriver(options: NamespaceDriverOptions): SandboxD
     id: 'namespace',
     isolation: 'namespace',
     probe: () => probeNamespaces(driver, machine, home),
-    async create(spec) {
+    async create(given) {
+      const spec = withReader(given);
       checkSpec(spec);
       claim(spec);
       try {

@@ -10,6 +10,7 @@ import {
   type Violation,
 } from '../port.ts';
 import { checkCommand } from '../spec/check-spec.ts';
+import { treeUsage } from '../usage/process-usage.ts';
 import type { ControlGroup } from './cgroup/control-groups.ts';
 import { type Dialer, dialer } from './dial.ts';
 import { type Launch, type Launched, launch } from './launcher.ts';
@@ -18,6 +19,7 @@ import { alive, identify } from './process-identity.ts';
 /** How long the kernel may take to clear a sandbox without control groups. */
 const GONE_TIMEOUT_MS = 15_000;
 const GONE_POLL_MS = 4;
+const MEMORY_INTERVAL_MS = 1_000;
 
 export interface NamespaceSandboxParts {
   spec: SandboxSpec;
@@ -56,12 +58,14 @@ export function namespaceSandbox(parts: NamespaceSandboxParts): NamespaceSandbox
   let ending: Promise<void> | null = null;
   let serial = 0;
   let memoryKills = 0;
+  const watch = group === null ? setInterval(watchMemory, MEMORY_INTERVAL_MS).unref() : null;
 
   const sandbox: NamespaceSandbox = {
     id: spec.id,
     volumeId: spec.volumeId,
     isolation: 'namespace',
     weaknesses: parts.weaknesses,
+    protectedPaths: spec.protectedPaths.map(({ path }) => path),
     diskBytes: 0,
     loopback: portOf,
     place: (inside) => inside,
@@ -121,6 +125,20 @@ export function namespaceSandbox(parts: NamespaceSandboxParts): NamespaceSandbox
     };
   }
 
+  async function firstProcesses(): Promise<Set<number>> {
+    const pids = await Promise.all([...live].map((process) => process.launched.first));
+    return new Set(pids.filter((pid) => pid !== null));
+  }
+
+  /** Where no control group limits memory, what the processes hold is looked at now and then. */
+  async function watchMemory(): Promise<void> {
+    if (live.size === 0 || ending !== null) return;
+    const { memoryBytes } = await treeUsage(await firstProcesses());
+    if (memoryBytes > spec.limits.memoryBytes) {
+      violate({ limit: 'memory', message: 'the sandbox has used up its memory' });
+    }
+  }
+
   /** Reads the exit as a shell would: `bwrap` tells a death by signal as 128 and its number. */
   async function settle(exit: Exit): Promise<Exit> {
     const signal = exit.signal ?? signalName((exit.code ?? 0) - 128);
@@ -143,11 +161,12 @@ export function namespaceSandbox(parts: NamespaceSandboxParts): NamespaceSandbox
 
   async function stats(): Promise<SandboxStats> {
     if (ending !== null) throw disposedError();
-    const usage = (await group?.usage()) ?? { memoryBytes: 0, pids: 0, cpuMicros: 0 };
+    const usage = group === null ? await treeUsage(await firstProcesses()) : await group.usage();
     return { ...usage, diskBytes: (await parts.imageBytes?.()) ?? sandbox.diskBytes };
   }
 
   async function end(): Promise<void> {
+    if (watch !== null) clearInterval(watch);
     const processes = [...live];
     for (const { launched, dialer } of processes) {
       dialer.close();

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SandboxDriver, SandboxError, type SandboxSpec } from '../port.ts';
+import { withReader } from '../reader/tools.ts';
 import { checkSpec } from '../spec/check-spec.ts';
 import { folderVolumes } from './folder-volumes.ts';
 import { freePort, offerOnLoopback } from './loopback-offer.ts';
@@ -28,7 +29,8 @@ export function createNoneDriver(options: NoneDriverOptions): SandboxDriver {
       notes: ['plain processes of this user'],
       problems: ['nothing separates an agent from this machine: for development only'],
     }),
-    async create(spec) {
+    async create(given) {
+      const spec = withReader(given);
       checkSpec(spec);
       if (inUse.has(spec.volumeId)) {
         throw new SandboxError('busy', `a live sandbox uses the volume ${spec.volumeId}`);

@@ -12,7 +12,7 @@ import {
   type SandboxStats,
 } from '../port.ts';
 import { checkCommand } from '../spec/check-spec.ts';
-import { folderBytes, groupUsage } from './group-usage.ts';
+import { folderBytes, groupUsage } from '../usage/process-usage.ts';
 import type { LoopbackOffer } from './loopback-offer.ts';
 import { type Places, place } from './places.ts';
 import { restoreProtected } from './protect.ts';
@@ -46,6 +46,7 @@ export function processSandbox(parts: ProcessSandboxParts): Sandbox {
     volumeId: spec.volumeId,
     isolation: 'none',
     weaknesses: WEAKNESSES,
+    protectedPaths: spec.protectedPaths.map(({ path }) => path),
     loopback: (name) => portOf(parts, name),
     place: (inside) => place(places, inside),
     spawn: start,

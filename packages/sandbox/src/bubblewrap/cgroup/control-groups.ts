@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { SandboxLimits } from '../../port.ts';
+import type { ProcessUsage } from '../../usage/process-usage.ts';
 import {
   childGroups,
   control,
@@ -12,18 +13,11 @@ import {
 } from './group-folder.ts';
 import type { HierarchyMounts } from './mounts.ts';
 
-/** What a sandbox's processes use, as the kernel counts it. */
-export interface GroupUsage {
-  memoryBytes: number;
-  pids: number;
-  cpuMicros: number;
-}
-
 /** The control groups of one sandbox, in every hierarchy it needs. */
 export interface ControlGroup {
   /** A process joins by writing its id into each of these files. */
   readonly join: readonly string[];
-  usage(): Promise<GroupUsage>;
+  usage(): Promise<ProcessUsage>;
   /** How often the kernel has killed a process of the sandbox for want of memory. */
   memoryKills(): Promise<number>;
   /** Ends every process in it and removes it. Idempotent. */
@@ -160,7 +154,7 @@ async function limitV2(folder: string, limits: SandboxLimits): Promise<void> {
 }
 
 /** Memory without the file pages that the kernel would give back at once. */
-async function usageV1(v1: ReadonlyMap<string, string>): Promise<GroupUsage> {
+async function usageV1(v1: ReadonlyMap<string, string>): Promise<ProcessUsage> {
   const memory = v1.get('memory') as string;
   const total = Number((await control(memory, 'memory.usage_in_bytes')) ?? 0);
   const idle = counter(await control(memory, 'memory.stat'), 'total_inactive_file');
@@ -173,7 +167,7 @@ async function usageV1(v1: ReadonlyMap<string, string>): Promise<GroupUsage> {
   };
 }
 
-async function usageV2(folder: string): Promise<GroupUsage> {
+async function usageV2(folder: string): Promise<ProcessUsage> {
   const total = Number((await control(folder, 'memory.current')) ?? 0);
   const idle = counter(await control(folder, 'memory.stat'), 'inactive_file');
   return {

@@ -1,0 +1,50 @@
+import type { Readable } from 'node:stream';
+import { ReaderError } from '../reader-port.ts';
+
+const NEWLINE = 0x0a;
+
+/** Takes lines off the front of a stream of hostile bytes; what follows stays in the stream. */
+export interface LineFront {
+  /** The next line without its end, `null` at the end of the stream. Throws `ReaderError`. */
+  next(): Promise<Buffer | null>;
+  /** All that has not been taken as lines. */
+  rest(): AsyncGenerator<Buffer>;
+}
+
+/** No line may be longer than `maxLine` bytes; memory stays below that and one chunk. */
+export function lineFront(stream: Readable, maxLine: number): LineFront {
+  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  let held: Buffer = Buffer.alloc(0);
+  return {
+    async next() {
+      const parts: Buffer[] = [];
+      let length = 0;
+      for (;;) {
+        const end = held.indexOf(NEWLINE);
+        const part = end < 0 ? held : held.subarray(0, end);
+        length += part.length;
+        if (length > maxLine) throw new ReaderError('failed', 'the answer has too long a line');
+        parts.push(part);
+        if (end >= 0) {
+          held = held.subarray(end + 1);
+          return Buffer.concat(parts);
+        }
+        const { value, done } = await chunks.next();
+        if (done === true) {
+          held = Buffer.alloc(0);
+          return length === 0 ? null : Buffer.concat(parts);
+        }
+        held = Buffer.from(value);
+      }
+    },
+    async *rest() {
+      if (held.length > 0) yield held;
+      held = Buffer.alloc(0);
+      for (;;) {
+        const { value, done } = await chunks.next();
+        if (done === true) return;
+        yield Buffer.from(value);
+      }
+    },
+  };
+}
