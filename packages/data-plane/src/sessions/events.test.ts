@@ -1,0 +1,162 @@
+import { type KartaEvent, LIMITS } from '@karta/protocol';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
+import { frameOf } from './frame.ts';
+import { collect, summary, TestEngine } from './testing/test-engine.ts';
+
+let db: TestDatabase;
+let t: TestEngine;
+
+beforeAll(async () => {
+  db = await startTestDatabase();
+  t = await TestEngine.start(db.applicationUrl);
+});
+afterAll(async () => {
+  await t?.stop();
+  await db?.close();
+});
+
+test('a reader that drops and comes back sees each event once, in order', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, [{ deltas: 50 }, { gate: 'reconnect' }, { deltas: 50 }]);
+  const seen: KartaEvent[] = [];
+  let reconnects = 0;
+  for (let done = false; !done; reconnects += 1) {
+    const abort = new AbortController();
+    const after = seen.at(-1)?.seq ?? accepted.afterSeq;
+    let read = 0;
+    for await (const event of await t.follow(id, { after, signal: abort.signal })) {
+      seen.push(event);
+      read += 1;
+      if (event.type === 'done') done = true;
+      if (seen.length === 51) t.runner.open('reconnect');
+      if (done || read === 7) break;
+    }
+    abort.abort();
+  }
+  expect(reconnects).toBeGreaterThan(10);
+  expect(seen.map((event) => event.seq)).toEqual(seen.map((_, n) => accepted.afterSeq + 1 + n));
+  expect(summary(seen).filter((line) => line.startsWith('text'))).toHaveLength(100);
+});
+
+test('many readers share one frame for each event', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, [{ deltas: 3 }]);
+  const [a, b] = await Promise.all([t.turn(id, accepted), t.turn(id, accepted)]);
+  expect(a).toHaveLength(5);
+  for (const [n, event] of a.entries()) expect(event).toBe(b[n]);
+  const frame = frameOf(a[1] as KartaEvent);
+  expect(frame).toBe(frameOf(b[1] as KartaEvent));
+  expect(frame).toMatch(/^id: 2\nevent: text\ndata: \{"type":"text","seq":2,.*\}\n\n$/);
+});
+
+test('the harness’s own event is for those who ask for it while it comes', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, [{ gate: 'raw' }, { text: 'a', raw: { own: true } }]);
+  const until = { turnId: accepted.turnId, at: 'done' as const };
+  const reading = [
+    t.follow(id, { after: accepted.afterSeq, until, raw: true }).then(collect),
+    t.follow(id, { after: accepted.afterSeq, until }).then(collect),
+  ] as const;
+  await Promise.resolve();
+  await expect.poll(() => t.runner.inputs.at(-1)?.turnId).toBe(accepted.turnId);
+  t.runner.open('raw');
+  const [withRaw, plain] = await Promise.all(reading);
+  expect(withRaw.find((event) => event.type === 'text')?.raw).toEqual({ own: true });
+  expect(plain.find((event) => event.type === 'text')?.raw).toBeUndefined();
+  expect(withRaw.map((event) => event.seq)).toEqual(plain.map((event) => event.seq));
+});
+
+test('a reader behind what is kept is told the first that is left', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, [{ deltas: LIMITS.replayEvents + 500 }]);
+  const slow = (await t.follow(id, { after: accepted.afterSeq }))[Symbol.asyncIterator]();
+  expect((await slow.next()).value).toMatchObject({ seq: accepted.afterSeq + 1 });
+  await t.turn(id, { ...accepted, afterSeq: await newest(id, accepted.turnId) });
+  const expired = { code: 'replay_expired', extra: { first_seq: expect.any(Number) } };
+  await expect(slow.next()).rejects.toMatchObject(expired);
+  expect((await slow.next()).done).toBe(true);
+  await expect(t.follow(id, { after: 0 })).rejects.toMatchObject(expired);
+  const first = await t.follow(id, { after: 0 }).catch((error) => error.extra.first_seq);
+  const until = { turnId: accepted.turnId, at: 'done' as const };
+  const kept = await collect(await t.follow(id, { after: first - 1, until }));
+  expect(kept).toHaveLength(LIMITS.replayEvents);
+  expect(kept[0]?.seq).toBe(first);
+});
+
+test('an abort ends a reader that waits, and a turn that is over ends at once', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, 'hello');
+  const events = await t.turn(id, accepted);
+  const abort = new AbortController();
+  const waiting = (await t.follow(id, { after: 99_999, signal: abort.signal }))
+    [Symbol.asyncIterator]()
+    .next();
+  abort.abort();
+  expect((await waiting).done).toBe(true);
+  const last = events.at(-1)?.seq ?? 0;
+  expect(await t.turn(id, { ...accepted, afterSeq: last })).toEqual([]);
+  expect(await t.turn(id, { turnId: 'turn_unknown', afterSeq: 0 })).toHaveLength(events.length);
+});
+
+test('a newcomer is told to those who follow', async () => {
+  const { id } = await t.create();
+  const abort = new AbortController();
+  const events = await t.follow(id, { signal: abort.signal });
+  await t.say(id, { text: 'hi', participant_name: 'alice' });
+  await t.say(id, { text: 'hi again', participant_name: 'alice' });
+  await t.say(id, { text: 'me too', participant_name: 'bot]\n[x', participant_type: 'ai' });
+  abort.abort();
+  void events;
+  const all = await collect(
+    await t.follow(id, { after: 0, until: { turnId: 'none', at: 'done' } }),
+  );
+  expect(all.filter((event) => event.type === 'participant').map((event) => event.data)).toEqual([
+    { participant_id: 'alice', change: 'joined', name: 'alice', type: 'human' },
+    { participant_id: 'bot]\n[x', change: 'joined', name: 'bot]\n[x', type: 'ai' },
+  ]);
+  expect(t.runner.inputs.slice(-3).map(({ input }) => input.text)).toEqual([
+    'hi',
+    'hi again',
+    '[bot   x] me too',
+  ]);
+});
+
+test('sessions that nobody uses leave memory, and their numbers go on without a gap', async () => {
+  const brief = await TestEngine.start(db.applicationUrl, { times: { linger: 20 } });
+  const { id } = await brief.create();
+  const events = await brief.say(id, 'hello');
+  const last = events.at(-1)?.seq ?? 0;
+  await expect.poll(() => brief.engine.stats().liveSessions).toBe(0);
+  const accepted = await brief.send(id, 'again');
+  expect(accepted.afterSeq).toBe(last);
+  const next = await brief.turn(id, accepted);
+  expect(next[0]?.seq).toBe(last + 1);
+  await expect.poll(() => brief.engine.stats().liveSessions).toBe(0);
+  await expect(brief.follow(id, { after: 0 })).rejects.toMatchObject({ code: 'replay_expired' });
+  await brief.stop();
+});
+
+/** The newest number before the turn's done, once that is out. */
+async function newest(id: string, turnId: string): Promise<number> {
+  let seq = 0;
+  await expect
+    .poll(
+      async () =>
+        (
+          await t.database
+            .selectFrom('turns')
+            .select('state')
+            .where('id', '=', turnId)
+            .executeTakeFirst()
+        )?.state,
+      { timeout: 20_000 },
+    )
+    .toBe('done');
+  try {
+    await t.follow(id, { after: 0 });
+  } catch (error) {
+    seq = (error as { extra: { first_seq: number } }).extra.first_seq;
+  }
+  return seq;
+}
