@@ -2,12 +2,12 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { ERRORS } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEngineServer } from './testing/engine-server.ts';
 import { KEYS } from './testing/test-control.ts';
-import { startTestServer } from './testing/test-server.ts';
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startEngineServer>>;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startEngineServer();
 });
 afterAll(() => server.close());
 

@@ -2,13 +2,13 @@ import { request } from 'node:http';
 import { LIMITS } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEngineServer } from './testing/engine-server.ts';
 import { KEYS } from './testing/test-control.ts';
-import { startTestServer } from './testing/test-server.ts';
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startEngineServer>>;
 let messages: string;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startEngineServer();
   messages = `/v1/sessions/${(await server.session()).id}/messages`;
 });
 afterAll(() => server.close());
@@ -231,14 +231,40 @@ describe('text', () => {
   });
 });
 
+describe('what is not there', () => {
+  it('is told: agent, session, input', async () => {
+    const answer = await server.call('POST', messages, { body: { text: 'x', agent: 'nobody' } });
+    const problem = await refused(answer, 422);
+    expect(problem.error).toBe('unknown_agent');
+    expect(problem.detail).toContain('reviewer');
+    const absent = `/v1/sessions/sess_${'0'.repeat(24)}/messages`;
+    await refused(await server.call('POST', absent, { body: { text: 'x' } }), 404);
+    const input = messages.replace('messages', 'inputs/inp_1');
+    await refused(await server.call('PUT', input, { body: { decision: 'deny' } }), 404);
+  });
+
+  it('includes a cursor that was never given out', async () => {
+    for (const cursor of ['x', '0', Buffer.from('[1,2]').toString('base64url'), '%00']) {
+      await refused(await server.call('GET', `/v1/sessions?cursor=${cursor}`), 422);
+    }
+  });
+
+  it('includes filters that match nothing, however odd', async () => {
+    for (const filter of ['metadata[%F0%9F%98%80]=x', 'metadata[a]=%ED%A0%80', 'metadata[]=1']) {
+      const answer = await server.call('GET', `/v1/projects/desk/sessions?${filter}`);
+      expect(answer.status, filter).toBe(200);
+    }
+    await refused(await server.call('GET', '/v1/sessions?metadata[a]=%00'), 400);
+  });
+});
+
 describe('an ended session', () => {
   it('takes no message', async () => {
     const { id } = await server.session();
-    const held = server.sessions.held.get(id);
-    if (held) held.view.status = 'ended';
+    await server.call('DELETE', `/v1/sessions/${id}`);
     const body = { text: 'hi' };
     const answer = await server.call('POST', `/v1/sessions/${id}/messages`, { body });
-    expect((await refused(answer, 409)).error).toBe('session_ended');
+    await refused(answer, 404);
   });
 });
 

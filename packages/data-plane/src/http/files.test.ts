@@ -1,13 +1,13 @@
 import { request } from 'node:http';
 import { LIMITS } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startMemoryServer } from './testing/memory-server.ts';
 import { KEYS } from './testing/test-control.ts';
-import { startTestServer } from './testing/test-server.ts';
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startMemoryServer>>;
 let id: string;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startMemoryServer();
   id = (await server.session()).id;
 });
 afterAll(() => server.close());

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { KartaError, type MessageAnswer, type Session } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { collect, eventsOf, startTestServer } from './testing/test-server.ts';
+import { startEngineServer } from './testing/engine-server.ts';
+import { collect, eventsOf } from './testing/serve-test.ts';
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startEngineServer>>;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startEngineServer();
 });
 afterAll(() => server.close());
 
@@ -60,39 +61,51 @@ describe('a repeated message', () => {
     const { id } = await server.session();
     const path = `/v1/sessions/${id}/messages`;
     const options = { ...withKey(), body: { text: 'once only' } };
-    const before = server.sessions.sent.length;
+    const before = server.runner.inputs.length;
     const first = (await (await server.call('POST', path, options)).json()) as MessageAnswer;
     const again = (await (await server.call('POST', path, options)).json()) as MessageAnswer;
     expect(again).toEqual(first);
-    expect(server.sessions.sent.length).toBe(before + 1);
+    expect(server.runner.inputs.length).toBe(before + 1);
 
     const streamed = { ...withKey(), body: { text: 'once', stream: true } };
     const one = await collect(eventsOf(await server.call('POST', path, streamed)));
     const two = await collect(eventsOf(await server.call('POST', path, streamed)));
     expect(two).toEqual(one);
-    expect(server.sessions.sent.length).toBe(before + 2);
+    expect(server.runner.inputs.length).toBe(before + 2);
   });
 
   it('in another session is another message', async () => {
     const options = { ...withKey(), body: { text: 'hi' } };
-    const before = server.sessions.sent.length;
+    const before = server.runner.inputs.length;
     for (let n = 0; n < 2; n += 1) {
       const { id } = await server.session();
       await server.call('POST', `/v1/sessions/${id}/messages`, options);
     }
-    expect(server.sessions.sent.length).toBe(before + 2);
+    expect(server.runner.inputs.length).toBe(before + 2);
   });
 
   it('may be sent again after it was refused', async () => {
     const { id } = await server.session();
-    const held = server.sessions.held.get(id);
-    if (!held) throw new Error('no session');
-    const options = { ...withKey(), body: { text: 'hi' } };
-    held.view.status = 'ended';
     const path = `/v1/sessions/${id}/messages`;
+    const busy = await server.call('POST', path, {
+      body: { text: server.script({ gate: 'refusal' }), stream: true },
+    });
+    const options = { ...withKey(), body: { text: 'hi', if_busy: 'reject' } };
     expect((await server.call('POST', path, options)).status).toBe(409);
-    held.view.status = 'active';
+    server.runner.open('refusal');
+    await busy.text();
     expect((await server.call('POST', path, options)).status).toBe(200);
+  });
+
+  it('sent at the same time is one turn', async () => {
+    const { id } = await server.session();
+    const path = `/v1/sessions/${id}/messages`;
+    const options = { ...withKey(), body: { text: 'together' } };
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, async () => (await server.call('POST', path, options)).json()),
+    );
+    expect(new Set(answers.map((answer) => (answer as MessageAnswer).turn_id)).size).toBe(1);
+    expect(server.runner.inputs.filter(({ input }) => input.text === 'together')).toHaveLength(1);
   });
 });
 
@@ -101,17 +114,13 @@ describe('a repeated cancel', () => {
     const { id } = await server.session();
     const options = withKey();
     expect((await server.call('POST', `/v1/sessions/${id}/cancel`, options)).status).toBe(200);
-    server.sessions.script = ['hang'];
-    const gone = new AbortController();
-    const running = server.call('POST', `/v1/sessions/${id}/messages`, {
-      body: { text: 'hi', stream: true },
-      signal: gone.signal,
+    const running = await server.call('POST', `/v1/sessions/${id}/messages`, {
+      body: { text: server.script({ gate: 'next turn' }), stream: true },
     });
-    await running;
-    server.sessions.script = null;
     const again = await server.call('POST', `/v1/sessions/${id}/cancel`, options);
     expect(await again.json()).toMatchObject({ id, status: 'running' });
-    gone.abort();
+    server.runner.open('next turn');
+    expect(await running.text()).toContain('"end_turn"');
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApiDocument } from './openapi.ts';
 import { ROUTES } from './routes/index.ts';
-import { startTestServer } from './testing/test-server.ts';
+import { startEngineServer } from './testing/engine-server.ts';
 
 interface Operation {
   operationId: string;
@@ -17,10 +17,10 @@ interface Document {
   components: { schemas: Record<string, Record<string, unknown>>; securitySchemes: object };
 }
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startEngineServer>>;
 let document: Document;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startEngineServer();
   document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
 });
 afterAll(() => server.close());

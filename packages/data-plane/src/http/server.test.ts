@@ -2,15 +2,16 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listenInternal } from './internal-server.ts';
 import { listenHttp } from './server.ts';
+import { startMemoryServer } from './testing/memory-server.ts';
 import { said } from './testing/memory-sessions.ts';
+import { collect, eventsOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';
-import { collect, eventsOf, startTestServer } from './testing/test-server.ts';
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startMemoryServer>>;
 let ready = true;
 beforeEach(async () => {
   ready = true;
-  server = await startTestServer({ ready: () => ready });
+  server = await startMemoryServer({ ready: () => ready });
 });
 afterEach(() => server.close());
 

@@ -1,15 +1,16 @@
 import { connect } from 'node:net';
 import type { KartaEvent } from '@karta/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startMemoryServer } from './testing/memory-server.ts';
 import { said } from './testing/memory-sessions.ts';
+import { collect, eventsOf, messagesOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';
-import { collect, eventsOf, messagesOf, startTestServer } from './testing/test-server.ts';
 
 const HEARTBEAT_MS = 40;
 
-let server: Awaited<ReturnType<typeof startTestServer>>;
+let server: Awaited<ReturnType<typeof startMemoryServer>>;
 beforeAll(async () => {
-  server = await startTestServer({ heartbeatMs: HEARTBEAT_MS });
+  server = await startMemoryServer({ heartbeatMs: HEARTBEAT_MS });
 });
 afterAll(() => server.close());
 afterEach(() => {

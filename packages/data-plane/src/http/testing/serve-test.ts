@@ -6,10 +6,9 @@ import { createHttpApp, type HttpApp } from '../app.ts';
 import type { HttpDeps } from '../deps.ts';
 import { createMetrics } from '../metrics.ts';
 import { type HttpServer, listenHttp } from '../server.ts';
-import { MemoryIdempotency } from './memory-idempotency.ts';
-import { MemorySessions } from './memory-sessions.ts';
 import { KEYS, testControl } from './test-control.ts';
 
+/** A served HTTP surface, with what its tests do over and over. */
 export interface TestServer {
   url: string;
   app: HttpApp;
@@ -31,16 +30,8 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** The HTTP surface on a real socket, over sessions in memory. */
-export async function startTestServer(
-  overrides: Partial<HttpDeps> = {},
-): Promise<TestServer & { sessions: MemorySessions }> {
-  const idempotency = new MemoryIdempotency();
-  const sessions = new MemorySessions(idempotency);
-  return { ...(await serveTest({ sessions, idempotency, ...overrides })), sessions };
-}
-
-async function serveTest(
+/** Serves the HTTP surface on a real socket, over the sessions given. */
+export async function serveTest(
   given: Pick<HttpDeps, 'sessions' | 'idempotency'> & Partial<HttpDeps>,
 ): Promise<TestServer> {
   const logged: Record<string, unknown>[] = [];

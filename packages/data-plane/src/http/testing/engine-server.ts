@@ -1,0 +1,41 @@
+import { pino } from 'pino';
+import { SessionEngine } from '../../sessions/session-engine.ts';
+import { ScriptedRunner, type Step } from '../../sessions/testing/scripted-runner.ts';
+import { startTestDatabase } from '../../sql/test-database.ts';
+import type { HttpDeps } from '../deps.ts';
+import { serveTest, type TestServer } from './serve-test.ts';
+import { testControl } from './test-control.ts';
+
+export interface EngineServer extends TestServer {
+  engine: SessionEngine;
+  runner: ScriptedRunner;
+  /** A message of steps that the harness carries out. */
+  script(...steps: Step[]): string;
+}
+
+/** The HTTP surface over the real session engine and database; only the harness is scripted. */
+export async function startEngineServer(overrides: Partial<HttpDeps> = {}): Promise<EngineServer> {
+  const test = await startTestDatabase();
+  const runner = new ScriptedRunner();
+  const control = testControl();
+  const log = pino({ level: 'silent' });
+  const engine = new SessionEngine({ database: test.database, runner, control, log });
+  await engine.start();
+  const server = await serveTest({
+    sessions: engine.service,
+    idempotency: engine.idempotency,
+    control,
+    ...overrides,
+  });
+  return {
+    ...server,
+    engine,
+    runner,
+    script: (...steps) => JSON.stringify(steps),
+    async close() {
+      await server.close();
+      await engine.drain(0);
+      await test.close();
+    },
+  };
+}
