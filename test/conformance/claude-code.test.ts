@@ -56,6 +56,12 @@ const claudeDialect: Dialect = {
     '.claude/commands/hello.md',
     '.claude/hooks/planted.sh',
   ],
+  absentFiles: [
+    'CLAUDE.local.md',
+    'AGENTS.md',
+    '.claude/settings.local.json',
+    '.claude/agents/planted.md',
+  ],
   unknownId: '00000000-0000-4000-8000-000000000000',
   env: {},
 };

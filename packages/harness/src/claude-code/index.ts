@@ -2,11 +2,18 @@ import type { Harness } from '../port.ts';
 import { detectClaudeCode } from './app/detect.ts';
 import { readTranscript } from './history/transcript.ts';
 import { installation, loadSdk } from './locate-sdk.ts';
+import { MODEL_STALL_MS } from './platform-settings.ts';
 import { provisionFor } from './provision.ts';
 import { ClaudeSession } from './session.ts';
 
+export interface ClaudeCodeOptions {
+  /** Silence of the model after which its call has failed. Claude Code takes no less than 10 s. */
+  modelStallMs?: number;
+}
+
 /** Claude Code, driven by the official Agent SDK on the real binary in a sandbox. */
-export function createClaudeCode(): Harness {
+export function createClaudeCode(options: ClaudeCodeOptions = {}): Harness {
+  const modelStallMs = options.modelStallMs ?? MODEL_STALL_MS;
   return {
     id: 'claude-code',
     name: 'Claude Code',
@@ -22,7 +29,7 @@ export function createClaudeCode(): Harness {
     provision: provisionFor,
     async open(run) {
       const { sdk } = await loadSdk();
-      return ClaudeSession.open(run, sdk);
+      return ClaudeSession.open(run, sdk, { modelStallMs });
     },
     history: readTranscript,
   };

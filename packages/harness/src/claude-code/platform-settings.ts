@@ -5,7 +5,7 @@ const KEEP_DAYS = 36_500;
  * Switches that the adapter depends on. They are in the process's environment and again in the
  * settings, since a folder's own `env` beats the environment of the process.
  */
-const SWITCHES: Readonly<Record<string, string>> = {
+const SWITCHES = {
   // A folder's choice of endpoint, credential helper, cloud provider, proxy and the like is ignored.
   CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
@@ -23,7 +23,14 @@ const SWITCHES: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_CRON: '1',
   // Runs Bash in a sandbox of its own, which fails inside ours.
   CLAUDE_CODE_SUBPROCESS_ENV_SCRUB: '',
+  // A stream that stalls is told as an error; asking again without a stream would double its cost.
+  CLAUDE_ENABLE_STREAM_WATCHDOG: '1',
+  CLAUDE_ENABLE_BYTE_WATCHDOG: '1',
+  CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
 };
+
+/** A model that says nothing for this long has failed: providers send a sign of life before. */
+export const MODEL_STALL_MS = 120_000;
 
 /** Tools that would act after their turn has ended. */
 export const DISALLOWED_TOOLS = [
@@ -35,9 +42,23 @@ export const DISALLOWED_TOOLS = [
   'ExitWorktree',
 ] as const;
 
+export interface PlatformSettings {
+  cleanupPeriodDays: number;
+  env: Record<string, string>;
+}
+
 /** What stands above the folder's own settings. */
-export function platformSettings(): { cleanupPeriodDays: number; env: Record<string, string> } {
-  return { cleanupPeriodDays: KEEP_DAYS, env: { ...SWITCHES } };
+export function platformSettings(modelStallMs: number = MODEL_STALL_MS): PlatformSettings {
+  const stall = String(modelStallMs);
+  return {
+    cleanupPeriodDays: KEEP_DAYS,
+    env: {
+      ...SWITCHES,
+      CLAUDE_STREAM_IDLE_TIMEOUT_MS: stall,
+      CLAUDE_STREAM_FIRST_BYTE_TIMEOUT_MS: stall,
+      CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: stall,
+    },
+  };
 }
 
 export interface EnvironmentParts {
@@ -47,11 +68,12 @@ export interface EnvironmentParts {
   credential: string;
   /** The application's own variables; they win over nothing of ours. */
   extra: Readonly<Record<string, string>>;
+  switches: Readonly<Record<string, string>>;
 }
 
 /** The whole environment of the process. */
 export function environmentOf(parts: EnvironmentParts): Record<string, string> {
-  const switches = Object.entries(SWITCHES).filter(([, value]) => value !== '');
+  const switches = Object.entries(parts.switches).filter(([, value]) => value !== '');
   return {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LANG: 'C.UTF-8',

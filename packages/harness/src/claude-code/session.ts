@@ -48,13 +48,18 @@ export class ClaudeSession implements HarnessSession {
     });
   }
 
-  static async open(run: HarnessRun, sdk: ClaudeSdk): Promise<ClaudeSession> {
+  static async open(
+    run: HarnessRun,
+    sdk: ClaudeSdk,
+    options: { modelStallMs: number },
+  ): Promise<ClaudeSession> {
     const queue = new FrameQueue<Item>();
     const asks = new Asks((event) => queue.pushNow({ event }));
     queue.drop(true);
     const live = await LiveClaude.start({
       run,
       sdk,
+      ...options,
       canUseTool: asks.canUseTool,
       onFrame: (frame, bytes) => queue.push({ frame }, bytes),
     });

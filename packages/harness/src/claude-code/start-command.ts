@@ -1,13 +1,15 @@
 import { transcriptFolderOf } from './inside.ts';
 
+/** Exit code of a start that finds no conversation to take up. */
+export const NO_CONVERSATION = 66;
+
 /**
  * Readies Claude Code's own store and becomes the binary. Runs inside, with the sandbox's rights,
  * since the store is writable there: what an earlier turn left in it is not believed. Only the
  * conversations are kept.
  *
- * Arguments: the store, the name of the conversations' folder, the global state, the conversation's
- * id, the binary, then the binary's own. A conversation that was never written down is begun anew
- * under its id, which resuming it would refuse.
+ * Arguments: the store, the name of the conversations' folder, the global state, the id of the
+ * conversation to take up or nothing, the binary, then the binary's own.
  */
 const SCRIPT = `
 set -eu
@@ -19,14 +21,7 @@ rm -rf .claude.json .config.json settings.json settings.local.json CLAUDE.md CLA
   agents skills commands hooks plugins rules output-styles workflows keybindings.json remote-settings.json
 printf %s "$state" > .claude.json
 if [ "$name" != -workspace ] && [ ! -e "projects/$name" ]; then ln -s -- -workspace "projects/$name"; fi
-if [ ! -s "projects/-workspace/$id.jsonl" ]; then
-  count=$#
-  while [ "$count" -gt 0 ]; do
-    case $1 in --resume=*) set -- "$@" "--session-id=$id" ;; *) set -- "$@" "$1" ;; esac
-    shift
-    count=$((count - 1))
-  done
-fi
+if [ -n "$id" ] && [ ! -s "projects/-workspace/$id.jsonl" ]; then exit ${NO_CONVERSATION}; fi
 cd "$OLDPWD"
 exec "$binary" "$@"
 `;
@@ -36,7 +31,7 @@ export interface StartParts {
   config: string;
   workspace: string;
   binary: string;
-  conversationId: string;
+  resumeId: string | null;
   args: readonly string[];
 }
 
@@ -55,7 +50,7 @@ export function startCommand(parts: StartParts): [string, ...string[]] {
     parts.config,
     transcriptFolderOf(parts.workspace),
     state,
-    parts.conversationId,
+    parts.resumeId ?? '',
     parts.binary,
     ...parts.args,
   ];

@@ -9,6 +9,8 @@ const CONTINUATIONS = [
   'Summarize the task tool output above and continue with your task.',
   'Continue if you have next steps',
   '[Request interrupted by user',
+  '[Your previous response had no visible output',
+  'Base directory for this skill: ',
 ];
 
 /** What a person said in a message: without the harness's notes, empty for mere tool results. */

@@ -35,9 +35,11 @@ export function storedMessage(row: TranscriptRow): StoredMessage | null {
   const blocks: Block[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
   const parts = blocks.flatMap((entry) => partOf(entry, row.type));
   if (parts.length === 0) return null;
+  // The results of tools are the assistant's doing, though the wire has them in a user's message.
+  const role = parts.every(({ type }) => type === 'tool_result') ? 'assistant' : row.type;
   return {
     id: row.type === 'assistant' ? (id ?? row.uuid) : row.uuid,
-    role: row.type,
+    role,
     createdAt: row.timestamp === undefined ? null : new Date(row.timestamp),
     parts,
   };

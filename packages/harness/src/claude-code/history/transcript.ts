@@ -34,8 +34,8 @@ export async function* readTranscript(
     const row = rowOf(line);
     const message = row === null ? null : storedMessage(row);
     if (message === null) continue;
-    // Claude Code writes one row for each block of an answer.
-    if (open !== null && message.role === 'assistant' && message.id === open.id) {
+    // Claude Code writes one row for each block of an answer, and its results apart.
+    if (open?.role === 'assistant' && isContinuation(open, message)) {
       open = { ...open, parts: [...open.parts, ...message.parts] };
       continue;
     }
@@ -43,6 +43,11 @@ export async function* readTranscript(
     open = message;
   }
   if (open !== null) yield open;
+}
+
+function isContinuation(open: StoredMessage, message: StoredMessage): boolean {
+  if (message.role !== 'assistant') return false;
+  return message.id === open.id || message.parts.every(({ type }) => type === 'tool_result');
 }
 
 function rowOf(line: Uint8Array): TranscriptRow | null {

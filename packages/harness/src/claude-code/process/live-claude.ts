@@ -5,7 +5,7 @@ import { type ClaudeSettings, readSettings } from '../app/settings-file.ts';
 import { INSIDE } from '../inside.ts';
 import { DISALLOWED_TOOLS, environmentOf, platformSettings } from '../platform-settings.ts';
 import type { CanUseTool, ClaudeSdk, SdkQuery, SdkUserMessage } from '../sdk-port.ts';
-import { startCommand } from '../start-command.ts';
+import { NO_CONVERSATION, startCommand } from '../start-command.ts';
 import type { AnyFrame } from '../turn/frames.ts';
 import { GuardedProcess, type ProcessEnd } from './guarded-process.ts';
 import { MessageChannel } from './message-channel.ts';
@@ -28,6 +28,8 @@ export interface LiveClaudeParts {
   sdk: ClaudeSdk;
   canUseTool: CanUseTool;
   onFrame: (frame: AnyFrame, bytes: number) => Promise<void>;
+  /** Silence of the model after which its call has failed, in milliseconds. */
+  modelStallMs: number;
 }
 
 /** One running Claude Code with the SDK on its streams. */
@@ -44,7 +46,8 @@ export class LiveClaude {
     const { resumeId, sandbox } = run;
     this.conversationId = resumeId ?? randomUUID();
     this.settings = readSettings(run.app);
-    const env = environment(run, this.settings);
+    const switches = platformSettings(parts.modelStallMs);
+    const env = environment(run, this.settings, switches.env);
     let spawned: GuardedProcess | null = null;
     this.query = sdk.query({
       prompt: this.#input,
@@ -53,7 +56,7 @@ export class LiveClaude {
         cwd: INSIDE.workspace,
         env,
         ...(resumeId === null ? { sessionId: this.conversationId } : { resume: resumeId }),
-        settings: platformSettings(),
+        settings: { ...switches },
         settingSources: ['project'],
         systemPrompt: { type: 'preset', preset: 'claude_code', snapshot: false },
         includePartialMessages: true,
@@ -64,7 +67,7 @@ export class LiveClaude {
             config: sandbox.place(INSIDE.config),
             workspace: sandbox.place(INSIDE.workspace),
             binary: sandbox.place(INSIDE.binary),
-            conversationId: this.conversationId,
+            resumeId,
             args,
           });
           spawned = new GuardedProcess(sandbox.spawn({ argv, env }), parts.onFrame);
@@ -92,7 +95,10 @@ export class LiveClaude {
       return live;
     } catch (error) {
       live.#process.kill('SIGKILL');
-      const { stderr } = await live.ended;
+      const { stderr, code } = await live.ended;
+      if (code === NO_CONVERSATION) {
+        throw new HarnessError('cannot_resume', 'there is no such conversation', { cause: error });
+      }
       const reason = stderr || (error instanceof Error ? error.message : 'unknown');
       const message = `Claude Code did not start: ${reason}`;
       throw new HarnessError('start_failed', message, { cause: error });
@@ -127,7 +133,11 @@ export class LiveClaude {
   }
 }
 
-function environment(run: HarnessRun, settings: ClaudeSettings): Record<string, string> {
+function environment(
+  run: HarnessRun,
+  settings: ClaudeSettings,
+  switches: Readonly<Record<string, string>>,
+): Record<string, string> {
   const { sandbox, model, detection } = run;
   const own = settings.modelVariables;
   const fallback = model.defaults.anthropic;
@@ -138,6 +148,7 @@ function environment(run: HarnessRun, settings: ClaudeSettings): Record<string, 
     baseUrl: `http://127.0.0.1:${sandbox.loopback(model.offer)}${CHANNEL_PATHS.anthropic}`,
     credential: model.credential,
     extra: { ...chosen, ...own, ...run.env },
+    switches,
   });
 }
 

@@ -57,6 +57,8 @@ export const userFrame = z.looseObject({
   parent_tool_use_id: parent,
   message: z.looseObject({ content: z.union([z.string(), z.array(block)]) }),
   tool_use_result: z.unknown().optional(),
+  /** Written by Claude Code for the model: a skill's body, a reminder. */
+  isSynthetic: z.boolean().optional(),
 });
 
 export const resultFrame = z.looseObject({

@@ -117,11 +117,11 @@ export class TurnEvents {
     const parsed = assistantFrame.safeParse(frame);
     if (!parsed.success) return null;
     const { message, parent_tool_use_id: parent, is_api_error_message: isError } = parsed.data;
-    if (parent != null) return [subagent(frame, parent)];
     return message.content.flatMap((block): HarnessEvent[] => {
       if (isToolUse(block)) {
         return [{ type: 'tool_use', toolUseId: block.id, tool: block.name, input: block.input }];
       }
+      if (parent != null) return isText(block) ? [aside(parent, block.text)] : [];
       // A failed call's text is told as the error of its result.
       if (!isText(block) || isError || this.#streamed.has(message.id)) return [];
       return [{ type: 'text', text: block.text }];
@@ -131,11 +131,14 @@ export class TurnEvents {
   #user(frame: AnyFrame): HarnessEvent[] | null {
     const parsed = userFrame.safeParse(frame);
     if (!parsed.success) return null;
-    const { message, parent_tool_use_id: parent, tool_use_result: detail } = parsed.data;
-    if (parent != null) return [subagent(frame, parent)];
-    // Other texts are notes of Claude Code to the model.
-    if (typeof message.content === 'string') return [];
-    return message.content.filter(isToolResult).flatMap((block) => {
+    const { message, tool_use_result: detail, isSynthetic } = parsed.data;
+    const { content } = message;
+    const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+    return blocks.flatMap((block): HarnessEvent[] => {
+      if (isText(block)) {
+        return isSynthetic ? [{ type: 'system', kind: 'note', message: block.text }] : [];
+      }
+      if (!isToolResult(block)) return [];
       const isError = block.is_error ?? false;
       const output = resultText(block.content);
       const result: HarnessEvent = {
@@ -173,12 +176,7 @@ function unknownFrame(frame: AnyFrame): HarnessEvent {
   return { type: 'system', kind };
 }
 
-/** What a sub-agent does is told aside: its words are no part of the answer. */
-function subagent(frame: AnyFrame, parent: string): HarnessEvent {
-  const { message } = frame as { message?: { content?: unknown } };
-  return {
-    type: 'system',
-    kind: 'subagent',
-    detail: { tool_use_id: parent, role: frame.type, content: message?.content ?? null },
-  };
+/** A sub-agent's words are no part of the answer. */
+function aside(toolUseId: string, text: string): HarnessEvent {
+  return { type: 'system', kind: 'subagent', message: text, detail: { tool_use_id: toolUseId } };
 }
