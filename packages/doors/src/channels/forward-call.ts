@@ -58,7 +58,9 @@ async function exchangeWith(
   meter: MeteredCall,
 ): Promise<CallOutcome> {
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
   if (response.destroyed) gone.abort();
   const sent = performance.now();
   let reply: ModelReply;

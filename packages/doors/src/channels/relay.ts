@@ -22,7 +22,8 @@ export function relay(
   const { body } = reply;
   const filter = hideUsage && isStream(reply) ? new UsageChunkFilter() : null;
   response.writeHead(reply.status, reply.headers);
-  response.flushHeaders();
+  // The head often comes with the first bytes: then both go on together. If not, it goes alone.
+  setImmediate(() => response.flushHeaders());
   return new Promise((resolve) => {
     const onDrain = () => body.resume();
     const settle = (ending: 'complete' | 'cut' | 'gone') => {

@@ -8,13 +8,16 @@ export class TurnLedger {
   private readonly closed = new Map<string, Promise<TurnUsageAnswer>>();
   private current: OpenTurn | null = null;
 
-  /** Calls that begin from now on belong to `turnId`. False when too many turns are open. */
-  open(turnId: string): boolean {
-    const known = this.turns.get(turnId);
-    if (known === undefined && this.turns.size >= CHANNEL_TURNS) return false;
-    this.current = known ?? new OpenTurn(turnId);
-    this.turns.set(turnId, this.current);
-    return true;
+  /**
+   * Calls that begin from now on belong to `turnId`. Beyond {@link CHANNEL_TURNS} open turns the
+   * oldest is closed: a caller that lost track of it can still ask for its totals.
+   */
+  open(turnId: string): void {
+    const turn = this.turns.get(turnId) ?? new OpenTurn(turnId);
+    this.current = turn;
+    this.turns.set(turnId, turn);
+    const [oldest] = this.turns.keys();
+    if (oldest !== undefined && this.turns.size > CHANNEL_TURNS) this.close(oldest);
   }
 
   /** A call begins. */
