@@ -53,7 +53,7 @@ export async function startClaudeCode(
           if (line.includes('"text_delta"')) {
             times.texts += 1;
             if (times.texts === 1) times.firstText = performance.now() - began;
-          } else if (line.startsWith('{"type":"result"')) {
+          } else if (line.includes('"type":"result"')) {
             times.done = performance.now() - began;
             resolve(times);
           }

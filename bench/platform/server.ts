@@ -11,10 +11,12 @@ const KARTA = fileURLToPath(new URL('../../packages/cli/bin/karta.js', import.me
 /** A whole server, as `karta serve` starts it, on a home of its own. */
 export interface BenchServer {
   origin: URL;
+  /** Metrics and health. */
+  internalOrigin: URL;
   apiKey: string;
   pid: number;
-  /** The project's ref. */
-  ref: string;
+  /** Stops it and serves the same home again: every session is then without a process. */
+  restart(): Promise<BenchServer>;
   stop(): Promise<void>;
 }
 
@@ -25,24 +27,36 @@ export async function serveApplication(
 ): Promise<BenchServer> {
   const home = await mkdtemp(join(tmpdir(), 'karta-bench-'));
   const folder = fileURLToPath(new URL(`../applications/${name}`, import.meta.url));
-  const child = spawn(
-    process.execPath,
-    [KARTA, 'serve', folder, '--json', '--port', '0', '--home', home],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...settings },
-    },
-  );
+  return serve(home, folder, settings);
+}
+
+async function serve(
+  home: string,
+  folder: string,
+  settings: Record<string, string>,
+): Promise<BenchServer> {
+  const args = [KARTA, 'serve', folder, '--json', '--port', '0', '--home', home];
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...settings },
+  });
   const ready = await firstLine(child);
+  const end = async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  };
   return {
     origin: new URL(ready.url),
+    internalOrigin: new URL(ready.internal_url),
     apiKey: ready.api_key,
     pid: ready.pid,
-    ref: ready.published[0]?.ref ?? '',
+    async restart() {
+      await end();
+      return serve(home, folder, settings);
+    },
     async stop() {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
+      await end();
       await rm(home, { recursive: true, force: true });
     },
   };
@@ -51,8 +65,8 @@ export async function serveApplication(
 interface Ready {
   url: string;
   api_key: string;
+  internal_url: string;
   pid: number;
-  published: { ref: string }[];
 }
 
 async function firstLine(child: ChildProcess): Promise<Ready> {
