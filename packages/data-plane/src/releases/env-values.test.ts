@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exposedSecrets, releaseEnv } from './env-values.ts';
+import { exposedSecrets, releaseEnv, valuesOf } from './env-values.ts';
 import { readKartaToml } from './karta-toml.ts';
 import { problemText } from './problem.ts';
 import { appOf } from './testing/layout-harness.ts';
@@ -15,7 +15,7 @@ function values(environment: Record<string, string>, text = TOML) {
   const app = appOf({ 'karta.toml': text });
   const { toml } = readKartaToml(app);
   const { env, problems } = releaseEnv(app, toml, environment);
-  return { env, problems: problems.map(problemText), secrets: exposedSecrets(toml, environment) };
+  return { env, problems: problems.map(problemText), secrets: valuesOf(exposedSecrets(toml), environment) };
 }
 
 test('values that are no secret belong to the release; only exposed secrets enter a sandbox', () => {

@@ -48,12 +48,22 @@ export function releaseEnv(
   return { env, problems };
 }
 
-/** The secrets that an application may see in its sandbox, with their values of this moment. */
-export function exposedSecrets(toml: KartaToml, environment: Environment): Record<string, string> {
-  const secrets: Record<string, string> = {};
-  for (const [name, variable] of Object.entries(toml.env ?? {})) {
-    const value = RESERVED.test(name) ? undefined : environment[name];
-    if (variable.secret && variable.expose && value !== undefined) secrets[name] = value;
+/** Names of the secrets that an application may see in its sandbox. */
+export function exposedSecrets(toml: KartaToml): string[] {
+  return Object.entries(toml.env ?? {})
+    .filter(([name, { secret, expose }]) => secret && expose && !RESERVED.test(name))
+    .map(([name]) => name);
+}
+
+/** The values of `names` at this moment; those without one are left out. */
+export function valuesOf(
+  names: readonly string[],
+  environment: Environment,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const value = environment[name];
+    if (value !== undefined) values[name] = value;
   }
-  return secrets;
+  return values;
 }

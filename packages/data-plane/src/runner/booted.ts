@@ -18,6 +18,8 @@ export interface BootParts {
   host: MachineHost;
   doors: DoorsClient;
   families: Families;
+  /** What the harness's processes of a release are given. */
+  envOf(release: Release): Promise<Record<string, string>>;
   log: RunnerLog;
 }
 
@@ -35,7 +37,7 @@ export async function boot(
   order: { id: string; volumeId: string; release: Release; sessionId: string | null },
 ): Promise<Booted> {
   const { id, volumeId, release, sessionId } = order;
-  const families = await parts.families();
+  const [families, env] = await Promise.all([parts.families(), parts.envOf(release)]);
   const channel = await parts.doors.openChannel({
     channel_id: id,
     org_id: release.orgId,
@@ -50,6 +52,7 @@ export async function boot(
       release,
       channel: { socketPath: channel.socket_path, credential: channel.credential },
       families,
+      env,
     });
     return { id, volumeId, release, machine };
   } catch (error) {

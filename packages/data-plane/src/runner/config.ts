@@ -1,4 +1,3 @@
-import type { Harness } from '@karta/harness';
 import type { Environment } from '../releases/env-values.ts';
 import type { DoorsAccess } from './doors/doors-client.ts';
 
@@ -23,8 +22,13 @@ export interface RunnerConfig {
   log: RunnerLog;
   /** Where exposed secrets are looked up; default: none. */
   environment?: Environment;
-  /** Default: every adapter of the platform. */
-  harnesses?: readonly Harness[];
+  /**
+   * Threads that hold sandboxes and adapters, so that no stream of theirs stalls this one; 0: none,
+   * they live here. Default: one a core, at most `RUNNER_LIMITS.workers`.
+   */
+  workers?: number;
+  /** Called when such a thread has died, with all its sessions; default: only logged. */
+  onWorkerLost?: (error: Error) => void;
   /** Default: a share of the machine's memory, see `RUNNER_LIMITS.memoryShare`. */
   memoryBudgetBytes?: number;
   /** Default `LIMITS.idleMs`. */

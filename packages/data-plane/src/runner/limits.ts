@@ -21,6 +21,8 @@ export const RUNNER_LIMITS = {
   /** A pool slot that could not be started is tried again after this, doubling. */
   poolRetryMs: 2_000,
   poolRetryMaxMs: 5 * 60_000,
+  /** Threads that hold machines, if there are as many cores. */
+  workers: 2,
   /** How long a harness may take to close politely before its sandbox is disposed. */
   closeMs: 2_000,
   /** How long an adapter may take to end its turn once its sandbox is gone. */

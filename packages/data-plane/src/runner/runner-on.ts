@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import { KartaError, LIMITS, newId } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import { bundledDigests } from '../releases/bundled.ts';
+import { valuesOf } from '../releases/env-values.ts';
 import { Admission } from './admission.ts';
-import { type Booted, boot, closeChannel, newVolumeId } from './booted.ts';
+import { type Booted, type BootParts, boot, closeChannel, newVolumeId } from './booted.ts';
 import type { RunnerConfig } from './config.ts';
 import { DoorsClient } from './doors/doors-client.ts';
 import { servedFamilies } from './doors/families.ts';
@@ -28,7 +29,16 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   /** Harnesses being started for somebody who waits. */
   let opening = 0;
 
-  const parts = { host, doors, families: servedFamilies(doors), log };
+  const parts: BootParts = {
+    host,
+    doors,
+    families: servedFamilies(doors),
+    async envOf(release) {
+      const { secrets } = await host.describe(release);
+      return { ...release.config.env, ...valuesOf(secrets, config.environment ?? {}) };
+    },
+    log,
+  };
   const admission = new Admission({
     budgetBytes,
     waitMs: config.capacityWaitMs ?? LIMITS.capacityWaitMs,

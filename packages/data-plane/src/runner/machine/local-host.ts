@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { Harness, ModelAccess } from '@karta/harness';
 import { KartaError, type WireFamily } from '@karta/protocol';
 import {
+  chooseDriver,
   type FileList,
-  type Reader,
   ReaderError,
-  type Sandbox,
   type SandboxDriver,
+  type WantedDriver,
 } from '@karta/sandbox';
 import type { Release } from '../../control/port.ts';
-import { type Environment, exposedSecrets } from '../../releases/env-values.ts';
+import { exposedSecrets } from '../../releases/env-values.ts';
 import { createReleaseLoader, type LoadedRelease } from '../../releases/load-release.ts';
 import { RUNNER_LIMITS } from '../limits.ts';
 import { startFault } from './faults.ts';
@@ -21,12 +21,13 @@ import { modelDefaults } from './model-defaults.ts';
 export interface LocalHostParts {
   home: string;
   harnesses: readonly Harness[];
-  /** Chooses a driver that works here. Throws `KartaError` when none does. */
-  chooseDriver(): Promise<{ driver: SandboxDriver; notes: string[] }>;
-  openReader(sandbox: Sandbox): Promise<Reader>;
-  /** Where exposed secrets are looked up at each start. */
-  environment: Environment;
+  /** Short folder for sockets. */
+  runtimeDir: string;
+  sandbox: WantedDriver;
 }
+
+/** Files of a release told at once; the reader's own limit. */
+const MAX_LIST = 1000;
 
 /** The name under which a sandbox finds its way to the model. */
 const MODEL_OFFER = 'model';
@@ -45,17 +46,22 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
 
   return {
     async start(): Promise<HostSupport> {
-      const { driver: usable, notes } = await parts.chooseDriver();
-      await usable.reap();
-      chosen = usable;
-      return { isolation: usable.isolation, notes };
+      const choice = await chooseDriver(parts.sandbox, parts).catch((cause: unknown) => {
+        throw startFault(cause);
+      });
+      await choice.driver.reap();
+      chosen = choice.driver;
+      const notes = choice.rungs.flatMap(({ support }) => [...support.notes, ...support.problems]);
+      return { isolation: chosen.isolation, notes };
     },
 
     async describe(release): Promise<ReleaseFacts> {
       const loaded = await load(release);
       const { agents, skills } = loaded.detection;
       const { capabilities } = loaded.harness;
-      return { agents, skills, capabilities, memoryBytes: memoryOf(release, loaded) };
+      const secrets = exposedSecrets(loaded.toml);
+      const memoryBytes = memoryOf(release, loaded);
+      return { agents, skills, capabilities, memoryBytes, secrets };
     },
 
     async boot(order): Promise<Machine> {
@@ -64,11 +70,7 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
         const machine = new LocalMachine({
           ...(await bootSandbox(driver(), order, loaded)),
           harness: loaded.harness,
-          env: {
-            ...order.release.config.env,
-            ...exposedSecrets(loaded.toml, parts.environment),
-          },
-          openReader: parts.openReader,
+          env: order.env,
         });
         if (stopped) {
           await machine.dispose();
@@ -93,7 +95,7 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
           modified_at,
           kind: entry.kind === 'file' ? 'file' : 'link',
         }));
-      return { files, truncated: false };
+      return { files: files.slice(0, MAX_LIST), truncated: files.length > MAX_LIST };
     },
 
     async releaseFile(release, path) {

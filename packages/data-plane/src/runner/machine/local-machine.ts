@@ -11,7 +11,7 @@ import {
   type TurnInput,
 } from '@karta/harness';
 import type { Isolation } from '@karta/protocol';
-import type { FileList, Reader, Sandbox } from '@karta/sandbox';
+import { createReader, type FileList, type Reader, type Sandbox } from '@karta/sandbox';
 import { RUNNER_LIMITS } from '../limits.ts';
 import { startFault } from './faults.ts';
 import { guardTurn } from './guard-turn.ts';
@@ -22,7 +22,6 @@ export interface LocalMachineParts {
   harness: Harness;
   setup: HarnessSetup;
   env: Readonly<Record<string, string>>;
-  openReader(sandbox: Sandbox): Promise<Reader>;
 }
 
 /** A machine whose sandbox and adapter live in this thread. */
@@ -31,13 +30,14 @@ export class LocalMachine implements Machine {
   readonly ended: Promise<MachineEnd>;
   readonly #parts: LocalMachineParts;
   #session: HarnessSession | null = null;
-  #reader: Promise<Reader> | null = null;
+  readonly #reader: Reader;
   #tellEnd: (end: MachineEnd) => void = () => undefined;
   #disposed: Promise<void> | null = null;
 
   constructor(parts: LocalMachineParts) {
     this.#parts = parts;
     this.isolation = parts.sandbox.isolation;
+    this.#reader = createReader(parts.sandbox);
     this.ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
     });
@@ -70,24 +70,24 @@ export class LocalMachine implements Machine {
     return this.#session.answer(requestId, answer);
   }
 
-  async *history(resumeId: string): AsyncGenerator<StoredMessage, void, undefined> {
-    yield* this.#parts.harness.history(await this.#openReader(), resumeId);
+  history(resumeId: string): AsyncIterable<StoredMessage> {
+    return this.#parts.harness.history(this.#reader, resumeId);
   }
 
-  async listFiles(prefix: string): Promise<FileList> {
-    return (await this.#openReader()).list(prefix === '' ? {} : { prefix });
+  listFiles(prefix: string): Promise<FileList> {
+    return this.#reader.list(prefix === '' ? {} : { prefix });
   }
 
-  async readFile(path: string): Promise<{ size: number; body: Readable }> {
-    return (await this.#openReader()).read(path);
+  readFile(path: string): Promise<{ size: number; body: Readable }> {
+    return this.#reader.read(path);
   }
 
-  async writeFile(path: string, body: Readable, maxBytes: number): Promise<{ size: number }> {
-    return (await this.#openReader()).write(path, body, maxBytes);
+  writeFile(path: string, body: Readable, maxBytes: number): Promise<{ size: number }> {
+    return this.#reader.write(path, body, maxBytes);
   }
 
-  async removeFile(path: string): Promise<void> {
-    await (await this.#openReader()).remove(path);
+  removeFile(path: string): Promise<void> {
+    return this.#reader.remove(path);
   }
 
   dispose(): Promise<void> {
@@ -108,15 +108,6 @@ export class LocalMachine implements Machine {
   async #afterExit(): Promise<void> {
     await delay(RUNNER_LIMITS.violationMs / 2, undefined, { ref: false });
     this.#tellEnd({ cause: 'exited', message: 'the harness ended by itself' });
-  }
-
-  /** One reader a machine; a failed start is tried again by the next request. */
-  #openReader(): Promise<Reader> {
-    this.#reader ??= this.#parts.openReader(this.#parts.sandbox).catch((cause: unknown) => {
-      this.#reader = null;
-      throw startFault(cause);
-    });
-    return this.#reader;
   }
 }
 

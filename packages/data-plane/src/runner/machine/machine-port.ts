@@ -44,6 +44,8 @@ export interface ReleaseFacts {
   capabilities: Capabilities;
   /** Memory that one session's sandbox is given. */
   memoryBytes: number;
+  /** Names of the secrets that may enter the sandbox. */
+  secrets: readonly string[];
 }
 
 export interface BootOrder {
@@ -54,6 +56,8 @@ export interface BootOrder {
   channel: { socketPath: string; credential: string };
   /** Families that some upstream serves, preferred first. */
   families: readonly WireFamily[];
+  /** Variables for the harness's processes. */
+  env: Readonly<Record<string, string>>;
 }
 
 export interface OpenOrder {

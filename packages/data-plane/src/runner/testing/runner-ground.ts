@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHarnesses } from '@karta/harness';
 import { newId } from '@karta/protocol';
@@ -19,6 +19,9 @@ export interface RunnerGround {
   doors: StartedDoors;
   /** Publishes a folder with these files and activates it. */
   publish(files: FolderSpec): Promise<Release>;
+  publishFolder(folder: string): Promise<Release>;
+  /** Closes every channel behind the runner's back. */
+  forgetChannels(): Promise<void>;
   /** A started runner, stopped when the test ends. */
   runner(releases: readonly Release[], config?: Partial<RunnerConfig>): Promise<Runner>;
   /** Everything the runners of this ground have logged. */
@@ -43,25 +46,23 @@ export async function runnerGround(): Promise<RunnerGround> {
     home,
     doors,
     logged,
-    async publish(files) {
-      const published = await publishFolder({
-        home,
-        folder: await folderOf({ ...AGENTS, ...files }),
-        harnesses: [...createHarnesses().values()],
-        upstreams: (await doors.management.upstreams()).upstreams,
-        environment: {},
-      });
-      if (!published.ok) throw new Error(published.problems.map(problemText).join('\n'));
-      return releaseOf(published);
+    publish: async (files) => publish(await folderOf({ ...AGENTS, ...files })),
+    publishFolder: publish,
+    async forgetChannels() {
+      for (const name of await readdir(join(home, 'sandboxes'))) {
+        const id = /^(sbx_[0-9a-f]+)/.exec(name)?.[1];
+        if (id !== undefined) await doors.management.closeChannel(id);
+      }
     },
     async runner(releases, config = {}) {
       const runner = createRunner({
         home,
         runtimeDir,
         doors: { managementSocket: doors.managementSocket, token: doors.managementToken },
-        sandbox: (process.env.KR_SANDBOX ?? 'namespace') as 'namespace',
+        sandbox: 'namespace',
         poolSize: 0,
-        allowUnsandboxed: process.env.KR_SANDBOX === 'none',
+        allowUnsandboxed: false,
+        workers: 1,
         log: { info: logs('info'), warn: logs('warn'), error: logs('error') },
         ...config,
       });
@@ -70,6 +71,18 @@ export async function runnerGround(): Promise<RunnerGround> {
       return runner;
     },
   };
+
+  async function publish(folder: string): Promise<Release> {
+    const published = await publishFolder({
+      home,
+      folder,
+      harnesses: [...createHarnesses().values()],
+      upstreams: (await doors.management.upstreams()).upstreams,
+      environment: {},
+    });
+    if (!published.ok) throw new Error(published.problems.map(problemText).join('\n'));
+    return releaseOf(published);
+  }
 
   async function releaseOf({ releaseId }: PublishResult): Promise<Release> {
     // Opened anew: an open one may look at its file only now and then.

@@ -1,0 +1,253 @@
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeStream } from 'node:stream/web';
+import type { MessagePort, Worker } from 'node:worker_threads';
+import type { AskAnswer, HarnessEvent, StoredMessage, TurnInput } from '@karta/harness';
+import type { Isolation } from '@karta/protocol';
+import type { FileList } from '@karta/sandbox';
+import type {
+  HostSupport,
+  Machine,
+  MachineEnd,
+  MachineHost,
+  OpenOrder,
+  ReleaseFacts,
+} from '../machine/machine-port.ts';
+import { errorFromWire } from './error-wire.ts';
+import { EventInlet } from './event-inlet.ts';
+import {
+  type BootAnswer,
+  type Call,
+  type FileAnswer,
+  type FromWorker,
+  TAKEN_STEP,
+  type ToWorker,
+} from './protocol.ts';
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A machine host in another thread, at the other end of `port`. */
+export class RemoteHost implements MachineHost {
+  readonly #port: MessagePort | Worker;
+  readonly #stray: (error: string) => void;
+  readonly #calls = new Map<number, Waiting>();
+  readonly #turns = new Map<number, EventInlet>();
+  readonly #machines = new Map<string, RemoteMachine>();
+  #last = 0;
+  #lost: Error | null = null;
+
+  /** `stray` is told of errors that belong to nothing under way. */
+  constructor(port: MessagePort | Worker, stray: (error: string) => void) {
+    this.#port = port;
+    this.#stray = stray;
+    port.on('message', (message: FromWorker) => this.#receive(message));
+  }
+
+  /** The other thread has died: everything under way fails, every machine has ended. */
+  fail(error: Error): void {
+    this.#lost = error;
+    for (const waiting of this.#calls.values()) waiting.reject(error);
+    for (const inlet of this.#turns.values()) inlet.finish();
+    for (const machine of this.#machines.values()) machine.fail(error.message);
+    this.#calls.clear();
+    this.#turns.clear();
+    this.#machines.clear();
+  }
+
+  /** Machines that are up here. */
+  get load(): number {
+    return this.#machines.size;
+  }
+
+  async call<T>(call: Call, transfer: readonly NodeStream[] = []): Promise<T> {
+    if (this.#lost !== null) throw this.#lost;
+    this.#last += 1;
+    const id = this.#last;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#calls.set(id, { resolve, reject });
+    this.post({ kind: 'call', id, call }, transfer);
+    // The other side is our own code: it answers each method with what the port says.
+    return (await promise) as T;
+  }
+
+  post(message: ToWorker, transfer: readonly NodeStream[] = []): void {
+    this.#port.postMessage(message, [...transfer]);
+  }
+
+  openTurn(machine: string, input: TurnInput): { id: number; inlet: EventInlet } {
+    this.#last += 1;
+    const id = this.#last;
+    const inlet = new EventInlet(TAKEN_STEP, (count) => this.post({ kind: 'taken', id, count }));
+    if (this.#lost === null) {
+      this.#turns.set(id, inlet);
+      this.post({ kind: 'turn', id, machine, input });
+    } else {
+      inlet.finish();
+    }
+    return { id, inlet };
+  }
+
+  start = (): Promise<HostSupport> => this.call({ method: 'start' });
+  describe: MachineHost['describe'] = (release): Promise<ReleaseFacts> =>
+    this.call({ method: 'describe', release });
+  releaseFiles: MachineHost['releaseFiles'] = (release, prefix): Promise<FileList> =>
+    this.call({ method: 'releaseFiles', release, prefix });
+  volumes = (): Promise<string[]> => this.call({ method: 'volumes' });
+  destroyVolume = (volumeId: string): Promise<void> =>
+    this.call({ method: 'destroyVolume', volumeId });
+  stop = (): Promise<void> => this.call({ method: 'stop' });
+
+  releaseFile: MachineHost['releaseFile'] = async (release, path) =>
+    readable(await this.call<FileAnswer>({ method: 'releaseFile', release, path }));
+
+  boot: MachineHost['boot'] = async (order): Promise<Machine> => {
+    const machine = new RemoteMachine(this, order.sandboxId);
+    this.#machines.set(order.sandboxId, machine);
+    try {
+      const { isolation } = await this.call<BootAnswer>({
+        method: 'boot',
+        machine: order.sandboxId,
+        order,
+      });
+      machine.isolation = isolation;
+      return machine;
+    } catch (error) {
+      this.#machines.delete(order.sandboxId);
+      throw error;
+    }
+  };
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'answer':
+        this.#calls.get(message.id)?.resolve(message.value);
+        this.#calls.delete(message.id);
+        return;
+      case 'failure':
+        this.#calls.get(message.id)?.reject(errorFromWire(message.error));
+        this.#calls.delete(message.id);
+        return;
+      case 'events':
+        for (const { machine, resumeId } of message.news) {
+          const known = this.#machines.get(machine);
+          if (known !== undefined) known.resumeId = resumeId;
+        }
+        for (const { id, event } of message.events) this.#turns.get(id)?.push(event);
+        return;
+      case 'over':
+        this.#turns.get(message.id)?.finish();
+        this.#turns.delete(message.id);
+        return;
+      case 'ended':
+        this.#machines.get(message.machine)?.tellEnd(message.end);
+        this.#machines.delete(message.machine);
+        return;
+      case 'stray':
+        this.#stray(message.error);
+    }
+  }
+}
+
+/** A machine in another thread. */
+class RemoteMachine implements Machine {
+  isolation: Isolation = 'none';
+  resumeId: string | null = null;
+  readonly ended: Promise<MachineEnd>;
+  tellEnd: (end: MachineEnd) => void = () => undefined;
+  readonly #host: RemoteHost;
+  readonly #id: string;
+  #lost = false;
+
+  constructor(host: RemoteHost, id: string) {
+    this.#host = host;
+    this.#id = id;
+    this.ended = new Promise((resolve) => {
+      this.tellEnd = resolve;
+    });
+  }
+
+  fail(message: string): void {
+    this.#lost = true;
+    this.tellEnd({ cause: 'exited', message });
+  }
+
+  async open(order: OpenOrder): Promise<void> {
+    this.resumeId = await this.#host.call({ method: 'open', machine: this.#id, order });
+  }
+
+  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent, void> {
+    const { id, inlet } = this.#host.openTurn(this.#id, input);
+    const abort = () => this.#host.post({ kind: 'abort', id });
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    let over = false;
+    try {
+      for await (const event of inlet.read()) {
+        over = event.type === 'end';
+        yield event;
+      }
+      if (over) return;
+      yield { type: 'error', code: 'harness_exited', message: LOST, retryable: true };
+      over = true;
+      yield { type: 'end', stopReason: 'error' };
+    } finally {
+      signal.removeEventListener('abort', abort);
+      // The reader has gone before the end: the harness need not go on for nobody.
+      if (!over) {
+        abort();
+        this.#host.post({ kind: 'taken', id, count: Number.MAX_SAFE_INTEGER });
+      }
+    }
+  }
+
+  answer(requestId: string, answer: AskAnswer): Promise<void> {
+    return this.#host.call({ method: 'answer', machine: this.#id, requestId, answer });
+  }
+
+  async *history(resumeId: string): AsyncGenerator<StoredMessage, void> {
+    const call: Call = { method: 'history', machine: this.#id, resumeId };
+    const stream = await this.#host.call<NodeStream<StoredMessage>>(call);
+    try {
+      for await (const message of stream) yield message;
+    } catch (error) {
+      throw error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  listFiles(prefix: string): Promise<FileList> {
+    return this.#host.call({ method: 'listFiles', machine: this.#id, prefix });
+  }
+
+  async readFile(path: string): Promise<{ size: number; body: Readable }> {
+    return readable(await this.#host.call({ method: 'readFile', machine: this.#id, path }));
+  }
+
+  writeFile(path: string, content: Readable, maxBytes: number): Promise<{ size: number }> {
+    const body = Readable.toWeb(content) as NodeStream<Uint8Array>;
+    const call: Call = {
+      method: 'writeFile',
+      machine: this.#id,
+      path,
+      body: body as ReadableStream<Uint8Array>,
+      maxBytes,
+    };
+    return this.#host.call(call, [body]);
+  }
+
+  removeFile(path: string): Promise<void> {
+    return this.#host.call({ method: 'removeFile', machine: this.#id, path });
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#lost) return;
+    await this.#host.call({ method: 'dispose', machine: this.#id });
+  }
+}
+
+const LOST = 'The harness ended unexpectedly. The session can go on.';
+
+function readable({ size, body }: FileAnswer): { size: number; body: Readable } {
+  return { size, body: Readable.fromWeb(body as NodeStream<Uint8Array>) };
+}
