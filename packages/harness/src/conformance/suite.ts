@@ -34,6 +34,13 @@ export function harnessConformance(name: string, kit: ConformanceKit): void {
       },
     };
     beforeAll(() => context.shared());
+    // What a failed case left behind must not fail the next one.
+    afterEach(async ({ task }) => {
+      if (task.result?.state !== 'fail') return;
+      const stand = await shared;
+      shared = null;
+      await stand?.end();
+    });
     afterAll(async () => {
       await (await shared)?.end();
       await kit.close();

@@ -92,11 +92,15 @@ export class ActiveTurn {
     if (this.#over || !this.#state.asks.answer(requestId, answer)) return false;
     const { decision } = answer;
     this.#queue.add([{ type: 'ask_resolved', requestId, decision, by: 'platform' }]);
-    const sendable = this.#state.asks.takeSendable();
-    const waits = await Promise.all(
-      sendable.map(async (ask) => ({ ask, known: await this.#server.reply(ask) })),
-    );
-    return waits.every(({ ask, known }) => known || ask.request.id !== requestId);
+    return !(await this.#sendAnswers()).includes(requestId);
+  }
+
+  /** Sends what may be sent; resolves to the ids for which the server did not wait any more. */
+  async #sendAnswers(): Promise<string[]> {
+    const sent = this.#state.takeAnswers().map(async (ask) => {
+      return (await this.#server.reply(ask)) ? [] : [ask.request.id];
+    });
+    return (await Promise.all(sent)).flat();
   }
 
   /** The turn cannot go on. */
@@ -124,6 +128,8 @@ export class ActiveTurn {
     const state = this.#state;
     if (state.stop !== null) this.#stop();
     if (this.#stopping) this.#abortWhenStarted();
+    // A denial that was held back: its failure shows as a turn that does not go on, and is cancelled.
+    else void this.#sendAnswers().catch(() => undefined);
     if (state.finished) {
       this.#finish();
       return;

@@ -30,7 +30,7 @@ export type Resolution =
  * The asks of one turn, from the request to the resolution.
  *
  * OpenCode rejects every waiting ask of a session when one of them is rejected. So that each can be
- * answered for itself, a denial is held back until no other ask of that session waits.
+ * answered for itself, a denial is held back until nothing else of that session waits or may ask.
  */
 export class AskBook {
   readonly #asks = new Map<string, Ask>();
@@ -107,21 +107,22 @@ export class AskBook {
 
   /**
    * Answers that may go to the server now, and counts them as sent: every approval; the denials of
-   * a session none of whose asks waits for a person any more.
+   * a session in which no other tool call can still ask. `openCalls` names the calls of a session
+   * that have no result. The agent waits for all of them anyway, so nobody waits for a denial.
    */
-  takeSendable(): OpenAsk[] {
-    const waiting = new Set<string>();
-    for (const ask of this.#asks.values()) {
-      if (ask.answer === null) waiting.add(ask.request.sessionID);
-    }
-    const sendable: Ask[] = [];
-    for (const ask of this.#asks.values()) {
-      if (ask.answer === null || ask.sent) continue;
-      const denial = ask.answer.decision === 'deny' && ask.request.kind === 'permission';
-      if (denial && waiting.has(ask.request.sessionID)) continue;
+  takeSendable(openCalls: (sessionId: string) => readonly string[]): OpenAsk[] {
+    const answered = [...this.#asks.values()].filter(({ answer, sent }) => answer && !sent);
+    const held = answered.filter(isDenial);
+    const heldCalls = new Set(held.map(({ request }) => request.tool?.callID));
+    const sendable = answered.filter((ask) => {
+      if (!isDenial(ask)) return true;
+      const { sessionID } = ask.request;
+      const waits = this.open.some(({ request }) => request.sessionID === sessionID);
+      return !waits && openCalls(sessionID).every((callId) => heldCalls.has(callId));
+    });
+    for (const ask of sendable) {
       ask.sent = true;
-      if (denial) this.#rejecting.add(ask.request.sessionID);
-      sendable.push(ask);
+      if (isDenial(ask)) this.#rejecting.add(ask.request.sessionID);
     }
     return sendable;
   }
@@ -152,4 +153,9 @@ export class AskBook {
     this.#asks.clear();
     return open;
   }
+}
+
+/** A question that is not answered drops no other ask. */
+function isDenial({ answer, request }: OpenAsk): boolean {
+  return answer?.decision === 'deny' && request.kind === 'permission';
 }

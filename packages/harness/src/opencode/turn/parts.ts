@@ -14,6 +14,7 @@ interface Text {
 
 interface Call {
   tool: string;
+  sessionId: string;
   /** Known from the moment the call runs. */
   input: { value: unknown } | null;
   finished: boolean;
@@ -80,6 +81,7 @@ export class Parts {
     const { state, callID: toolUseId } = part;
     const call: Call = this.#calls.get(toolUseId) ?? {
       tool: part.tool,
+      sessionId: part.sessionID,
       input: null,
       finished: false,
     };
@@ -103,6 +105,15 @@ export class Parts {
   callInput(callId: string): { tool: string; input: unknown } | null {
     const call = this.#calls.get(callId);
     return call?.input ? { tool: call.tool, input: call.input.value } : null;
+  }
+
+  /** Tool calls of a session that have no result yet. */
+  openCalls(sessionId: string): string[] {
+    const open: string[] = [];
+    for (const [callId, call] of this.#calls) {
+      if (!call.finished && call.sessionId === sessionId) open.push(callId);
+    }
+    return open;
   }
 
   #bound(): void {

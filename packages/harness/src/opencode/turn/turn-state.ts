@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { HarnessEvent } from '../../port.ts';
 import type { KnownEvent, MessagePart, ServerEvent } from '../events/schema.ts';
-import { AskBook } from './ask-book.ts';
+import { AskBook, type OpenAsk } from './ask-book.ts';
 import type { Family } from './family.ts';
 import { Parts } from './parts.ts';
 import { errorOf, exhaustedRetry } from './provider-error.ts';
@@ -103,6 +103,11 @@ export class TurnState {
   showHiddenAsks(): HarnessEvent[] {
     this.#out.push(...this.asks.show((callId) => this.#parts.callInput(callId), true));
     return this.#take();
+  }
+
+  /** Answers that may go to the server now; each is given once. */
+  takeAnswers(): OpenAsk[] {
+    return this.asks.takeSendable((sessionId) => this.#parts.openCalls(sessionId));
   }
 
   /** The asks that nobody can answer any more, as resolutions. */
