@@ -12,6 +12,8 @@ export interface PlainServer {
   origin: string;
   /** Every request that came, oldest first. */
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
+  /** Answers that have begun and not ended. */
+  running(): number;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export async function servePlain(
 ): Promise<PlainServer> {
   const upstream = demoUpstream();
   const requests: PlainServer['requests'] = [];
+  let running = 0;
   const server = createServer(async (request, response) => {
     const { method = '', url = '', headers } = request;
     const body = await buffer(request);
@@ -41,7 +44,11 @@ export async function servePlain(
       return;
     }
     const abort = new AbortController();
-    response.on('close', () => abort.abort());
+    running += 1;
+    response.on('close', () => {
+      running -= 1;
+      abort.abort();
+    });
     try {
       const call = { route, headers: {}, body, channelId: 'plain' };
       const reply = await upstream.send(call, abort.signal);
@@ -57,6 +64,7 @@ export async function servePlain(
   return {
     origin: `http://127.0.0.1:${port}`,
     requests,
+    running: () => running,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -151,6 +151,7 @@ describe('a real provider behind the doors', () => {
     stalled.abort();
     await stalled.finalMessage().catch(() => {});
     await expect.poll(openCalls, { interval: 5 }).toBe(before);
+    await expect.poll(() => provider.running(), { interval: 5 }).toBe(0);
   });
 
   it('its refusals keep status and advice, and lose keys, hosts and account names', async () => {

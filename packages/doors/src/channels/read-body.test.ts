@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+import { readBody } from './read-body.ts';
+
+/** A request as far as its body is concerned. */
+function request(headers: Record<string, string> = {}): PassThrough & IncomingMessage {
+  return Object.assign(new PassThrough(), { headers }) as PassThrough & IncomingMessage;
+}
+const MB = 1024 * 1024;
+
+describe('a request body', () => {
+  it('is read whole and stays booked until it is given back', async () => {
+    const budget = { bytes: 5 };
+    const incoming = request();
+    const reading = readBody(incoming, budget);
+    incoming.write('half ');
+    incoming.end('whole');
+    expect(await reading).toEqual({ body: Buffer.from('half whole') });
+    expect(budget.bytes).toBe(15);
+  });
+
+  it('is refused at once when it announces too much', async () => {
+    const headers = { 'content-length': String(REQUEST_BODY_BYTES + 1) };
+    expect(await readBody(request(headers), { bytes: 0 })).toEqual({ refusal: 'too_large' });
+  });
+
+  it('is refused when it grows too large, and given back', async () => {
+    const budget = { bytes: 0 };
+    const incoming = request();
+    const reading = readBody(incoming, budget);
+    for (let sent = 0; sent <= REQUEST_BODY_BYTES; sent += MB) incoming.write(Buffer.alloc(MB));
+    expect(await reading).toEqual({ refusal: 'too_large' });
+    expect(budget.bytes).toBe(0);
+  });
+
+  it('is refused when the channel already holds too much', async () => {
+    const budget = { bytes: CHANNEL_BODY_BYTES - 2 };
+    const incoming = request();
+    const reading = readBody(incoming, budget);
+    incoming.end('four');
+    expect(await reading).toEqual({ refusal: 'rate_limited' });
+    expect(budget.bytes).toBe(CHANNEL_BODY_BYTES - 2);
+  });
+
+  it('of a client that goes away is given back', async () => {
+    const budget = { bytes: 0 };
+    const incoming = request();
+    const reading = readBody(incoming, budget);
+    incoming.write('half');
+    incoming.destroy();
+    expect(await reading).toEqual({ gone: true });
+    expect(budget.bytes).toBe(0);
+  });
+});
