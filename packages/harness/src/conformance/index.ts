@@ -9,5 +9,5 @@ export {
   TRAP_URL,
 } from './kit.ts';
 export { carried, type ScriptStep, type ScriptTool, scripted } from './script.ts';
-export { harnessConformance } from './suite.ts';
+export { harnessConformance, harnessSmoke } from './suite.ts';
 export { say, Talk } from './talk.ts';

@@ -5,11 +5,10 @@ import { cancelCases } from './cases/cancel.ts';
 import type { CaseContext } from './cases/context.ts';
 import { historyCases } from './cases/history.ts';
 import { hostileFolderCases } from './cases/hostile-folder.ts';
+import { lifeCases } from './cases/life.ts';
 import { providerErrorCases } from './cases/provider-errors.ts';
-import { resumeCases } from './cases/resume.ts';
 import { streamingCases } from './cases/streaming.ts';
 import { subAgentCases } from './cases/sub-agents.ts';
-import { warmCases } from './cases/warm.ts';
 import type { BootOptions, ConformanceKit, Stand } from './kit.ts';
 
 /**
@@ -18,50 +17,58 @@ import type { BootOptions, ConformanceKit, Stand } from './kit.ts';
  */
 export function harnessConformance(name: string, kit: ConformanceKit): void {
   describe(name, () => {
-    const stands: Stand[] = [];
-    let shared: Promise<Stand> | null = null;
-    const own = async (options: BootOptions): Promise<Stand> => {
-      const stand = await kit.boot(options);
-      stands.push(stand);
-      return stand;
-    };
-    const context: CaseContext = {
-      kit,
-      own,
-      shared: () => {
-        shared ??= kit.boot({ fixture: 'basic' });
-        return shared;
-      },
-    };
-    beforeAll(() => context.shared());
-    // What a failed case left behind must not fail the next one.
-    afterEach(async ({ task }) => {
-      if (task.result?.state !== 'fail') return;
-      const stand = await shared;
-      shared = null;
-      await stand?.end();
-    });
-    afterAll(async () => {
-      await (await shared)?.end();
-      await kit.close();
-    });
-
+    const context = contextOf(kit);
     describe('streaming', () => streamingCases(context));
     describe('approvals', () => approvalCases(context));
     describe('cancelling', () => cancelCases(context));
     describe('sub-agents', () => subAgentCases(context));
     describe('the application', () => applicationCases(context));
-    describe('on a stand of their own', () => {
-      afterEach(() => endAll(stands));
-      providerErrorCases(context);
-      historyCases(context);
-      resumeCases(context);
-      hostileFolderCases(context);
-      warmCases(context);
-    });
+    describe('history', () => historyCases(context));
+    describe('provider errors', () => providerErrorCases(context));
+    describe('a hostile folder', () => hostileFolderCases(context));
+    describe('the life of a conversation', () => lifeCases(context));
   });
 }
 
-async function endAll(stands: Stand[]): Promise<void> {
-  await Promise.all(stands.splice(0).map((stand) => stand.end()));
+/** The part of the suite that needs one start: for a second kind of sandbox. */
+export function harnessSmoke(name: string, kit: ConformanceKit): void {
+  describe(name, () => {
+    const context = contextOf(kit);
+    streamingCases(context);
+    approvalCases(context);
+    applicationCases(context);
+    historyCases(context);
+  });
+}
+
+/** To be called inside a `describe`: starts and ends what its cases use. */
+function contextOf(kit: ConformanceKit): CaseContext {
+  const stands = new Set<Stand>();
+  let shared: Promise<Stand> | null = null;
+  const context: CaseContext = {
+    kit,
+    own: async (options: BootOptions) => {
+      const stand = await kit.boot(options);
+      stands.add(stand);
+      return stand;
+    },
+    shared: () => {
+      shared ??= kit.boot({ fixture: 'basic' });
+      return shared;
+    },
+  };
+  beforeAll(() => context.shared());
+  // What a failed case left behind must not fail the next one.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    const stand = await shared;
+    shared = null;
+    await stand?.end();
+  });
+  afterAll(async () => {
+    await (await shared)?.end();
+    await Promise.all([...stands].map((stand) => stand.end()));
+    await kit.close();
+  });
+  return context;
 }

@@ -7,7 +7,7 @@ export interface CaseContext {
   kit: ConformanceKit;
   /** One stand of `basic` for all cases that leave it as they found it. */
   shared(): Promise<Stand>;
-  /** A stand for one case alone, ended after it. */
+  /** A stand for some cases alone: they end it, or the run does at its end. */
   own: ConformanceKit['boot'];
 }
 

@@ -14,5 +14,6 @@ export function hostileFolderCases(context: CaseContext): void {
     expectEnd(result, 'end_turn');
     expect(calls).toBeGreaterThanOrEqual(1);
     expect(context.kit.trapped()).toBe(0);
+    await stand.end();
   });
 }

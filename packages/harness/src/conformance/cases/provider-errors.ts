@@ -25,8 +25,11 @@ export function providerErrorCases(context: CaseContext): void {
   };
 
   test('401, 400, 429, 500, 529, a stream that breaks off, one that stalls', async () => {
-    const stands = await Promise.all([0, 1, 2].map(() => context.own({ fixture: 'open' })));
-    const [a, b, c] = stands as [Stand, Stand, Stand];
+    const [a, b, c] = await Promise.all([
+      context.shared(),
+      context.own({ fixture: 'open' }),
+      context.own({ fixture: 'open' }),
+    ]);
     await Promise.all([
       (async () => {
         await fails(a, { err: 401 }, /^provider_auth$/, REFUSED_MS);
@@ -40,6 +43,7 @@ export function providerErrorCases(context: CaseContext): void {
       })(),
       fails(c, { text: 'half', hang: true }, /^provider_/, RETRIED_MS),
     ]);
+    await Promise.all([b.end(), c.end()]);
   });
 
   test('a failure that passes is waited for', async () => {
