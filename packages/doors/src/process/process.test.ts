@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -147,6 +147,24 @@ describe('a configuration that cannot be used', () => {
     const { code, log, out } = await run('{"runtime_dir":"relative"}\n');
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(log).toContain('/runtime_dir');
+  });
+
+  it("has a runtime folder that is a link, or somebody else's", async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'karta-link-'));
+    const link = join(dir, 'link');
+    await mkdir(join(dir, 'target', 'channels'), { recursive: true });
+    await symlink(join(dir, 'target'), link);
+    const config = {
+      runtime_dir: link,
+      management_socket: join(dir, 's'),
+      management_token: 'a-token-of-many-letters',
+      upstreams: [{ id: 'demo' }],
+      metrics_port: null,
+    };
+    const { code, log } = await run(`${JSON.stringify(config)}\n`);
+    expect({ code, log }).toMatchObject({ code: 2, log: expect.stringContaining('not a folder') });
+    expect((await stat(join(dir, 'target', 'channels'))).isDirectory()).toBe(true);
+    await rm(dir, { recursive: true });
   });
 
   it('has a runtime folder whose sockets would have too long a path', async () => {

@@ -26,6 +26,7 @@ export async function prepareFolders(config: DoorsConfig, owner: number | null):
   await removeStale(management);
   const channels = channelsDir(runtime);
   await mkdir(runtime, { recursive: true });
+  await refuseForeign(runtime, owner);
   // Sandboxes connect as other users: they must be able to pass through, not to look.
   await chmod(runtime, PASSAGE_MODE);
   await rm(channels, { recursive: true, force: true });
@@ -52,6 +53,17 @@ export async function listenPrivately(
     process.umask(before);
   }
   if (owner !== null) await chown(path, owner, owner);
+}
+
+/**
+ * The runtime folder may lie where everybody can write: one that somebody else made, or a link to
+ * another place, is not used.
+ */
+async function refuseForeign(dir: string, owner: number | null): Promise<void> {
+  const found = await lstat(dir);
+  const ours = found.uid === process.getuid?.() || found.uid === owner;
+  if (found.isDirectory() && ours) return;
+  throw new ConfigurationError(`${dir} is not a folder of this user`);
 }
 
 /** Removes a socket that nobody serves any more; one that is served is somebody else's. */
