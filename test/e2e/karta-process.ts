@@ -42,6 +42,8 @@ export interface ServedKarta extends AsyncDisposable {
   child: ChildProcessByStdio<null, Readable, Readable>;
   /** What it has written to stderr. */
   log(): string;
+  /** What it has written to stdout. */
+  output(): string;
   exited: Promise<number | null>;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
@@ -89,6 +91,7 @@ export async function serveKarta(
     karta: new Karta({ apiKey, baseUrl: url }),
     child,
     log: () => err,
+    output: () => out,
     exited,
     stop,
     async [Symbol.asyncDispose]() {

@@ -52,16 +52,16 @@ export interface RunningServer {
 }
 
 /**
- * Starts a whole server: database and doors, then the applications, then the data plane. Throws
+ * Starts a whole server: doors, then the applications, the database, the data plane. Throws
  * `CliError`; whatever had been started by then is stopped again.
  */
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
   const { settings, upstreams, notice } = request;
   const { home } = settings;
-  await requireFreePort(settings.host, settings.port);
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));
+    await requireFreePort(settings.host, settings.port);
     const runtimeFolder = await makeRuntimeFolder(home);
     started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
     const { orgId } = await ensureLocalOrg(home);
@@ -72,33 +72,28 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     const planeLog = openLog(home, 'data-plane');
     started.defer(planeLog.close);
 
-    // Neither needs the other, and each takes a moment.
-    const databaseStart = startDatabase(
-      home,
-      request.environment.KARTA_DATA_DATABASE_URL,
-      log.line,
-    );
-    const doorsStart = startDoors({ runtimeFolder, upstreams, log: doorsLog.line });
-    const starts = await Promise.allSettled([databaseStart, doorsStart]);
-    const [database, doors] = starts;
-    if (database.status === 'fulfilled') started.defer(() => database.value.stop());
-    if (doors.status === 'fulfilled') started.defer(() => doors.value.child.stop());
-    if (database.status === 'rejected') throw database.reason;
-    if (doors.status === 'rejected') throw doors.reason;
-
+    const doors = await startDoors({ runtimeFolder, upstreams, log: doorsLog.line });
+    started.defer(() => doors.child.stop());
+    // Before the database, which takes longest: what is wrong with a folder is told at once.
     const publishing: PublishSettings = {
       home,
-      upstreams: doors.value.upstreams,
+      upstreams: doors.upstreams,
       environment: request.environment,
       makeDefault: true,
     };
     const published = await publishFolders(request.folders, publishing);
     const projects = await servedProjects(home, orgId);
+    const database = await startDatabase(
+      home,
+      request.environment.KARTA_DATA_DATABASE_URL,
+      log.line,
+    );
+    started.defer(() => database.stop());
     const plane = await startDataPlane({
       settings,
       runtimeFolder,
-      databaseUrl: database.value.url,
-      doors: doors.value,
+      databaseUrl: database.url,
+      doors,
       allowUnsandboxed: request.allowUnsandboxed,
       environment: request.environment,
       exposedSecrets: await exposedSecretsOf(home, request.environment),
@@ -112,7 +107,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     await writeServerFile(home, {
       pid: process.pid,
       url: plane.url,
-      upstreams: doors.value.upstreams,
+      upstreams: doors.upstreams,
     });
     started.defer(() => removeServerFile(home));
 
@@ -122,18 +117,18 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,
-      upstreams: doors.value.upstreams,
+      upstreams: doors.upstreams,
       projects,
       published,
       publishing,
-      failed: firstFailure(plane, doors.value.child.ended, database.value.exited),
+      failed: firstFailure(plane, doors.child.ended, database.exited),
       stop: () => {
         stopping ??= started.disposeAsync();
         return stopping;
       },
       kill: async () => {
         plane.kill();
-        doors.value.child.kill();
+        doors.child.kill();
         stopping ??= started.disposeAsync();
         await stopping;
       },
