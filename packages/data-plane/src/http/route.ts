@@ -67,6 +67,7 @@ export interface Call<Body, Query> {
   /** The answer's body will not be sent. */
   headOnly: boolean;
   incoming: IncomingMessage;
+  outgoing: HttpBindings['outgoing'];
   url: string;
   requestId: string;
   /** Makes a signal that aborts when the client has gone. */
@@ -124,6 +125,7 @@ export function defineRoute<Body = undefined, Query = undefined>(
           bodyDigest: read?.digest ?? '',
           headOnly: c.req.method === 'HEAD',
           incoming: c.env.incoming,
+          outgoing: c.env.outgoing,
           url: c.req.url,
           requestId: c.get('requestId'),
           signal: () => goneSignal(c.env.outgoing),

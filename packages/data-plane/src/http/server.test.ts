@@ -2,16 +2,15 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listenInternal } from './internal-server.ts';
 import { listenHttp } from './server.ts';
-import { startMemoryServer } from './testing/memory-server.ts';
-import { said } from './testing/memory-sessions.ts';
+import { startEngineServer } from './testing/engine-server.ts';
 import { collect, eventsOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';
 
-let server: Awaited<ReturnType<typeof startMemoryServer>>;
+let server: Awaited<ReturnType<typeof startEngineServer>>;
 let ready = true;
 beforeEach(async () => {
   ready = true;
-  server = await startMemoryServer({ ready: () => ready });
+  server = await startEngineServer({ ready: () => ready });
 });
 afterEach(() => server.close());
 
@@ -80,7 +79,7 @@ describe('the access log', () => {
   });
 
   it('tells what failed inside, and the answer does not', async () => {
-    server.sessions.get = () =>
+    server.deps.sessions.get = () =>
       Promise.reject(Object.assign(new Error('pool is gone'), { detail: 'secret-row' }));
     const answer = await server.call('GET', `/v1/sessions/sess_${'0'.repeat(24)}`);
     expect(answer.status).toBe(500);
@@ -96,21 +95,30 @@ describe('the access log', () => {
 
   it('tells when a stream fails; the client only sees its end', async () => {
     const { id } = await server.session();
-    server.sessions.events = async () =>
-      (async function* () {
-        yield* server.sessions.held.get(id)?.log.events ?? [];
-        throw new Error('secret-cause');
-      })();
-    server.sessions.held.get(id)?.log.push('turn_x', said('one'));
+    const { events } = server.deps.sessions;
+    server.deps.sessions.events = async (caller, sessionId, query) =>
+      failingAfterOne(await events(caller, sessionId, query));
+    await (
+      await server.call('POST', `/v1/sessions/${id}/messages`, {
+        body: { text: 'one', stream: true },
+      })
+    ).text();
     const answer = await server.call('GET', `/v1/sessions/${id}/events`);
     const text = await answer.text();
-    expect(text).toContain('event: text');
+    expect(text.match(/^event: /gm)).toHaveLength(1);
     expect(text).not.toContain('secret-cause');
     await vi.waitFor(() =>
       expect(server.logged.some((one) => one.msg === 'event stream failed')).toBe(true),
     );
   });
 });
+
+async function* failingAfterOne<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const one of source) {
+    yield one;
+    throw new Error('secret-cause');
+  }
+}
 
 describe('a server that is not ready', () => {
   it('says so, and stays healthy', async () => {
@@ -122,24 +130,26 @@ describe('a server that is not ready', () => {
 
 describe('closing', () => {
   it('ends open streams, lets a request finish and takes no more', async () => {
-    server.sessions.script = [said('begun'), 'hang'];
     const { id } = await server.session();
     const following = await server.call('GET', `/v1/sessions/${id}/events`);
-    const unary = server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'go' } });
-    await vi.waitFor(() => expect(server.sessions.held.get(id)?.log.readers).toBe(2));
+    const unary = server.call('POST', `/v1/sessions/${id}/messages`, {
+      body: { text: server.script({ gate: 'closing' }, { text: 'whole' }) },
+    });
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(2));
     const closed = server.http.close(10_000);
     await collect(eventsOf(following));
-    server.sessions.held.get(id)?.stop?.('cancelled');
-    expect(await (await unary).json()).toMatchObject({ stop_reason: 'cancelled' });
+    server.runner.open('closing');
+    expect(await (await unary).json()).toMatchObject({ text: 'whole', stop_reason: 'end_turn' });
     await closed;
     await expect(server.call('GET', '/healthz')).rejects.toThrow();
   });
 
   it('cuts what takes longer than the grace', async () => {
-    server.sessions.script = ['hang'];
     const { id } = await server.session();
-    const unary = server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'go' } });
-    await vi.waitFor(() => expect(server.sessions.held.get(id)?.log.readers).toBe(1));
+    const unary = server.call('POST', `/v1/sessions/${id}/messages`, {
+      body: { text: server.script({ gate: 'never' }) },
+    });
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
     const cut = expect(unary).rejects.toThrow();
     await server.http.close(50);
     await cut;

@@ -1,32 +1,25 @@
 import { connect } from 'node:net';
-import type { KartaEvent } from '@karta/protocol';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startMemoryServer } from './testing/memory-server.ts';
-import { said } from './testing/memory-sessions.ts';
+import { LIMITS } from '@karta/protocol';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type EngineServer, startEngineServer } from './testing/engine-server.ts';
 import { collect, eventsOf, messagesOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';
 
 const HEARTBEAT_MS = 40;
 
-let server: Awaited<ReturnType<typeof startMemoryServer>>;
+let server: EngineServer;
 beforeAll(async () => {
-  server = await startMemoryServer({ heartbeatMs: HEARTBEAT_MS });
+  server = await startEngineServer({ heartbeatMs: HEARTBEAT_MS });
 });
 afterAll(() => server.close());
-afterEach(() => {
-  server.sessions.script = null;
-});
 
-function logOf(id: string) {
-  const held = server.sessions.held.get(id);
-  if (held === undefined) throw new Error(`no session ${id}`);
-  return held.log;
-}
-
-async function sessionWithTurn(text: string): Promise<string> {
+/** A session with one turn behind it; its events are 1 to `last`. */
+async function sessionWithTurn(text: string): Promise<{ id: string; last: number }> {
   const { id } = await server.session();
-  await (await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text } })).json();
-  return id;
+  const body = { text, stream: true };
+  const answer = await server.call('POST', `/v1/sessions/${id}/messages`, { body });
+  const last = (await collect(eventsOf(answer))).at(-1)?.seq ?? 0;
+  return { id, last };
 }
 
 describe('an event stream', () => {
@@ -47,17 +40,15 @@ describe('an event stream', () => {
 
   it('frames each event with id, type and data', async () => {
     const { id } = await server.session();
-    const body = { text: 'a b', stream: true };
+    const body = { text: server.script({ text: 'a ' }, { text: 'b' }), stream: true };
     const answer = await server.call('POST', `/v1/sessions/${id}/messages`, { body });
-    const messages = await collect(messagesOf(answer));
-    expect(messages.map((one) => [one.id, one.event])).toEqual([
-      ['1', 'text'],
-      ['2', 'text'],
-      ['3', 'done'],
-    ]);
-    expect(JSON.parse(messages[0]?.data ?? '')).toEqual({
+    const all = await collect(messagesOf(answer));
+    const messages = all.filter((one) => one.event !== 'comment');
+    expect(messages.map((one) => one.event)).toEqual(['system', 'text', 'text', 'done']);
+    expect(messages.map((one) => one.id)).toEqual(['1', '2', '3', '4']);
+    expect(JSON.parse(messages[1]?.data ?? '')).toEqual({
       type: 'text',
-      seq: 1,
+      seq: 2,
       session_id: id,
       turn_id: expect.stringMatching(/^turn_/),
       source: 'karta',
@@ -67,28 +58,19 @@ describe('an event stream', () => {
   });
 
   it('goes through pauses to done', async () => {
-    server.sessions.script = [said('before'), 'ask', said('after')];
     const { id } = await server.session();
-    const body = { text: 'go', stream: true };
-    const stream = eventsOf(await server.call('POST', `/v1/sessions/${id}/messages`, { body }));
-    await stream.next();
-    const asked = (await stream.next()).value as Extract<KartaEvent, { type: 'input_required' }>;
-    expect(asked.type).toBe('input_required');
-    const path = `/v1/sessions/${id}/inputs/${asked.data.request_id}`;
-    await server.call('PUT', path, { body: { decision: 'approve_once' } });
-    const rest = await collect(stream);
-    expect(rest.map((event) => event.type)).toEqual(['input_resolved', 'text', 'done']);
-  });
-
-  it('shows only its own turn', async () => {
-    const { id } = await server.session();
-    const log = logOf(id);
-    const body = { text: 'mine', stream: true };
-    const answer = server.call('POST', `/v1/sessions/${id}/messages`, { body });
-    log.push('turn_other', said('not mine'));
-    const types = (await collect(eventsOf(await answer))).map((event) => event.turn_id);
-    expect(new Set(types).size).toBe(1);
-    expect(types).not.toContain('turn_other');
+    const text = server.script({ text: 'before' }, { ask: { tool: 'bash' } }, { text: 'after' });
+    const body = { text, stream: true };
+    const answer = await server.call('POST', `/v1/sessions/${id}/messages`, { body });
+    const types: string[] = [];
+    for await (const event of eventsOf(answer)) {
+      types.push(event.type);
+      if (event.type !== 'input_required') continue;
+      const path = `/v1/sessions/${id}/inputs/${event.data.request_id}`;
+      await server.call('PUT', path, { body: { decision: 'approve_once' } });
+    }
+    const after = types.slice(types.indexOf('input_required'));
+    expect(after).toEqual(['input_required', 'input_resolved', 'text', 'done']);
   });
 
   it('carries a comment in every silence', async () => {
@@ -97,47 +79,49 @@ describe('an event stream', () => {
     for (let n = 0; n < 3; n += 1) {
       expect((await messages.next()).value).toMatchObject({ event: 'comment' });
     }
-    logOf(id).push('turn_x', said('awake'));
+    await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'awake' } });
     for await (const message of messages) {
-      if (message.event === 'comment') continue;
-      expect(message.event).toBe('text');
-      break;
+      if (message.event === 'text') break;
+      expect(['comment', 'system']).toContain(message.event);
     }
   });
 });
 
 describe('following a session', () => {
   it('replays after a seq, by query or Last-Event-ID, which wins', async () => {
-    const id = await sessionWithTurn('a b c');
+    const { id, last } = await sessionWithTurn(server.script({ deltas: 3 }));
+    expect(last).toBe(5);
     const path = `/v1/sessions/${id}/events?until=done`;
     const seqs = async (query: string, headers: Record<string, string> = {}) =>
       (await collect(eventsOf(await server.call('GET', `${path}${query}`, { headers })))).map(
         (event) => event.seq,
       );
-    expect(await seqs('')).toEqual([1, 2, 3, 4]);
-    expect(await seqs('&after=2')).toEqual([3, 4]);
-    expect(await seqs('', { 'last-event-id': '3' })).toEqual([4]);
-    expect(await seqs('&after=0', { 'last-event-id': '3' })).toEqual([4]);
+    expect(await seqs('')).toEqual([1, 2, 3, 4, 5]);
+    expect(await seqs('&after=2')).toEqual([3, 4, 5]);
+    expect(await seqs('', { 'last-event-id': '3' })).toEqual([4, 5]);
+    expect(await seqs('&after=0', { 'last-event-id': '4' })).toEqual([5]);
   });
 
   it('goes on live across turns, each event once', async () => {
-    const id = await sessionWithTurn('one');
-    const stream = eventsOf(await server.call('GET', `/v1/sessions/${id}/events?after=1`));
-    expect((await stream.next()).value).toMatchObject({ seq: 2, type: 'done' });
+    const { id, last } = await sessionWithTurn('one');
+    const path = `/v1/sessions/${id}/events?after=${last - 1}`;
+    const stream = eventsOf(await server.call('GET', path));
+    expect((await stream.next()).value).toMatchObject({ seq: last, type: 'done' });
     await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'two' } });
-    expect((await stream.next()).value).toMatchObject({ seq: 3, type: 'text' });
-    expect((await stream.next()).value).toMatchObject({ seq: 4, type: 'done' });
+    expect((await stream.next()).value).toMatchObject({ seq: last + 1, type: 'text' });
+    expect((await stream.next()).value).toMatchObject({ seq: last + 2, type: 'done' });
     await stream.return(undefined);
   });
 
   it('is 410 with the first seq kept when the place is gone; without a place it starts there', async () => {
-    const id = await sessionWithTurn('a b c');
-    logOf(id).forgetBefore(3);
-    const gone = await server.call('GET', `/v1/sessions/${id}/events?after=1`);
+    const { id, last } = await sessionWithTurn(server.script({ deltas: LIMITS.replayEvents + 50 }));
+    const first = last - LIMITS.replayEvents + 1;
+    const gone = await server.call('GET', `/v1/sessions/${id}/events?after=${first - 2}`);
     expect(gone.status).toBe(410);
-    expect(await gone.json()).toMatchObject({ error: 'replay_expired', first_seq: 3 });
+    expect(await gone.json()).toMatchObject({ error: 'replay_expired', first_seq: first });
     const all = await server.call('GET', `/v1/sessions/${id}/events?until=done`);
-    expect((await collect(eventsOf(all))).map((event) => event.seq)).toEqual([3, 4]);
+    const seqs = (await collect(eventsOf(all))).map((event) => event.seq);
+    expect([seqs[0], seqs.at(-1), seqs.length]).toEqual([first, last, LIMITS.replayEvents]);
   });
 
   it('refuses places that are none', async () => {
@@ -151,11 +135,19 @@ describe('following a session', () => {
     expect(answer.status).toBe(400);
   });
 
-  it('is 204 once the session has ended, and 404 once it is deleted', async () => {
+  it('is 204 once the session has ended of age, and 404 once it is deleted', async () => {
     const { id } = await server.session();
-    const held = server.sessions.held.get(id);
-    if (held) held.view.status = 'ended';
+    await server.database
+      .updateTable('sessions')
+      .set({ active_at: new Date(Date.now() - LIMITS.sessionTtlMs - 1000) })
+      .where('id', '=', id)
+      .execute();
+    await server.engine.expire();
     expect((await server.call('GET', `/v1/sessions/${id}/events`)).status).toBe(204);
+    const body = { text: 'hi' };
+    const late = await server.call('POST', `/v1/sessions/${id}/messages`, { body });
+    expect(late.status).toBe(409);
+    expect(await late.json()).toMatchObject({ error: 'session_ended' });
     await server.call('DELETE', `/v1/sessions/${id}`);
     expect((await server.call('GET', `/v1/sessions/${id}/events`)).status).toBe(404);
   });
@@ -165,7 +157,21 @@ describe('following a session', () => {
     const head = await server.call('HEAD', `/v1/sessions/${id}/events`);
     expect(head.status).toBe(200);
     expect(head.headers.get('content-type')).toMatch(/^text\/event-stream/);
-    expect(logOf(id).readers).toBe(0);
+    expect(server.readersOf(id)).toBe(0);
+  });
+
+  it('shows the events of the harness itself when asked with raw', async () => {
+    const { id } = await server.session();
+    const stream = eventsOf(await server.call('GET', `/v1/sessions/${id}/events?raw=true`));
+    const text = server.script({ text: 'hi', raw: { own: 'event' } });
+    await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text } });
+    for await (const event of stream) {
+      if (event.type !== 'text') continue;
+      expect(event.raw).toEqual({ own: 'event' });
+      break;
+    }
+    const plain = await server.call('GET', `/v1/sessions/${id}/events?until=done`);
+    expect(await plain.text()).not.toContain('"own"');
   });
 
   it('gives raw to API keys only', async () => {
@@ -177,84 +183,71 @@ describe('following a session', () => {
 
 describe('a client that goes away in mid-stream', () => {
   it('leaves nothing open and loses no turn', async () => {
-    server.sessions.script = [said('begun'), 'hang'];
     const { id } = await server.session();
     const gone = new AbortController();
     const answer = await server.call('POST', `/v1/sessions/${id}/messages`, {
-      body: { text: 'go', stream: true },
+      body: { text: server.script({ text: 'a' }, { gate: 'alone' }, { text: 'b' }), stream: true },
       signal: gone.signal,
     });
     const stream = eventsOf(answer);
     const first = (await stream.next()).value;
-    await vi.waitFor(() => expect(logOf(id).readers).toBe(1));
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
     gone.abort();
-    await vi.waitFor(() => expect(logOf(id).readers).toBe(0));
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0));
     await vi.waitFor(() => expect(server.app.streams.size).toBe(0));
-    await server.call('POST', `/v1/sessions/${id}/cancel`);
-    const rest = await server.call(
-      'GET',
-      `/v1/sessions/${id}/events?after=${first?.seq}&until=done`,
-    );
-    expect((await collect(eventsOf(rest))).map((event) => event.type)).toEqual(['done']);
+    server.runner.open('alone');
+    const path = `/v1/sessions/${id}/events?after=${first?.seq}&until=done`;
+    const rest = await collect(eventsOf(await server.call('GET', path)));
+    expect(rest.map((event) => event.type)).toEqual(['text', 'text', 'done']);
   });
 
   it('stops a unary call from waiting, and the turn goes on', async () => {
-    server.sessions.script = ['hang'];
     const { id } = await server.session();
     const gone = new AbortController();
-    const path = `/v1/sessions/${id}/messages`;
-    const call = server.call('POST', path, { body: { text: 'go' }, signal: gone.signal });
-    await vi.waitFor(() => expect(logOf(id).readers).toBe(1));
+    const call = server.call('POST', `/v1/sessions/${id}/messages`, {
+      body: { text: server.script({ gate: 'patience' }, { text: 'done anyway' }) },
+      signal: gone.signal,
+    });
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
     gone.abort();
     await expect(call).rejects.toThrow();
-    await vi.waitFor(() => expect(logOf(id).readers).toBe(0));
-    expect(server.sessions.held.get(id)?.view.status).toBe('running');
-    await server.call('POST', `/v1/sessions/${id}/cancel`);
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0));
+    server.runner.open('patience');
+    const rest = await server.call('GET', `/v1/sessions/${id}/events?until=done`);
+    expect(await rest.text()).toContain('done anyway');
   });
 });
 
 describe('a slow reader', () => {
-  it('is not read ahead for, and gets everything in the end', async () => {
-    const EVENTS = 3000;
-    const chunk = 'x'.repeat(4000);
+  it('holds up nobody; out of what is kept it is ended, and told so when it comes back', async () => {
     const { id } = await server.session();
-    const log = logOf(id);
-    for (let n = 0; n < EVENTS; n += 1) log.push('turn_x', said(chunk));
-    const taken = { count: 0 };
-    const open = log.open.bind(log);
-    log.open = (query) => counted(open(query), taken);
-
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.pause();
     socket.write(
       `GET /v1/sessions/${id}/events HTTP/1.1\r\nHost: x\r\nx-api-key: ${KEYS.full}\r\n\r\n`,
     );
-    let before = -1;
-    await vi.waitFor(
-      () => {
-        const now = taken.count;
-        const settled = now > 0 && now === before;
-        before = now;
-        expect(settled).toBe(true);
-      },
-      { interval: 150, timeout: 10_000 },
-    );
-    expect(taken.count).toBeLessThan(EVENTS);
-    let received = 0;
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
+    // More than socket buffers and the replay buffer hold together.
+    const chunk: { text: string }[] = [];
+    for (let n = 0; n < 16; n += 1) chunk.push({ text: 'x'.repeat(24_000) });
+    for (let n = 0; n < 40; n += 1) {
+      const body = { text: server.script(...chunk) };
+      expect((await server.call('POST', `/v1/sessions/${id}/messages`, { body })).status).toBe(200);
+    }
+    expect(server.app.streams.size).toBe(1);
+    let received = '';
     socket.on('data', (data) => {
-      received += data.length;
+      received = (received + data.toString()).slice(-50_000);
     });
     socket.resume();
-    await vi.waitFor(() => expect(received).toBeGreaterThan(EVENTS * chunk.length), 10_000);
-    expect(taken.count).toBe(EVENTS);
+    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0), 10_000);
+    await vi.waitFor(() => expect(received).toMatch(/\r\n0\r\n\r\n$/));
+    const lastSeq = [...received.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1] ?? '';
     socket.destroy();
-    await vi.waitFor(() => expect(log.readers).toBe(0));
+    const back = await server.call('GET', `/v1/sessions/${id}/events`, {
+      headers: { 'last-event-id': lastSeq },
+    });
+    expect(back.status).toBe(410);
+    expect(server.logged.filter((line) => line.level === 50)).toEqual([]);
   });
 });
-
-async function* counted<T>(source: AsyncIterable<T>, taken: { count: number }) {
-  for await (const one of source) {
-    taken.count += 1;
-    yield one;
-  }
-}

@@ -1,6 +1,7 @@
-import { Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { LIMITS } from '@karta/protocol';
 import { z } from 'zod';
+import { fileBody } from '../file-body.ts';
 import { attachmentHeader, filePathOf } from '../file-path.ts';
 import { tooLarge } from '../json-body.ts';
 import { defineRoute, json, noContent } from '../route.ts';
@@ -43,8 +44,9 @@ export const readFile = defineRoute({
     const path = filePathOf(call.url);
     const file = await deps.sessions.readFile(call.caller, sessionIdOf(call), path);
     if (call.headOnly) file.body.destroy();
+    const body = call.headOnly ? null : fileBody(file.body, file.size, call.outgoing);
     // Files are made by agents: no browser may run, sniff or show them in this origin.
-    return new Response(call.headOnly ? null : (Readable.toWeb(file.body) as ReadableStream), {
+    return new Response(body, {
       status: 200,
       headers: {
         'content-type': 'application/octet-stream',

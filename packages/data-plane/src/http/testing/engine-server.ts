@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { SessionEngine } from '../../sessions/session-engine.ts';
 import { ScriptedRunner, type Step } from '../../sessions/testing/scripted-runner.ts';
+import type { Database } from '../../sql/index.ts';
 import { startTestDatabase } from '../../sql/test-database.ts';
 import type { HttpDeps } from '../deps.ts';
 import { serveTest, type TestServer } from './serve-test.ts';
@@ -8,9 +9,12 @@ import { testControl } from './test-control.ts';
 
 export interface EngineServer extends TestServer {
   engine: SessionEngine;
+  database: Database;
   runner: ScriptedRunner;
   /** A message of steps that the harness carries out. */
   script(...steps: Step[]): string;
+  /** How many read the session's events now. */
+  readersOf(sessionId: string): number;
 }
 
 /** The HTTP surface over the real session engine and database; only the harness is scripted. */
@@ -30,8 +34,10 @@ export async function startEngineServer(overrides: Partial<HttpDeps> = {}): Prom
   return {
     ...server,
     engine,
+    database: test.database,
     runner,
     script: (...steps) => JSON.stringify(steps),
+    readersOf: (sessionId) => engine.live.get(sessionId)?.events.readers ?? 0,
     async close() {
       await server.close();
       await engine.drain(0);

@@ -81,7 +81,9 @@ export async function serveTest(
 
 /** The events of an SSE answer, as a standard parser reads them. Ends when the answer ends. */
 export async function* eventsOf(response: Response): AsyncGenerator<KartaEvent> {
-  for await (const message of messagesOf(response)) yield JSON.parse(message.data) as KartaEvent;
+  for await (const message of messagesOf(response)) {
+    if (message.event !== 'comment') yield JSON.parse(message.data) as KartaEvent;
+  }
 }
 
 export interface SseMessage {
