@@ -48,7 +48,7 @@ export function outerArguments(sources: Sources): string[] {
     ...['--uid', String(USER_INSIDE), '--gid', String(USER_INSIDE), '--hostname', 'karta'],
     '--clearenv',
     ...['--ro-bind', '/usr', '/usr'],
-    ...SYSTEM_FOLDERS.flatMap(systemFolder),
+    ...systemFolders(),
     ...SYSTEM_FILES.flatMap((file) => ['--ro-bind-try', file, file]),
     ...['--proc', '/proc', '--dev', '/dev'],
     ...[...temporary, '--perms', '1777', '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
@@ -103,6 +103,11 @@ export function innerArguments(
 /** What `bwrap --args` reads. */
 export function nulSeparated(options: readonly string[]): string {
   return options.map((option) => `${option}\0`).join('');
+}
+
+/** The folders of programs and libraries beside `/usr`, as this machine has them. */
+export function systemFolders(): string[] {
+  return SYSTEM_FOLDERS.flatMap(systemFolder);
 }
 
 function systemFolder(folder: string): string[] {

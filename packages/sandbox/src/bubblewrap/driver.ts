@@ -18,6 +18,8 @@ export interface NamespaceDriverOptions {
   home: string;
   /** Folder for sockets: its path must be short, at most some 50 bytes. */
   runtimeDir: string;
+  /** `false`: volumes are watched folders even where file systems of fixed size are to be had. */
+  images?: boolean;
 }
 
 /** The driver of Linux namespaces: bubblewrap, a system-call filter and control groups. */
@@ -30,7 +32,7 @@ export function createNamespaceDriver(options: NamespaceDriverOptions): SandboxD
   const inUse = new Map<string, string>();
   let examined: Promise<Machine> | null = null;
   const machine = () => {
-    examined ??= examineMachine(home);
+    examined ??= examineMachine(home, options.images ?? true);
     return examined;
   };
 

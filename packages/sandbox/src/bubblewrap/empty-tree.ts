@@ -1,31 +1,30 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { systemFolders } from './bwrap-arguments.ts';
 import { program } from './programs.ts';
 
 const run = promisify(execFile);
+/** Complaints about odd files, bounded. */
+const MAX_OUTPUT = 1024 * 1024;
+
+/** What it takes to delete any owner's files, and nothing more; without root it has no effect. */
+const RIGHTS = ['--cap-drop', 'ALL', '--cap-add', 'CAP_DAC_OVERRIDE', '--cap-add', 'CAP_FOWNER'];
+const SCRIPT = 'chmod -R u+rwX /tree 2>/dev/null; exec find /tree -mindepth 1 -delete';
 
 /**
  * Empties a folder that sandboxed code has written, by a process that sees nothing else of the
- * machine and has no right beyond the owner of the files. As root, the user is root inside a
- * namespace that knows only the file system's own ids, as the folders have several owners.
+ * machine: a planted link leads nowhere.
  */
 export async function emptyTree(tree: string): Promise<void> {
-  const script = 'chmod -R u+rwX /tree 2>/dev/null; find /tree -mindepth 1 -delete';
-  const folder = await mkdtemp(join('/tmp', 'karta-empty-'));
-  try {
-    await run(
-      program('bwrap'),
-      [
-        ...['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--new-session'],
-        ...['--die-with-parent', '--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin'],
-        ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
-        ...['--bind', tree, '/tree', '--chdir', '/', '--', '/bin/sh', '-c', script],
-      ],
-      { env: {}, cwd: folder, maxBuffer: 1024 * 1024 },
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await run(
+    program('bwrap'),
+    [
+      ...['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--new-session'],
+      ...['--die-with-parent', '--ro-bind', '/usr', '/usr', ...systemFolders()],
+      ...['--dev', '/dev', '--bind', tree, '/tree', '--chdir', '/'],
+      ...(process.getuid?.() === 0 ? RIGHTS : []),
+      ...['--', '/bin/sh', '-c', SCRIPT],
+    ],
+    { env: { PATH: '/usr/bin:/bin' }, cwd: '/', maxBuffer: MAX_OUTPUT },
+  );
 }

@@ -16,25 +16,28 @@ export const LAUNCH_FAILED = 125;
 /**
  * Makes the mount points of the protected paths in the volume, as the sandbox's own user and where
  * nothing of the host is to be seen: a planted link leads nowhere. Lines of `paths`: what the path
- * must be (`directory`, `file`, `absent`), a tab, the path.
+ * must be (`directory`, `file`, `absent`), a tab, the path. Several processes may start at once, so
+ * each step is one that another may have taken just now.
  */
 export const PREPARE_SCRIPT = `set -u
-real_parents() {
-  at=\${1%/*} made=
-  [ "$at" = "$1" ] && return
-  rest=$at/
-  while [ -n "$rest" ]; do
-    made=$made\${made:+/}\${rest%%/*} rest=\${rest#*/}
-    if [ -L "/$made" ] || [ ! -d "/$made" ]; then rm -rf -- "/$made"; mkdir -- "/$made"; fi
+folder() {
+  if [ -L "$1" ]; then rm -f -- "$1"; elif [ -e "$1" ] && [ ! -d "$1" ]; then rm -rf -- "$1"; fi
+  [ -d "$1" ] || mkdir -- "$1" 2>/dev/null || [ -d "$1" ]
+}
+parents() {
+  made= rest=\${1#/}
+  while [ "\${rest#*/}" != "$rest" ]; do
+    made=$made/\${rest%%/*} rest=\${rest#*/}
+    folder "$made"
   done
 }
 tab=$(printf '\\t')
 while IFS="$tab" read -r kind path; do
   case $kind in
-    directory) real_parents "\${path#/}"
-      if [ -L "$path" ] || [ ! -d "$path" ]; then rm -rf -- "$path"; mkdir -- "$path"; fi ;;
-    file) real_parents "\${path#/}"
-      if [ -L "$path" ] || [ ! -f "$path" ]; then rm -rf -- "$path"; : > "$path"; fi ;;
+    directory) parents "$path"; folder "$path" ;;
+    file) parents "$path"
+      if [ -L "$path" ]; then rm -f -- "$path"; elif [ -d "$path" ]; then rm -rf -- "$path"; fi
+      [ -f "$path" ] || : >> "$path" ;;
     absent) [ -e "$path" ] || [ -L "$path" ] && rm -rf -- "$path" ;;
   esac
 done < ${KARTA_INSIDE}/paths

@@ -25,7 +25,7 @@ export interface Machine {
 }
 
 /** Tries the machine out. Makes and removes a small image below `home`. */
-export async function examineMachine(home: string): Promise<Machine> {
+export async function examineMachine(home: string, wantImages: boolean): Promise<Machine> {
   const root = process.getuid?.() === 0;
   const notes: string[] = [root ? 'root: a user per sandbox' : 'without root'];
   const problems: string[] = [];
@@ -36,7 +36,7 @@ export async function examineMachine(home: string): Promise<Machine> {
   if ('missing' in groups) {
     problems.push(`${groups.missing}: memory and processes are limited per process only`);
   } else notes.push(`limits: ${groups.description}`);
-  const images = root ? await tryImage(home) : 'needs root';
+  const images = root ? (wantImages ? await tryImage(home) : 'as configured') : 'needs root';
   if (images === null) notes.push('disk: a file system of fixed size per volume');
   else problems.push(`disk quota by watching only (${images})`);
   const filter = systemCallFilter(process.arch);

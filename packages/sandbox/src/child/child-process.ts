@@ -4,6 +4,9 @@ import type { SandboxProcess } from '../port.ts';
 
 export type Exit = Awaited<SandboxProcess['exited']>;
 
+/** Exit code of a program that does not exist. */
+const NOT_STARTED = 127;
+
 /** A child whose three streams are pipes of ours. */
 export type PipedChild = ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };
 
@@ -12,12 +15,11 @@ export function exitOf(child: PipedChild): Promise<Exit> {
   // Writing to a process that has ended is a normal race, told by `exited`, not by a crash of ours.
   child.stdin.on('error', () => child.stdin.destroy());
   return new Promise((resolve) => {
-    child.once('error', () => {
-      if (child.pid !== undefined) return;
-      closeStreams(child);
-      resolve({ code: 127, signal: null });
+    // A program that cannot be started is told by its exit, as a shell would.
+    child.on('error', () => {});
+    child.once('close', (code, signal) => {
+      resolve({ code: code !== null && code < 0 ? NOT_STARTED : code, signal });
     });
-    child.once('close', (code, signal) => resolve({ code, signal }));
   });
 }
 

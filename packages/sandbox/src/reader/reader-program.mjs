@@ -129,7 +129,7 @@ async function write({ root, path, maxBytes }) {
     await pipeline(
       process.stdin,
       async function* (chunks) {
-        for await (const chunk of chunks) {
+        for await (const chunk of unframed(chunks)) {
           size += chunk.length;
           if (size > maxBytes) throw new Refusal('too_large', `more than ${maxBytes} bytes`);
           yield chunk;
@@ -147,6 +147,30 @@ async function write({ root, path, maxBytes }) {
     throw error;
   }
   await say({ ok: true, size });
+}
+
+/** The pieces of a body, each after its length; an empty one ends it. */
+async function* unframed(chunks) {
+  let header = Buffer.alloc(0);
+  let left = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      if (left > 0) {
+        const piece = chunk.subarray(at, at + left);
+        left -= piece.length;
+        at += piece.length;
+        yield piece;
+        continue;
+      }
+      header = Buffer.concat([header, chunk.subarray(at, at + 4 - header.length)]);
+      at = Math.min(chunk.length, at + 4);
+      if (header.length < 4) break;
+      left = header.readUInt32BE();
+      if (left === 0) return;
+      header = Buffer.alloc(0);
+    }
+  }
+  throw new Refusal('failed', 'the body broke off');
 }
 
 async function remove({ root, path }) {

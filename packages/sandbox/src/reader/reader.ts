@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Sandbox, SandboxProcess } from '../port.ts';
 import { type FileList, type Reader, ReaderError } from '../reader-port.ts';
 import { HOME_INSIDE, WORKSPACE_INSIDE } from '../spec/check-spec.ts';
+import { frames } from './body-frames.ts';
 import { type LineFront, lineFront } from './bounded-lines.ts';
 import { listAnswer, listedFile, plainAnswer, type ReaderRequest, sizeAnswer } from './request.ts';
 import { NODE_INSIDE, PROGRAM_INSIDE } from './tools.ts';
@@ -54,7 +55,7 @@ export function createReader(sandbox: Sandbox): Reader {
       const asked = ask({ operation: 'write', root: workspace, path, maxBytes });
       return answered(asked, async () => {
         // A refusal inside closes the input early; its answer is the better error.
-        const sent = pipeline(body, asked.process.stdin).then(
+        const sent = pipeline(body, frames, asked.process.stdin).then(
           () => null,
           (error: unknown) => error,
         );
