@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { Readable } from 'node:stream';
 import { LIMITS } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineServer } from './testing/engine-server.ts';
@@ -165,5 +166,52 @@ describe('a file over 100 MB', () => {
     const answer = await put('largest', Buffer.alloc(LIMITS.fileBytes));
     expect(await answer.json()).toEqual({ path: 'largest', size: LIMITS.fileBytes });
     server.runner.files.delete('largest');
+  });
+});
+
+describe('a client that goes away', () => {
+  it('while it uploads, before anybody reads, leaves the server well and no file', async () => {
+    const { writeFile } = server.deps.sessions;
+    const reached = Promise.withResolvers<void>();
+    const failed = Promise.withResolvers<void>();
+    server.deps.sessions.writeFile = async (caller, sessionId, path, body) => {
+      reached.resolve();
+      await new Promise<void>((resolve) => body.once('close', resolve));
+      return writeFile(caller, sessionId, path, body).catch((error: unknown) => {
+        failed.resolve();
+        throw error;
+      });
+    };
+    const { port } = new URL(server.url);
+    const upload = request({
+      port,
+      host: '127.0.0.1',
+      method: 'PUT',
+      path: `/v1/sessions/${id}/files/half`,
+      headers: { 'x-api-key': KEYS.full, 'content-length': '1000' },
+    });
+    upload.on('error', () => {});
+    upload.write('half');
+    await reached.promise;
+    upload.destroy();
+    await failed.promise;
+    server.deps.sessions.writeFile = writeFile;
+    expect(server.runner.files.has('half')).toBe(false);
+    expect((await server.call('GET', '/healthz')).status).toBe(200);
+  });
+
+  it('while it downloads, frees the source', async () => {
+    const { readFile } = server.deps.sessions;
+    const source = new Readable({ read() {} });
+    source.push(Buffer.alloc(1000));
+    server.deps.sessions.readFile = async () => ({ size: 10_000, body: source });
+    const gone = new AbortController();
+    const path = `/v1/sessions/${id}/files/slow`;
+    const answer = await server.call('GET', path, { signal: gone.signal });
+    await answer.body?.getReader().read();
+    const freed = new Promise<void>((resolve) => source.once('close', resolve));
+    gone.abort();
+    await freed;
+    server.deps.sessions.readFile = readFile;
   });
 });

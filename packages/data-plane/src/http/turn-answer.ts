@@ -42,6 +42,7 @@ export async function turnAnswer(
   if (failure) throw failure;
   const asked = fold.stop_reason === null ? fold.pending[0] : undefined;
   if (fold.stop_reason === null && asked === undefined) {
+    if (signal.aborted) throw new KartaError('invalid_request', 'The client has gone.');
     throw new KartaError('shutting_down', 'The turn goes on; follow it with GET …/events.', {
       extra: { turn_id: turn.turnId, after: fold.last_seq },
     });

@@ -43,6 +43,8 @@ export const readFile = defineRoute({
   async handle(call, deps) {
     const path = filePathOf(call.url);
     const file = await deps.sessions.readFile(call.caller, sessionIdOf(call), path);
+    // Whoever reads it is told of its errors; after that they tell nothing new.
+    file.body.on('error', () => {});
     if (call.headOnly) file.body.destroy();
     const body = call.headOnly ? null : fileBody(file.body, file.size, call.outgoing);
     // Files are made by agents: no browser may run, sniff or show them in this origin.
@@ -112,6 +114,8 @@ function atMost(source: Readable, limit: number): Readable {
       else done(null, chunk);
     },
   });
+  // A client that goes away before anybody reads must not end the process.
+  counted.on('error', () => {});
   source.once('error', (error) => counted.destroy(error));
   return source.pipe(counted);
 }
