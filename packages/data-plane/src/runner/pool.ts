@@ -136,7 +136,7 @@ export class Pool {
 
   #failed({ release }: Starting, error: unknown): void {
     this.#starting = null;
-    this.#backOff(release, error);
+    if (!this.#stopped) this.#backOff(release, error);
   }
 
   #backOff(release: Release, error: unknown): void {

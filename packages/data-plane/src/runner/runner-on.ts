@@ -26,6 +26,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   let support: HostSupport | null = null;
   let bundled: ReadonlySet<string> = new Set();
   let stopping = false;
+  let stopped: Promise<void> | null = null;
   /** Harnesses being started for somebody who waits. */
   let opening = 0;
 
@@ -265,15 +266,21 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     },
     isLive: (sessionId) => sessions.live(sessionId)?.open ?? false,
     onEnded: (listener) => void listeners.push(listener),
-    async stop() {
-      stopping = true;
-      admission.close();
-      await Promise.all([pool.stop(), sessions.endAll()]);
-      await host.stop();
-      await pool.settled();
-      doors.close();
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
+
+  async function stop(): Promise<void> {
+    stopping = true;
+    admission.close();
+    await Promise.all([pool.stop(), sessions.endAll()]);
+    await host.stop();
+    await pool.settled();
+    await host.close();
+    doors.close();
+  }
 
   async function keepWarm(releases: readonly Release[]): Promise<void> {
     for (const release of releases) {

@@ -113,6 +113,7 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
       stopped = true;
       await Promise.all([...machines].map((machine) => machine.dispose()));
     },
+    close: async () => undefined,
   };
 }
 

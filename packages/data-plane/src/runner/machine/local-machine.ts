@@ -50,12 +50,20 @@ export class LocalMachine implements Machine {
 
   async open({ resumeId, warm }: OpenOrder): Promise<void> {
     const { harness, setup, sandbox, env } = this.#parts;
+    const opening = harness.open({ ...setup, sandbox, resumeId, env, warm });
+    // Whoever waits for the start learns at once that the sandbox has gone.
+    const gone = this.ended.then(({ message }) => {
+      throw new HarnessError('start_failed', `the sandbox ended while it started: ${message}`);
+    });
     try {
-      const session = await harness.open({ ...setup, sandbox, resumeId, env, warm });
+      const session = await Promise.race([opening, gone]);
       this.#session = session;
       void session.exited.then(() => this.#afterExit());
     } catch (cause) {
+      void opening.then((late) => late.close()).catch(() => undefined);
       throw startFault(cause);
+    } finally {
+      gone.catch(() => undefined);
     }
   }
 

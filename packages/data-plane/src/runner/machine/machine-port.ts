@@ -28,8 +28,10 @@ export interface MachineHost {
   releaseFile(release: Release, path: string): Promise<{ size: number; body: Readable }>;
   volumes(): Promise<string[]>;
   destroyVolume(volumeId: string): Promise<void>;
-  /** Disposes every machine. */
+  /** Disposes every machine, also those being opened, and boots no more. */
   stop(): Promise<void>;
+  /** Ends the host itself; call it last. */
+  close(): Promise<void>;
 }
 
 export interface HostSupport {

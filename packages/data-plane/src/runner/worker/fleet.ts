@@ -27,5 +27,8 @@ export function fleetOf(hosts: readonly [LoadedHost, ...LoadedHost[]]): MachineH
     async stop() {
       await Promise.all(hosts.map((host) => host.stop()));
     },
+    async close() {
+      await Promise.all(hosts.map((host) => host.close()));
+    },
   };
 }

@@ -97,7 +97,11 @@ export class RemoteHost implements MachineHost {
   volumes = (): Promise<string[]> => this.call({ method: 'volumes' });
   destroyVolume = (volumeId: string): Promise<void> =>
     this.call({ method: 'destroyVolume', volumeId });
-  stop = (): Promise<void> => this.call({ method: 'stop' });
+  stop = async (): Promise<void> => {
+    if (this.#lost === null) await this.call({ method: 'stop' });
+  };
+  /** The thread is ended by who has started it. */
+  close = async (): Promise<void> => undefined;
 
   releaseFile: MachineHost['releaseFile'] = async (release, path) =>
     readable(await this.call<FileAnswer>({ method: 'releaseFile', release, path }));

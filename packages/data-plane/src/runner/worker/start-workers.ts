@@ -47,11 +47,11 @@ function startWorker(config: RunnerConfig): LoadedHost {
     releaseFile: host.releaseFile,
     volumes: host.volumes,
     destroyVolume: host.destroyVolume,
-    async stop() {
-      if (stopping) return;
-      await host.stop();
+    stop: host.stop,
+    async close() {
       stopping = true;
       await worker.terminate();
+      host.fail(new Error('the server has stopped'));
     },
   };
 }
