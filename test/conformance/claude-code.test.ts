@@ -1,4 +1,12 @@
-import { createNoneDriver } from '@karta/sandbox';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createNamespaceDriver,
+  createNoneDriver,
+  createReader,
+  type Sandbox,
+} from '@karta/sandbox';
 import { describe, test } from 'vitest';
 import { createClaudeCode } from '../../packages/harness/src/claude-code/index.ts';
 import {
@@ -6,7 +14,6 @@ import {
   type Dialect,
   harnessConformance,
 } from '../../packages/harness/src/conformance/index.ts';
-import { localReader } from './local-reader.ts';
 import { createKit } from './stand.ts';
 
 /** A stall is noticed after this; in real use after two minutes. */
@@ -46,8 +53,6 @@ const claudeDialect: Dialect = {
   },
   protectedFiles: [
     'CLAUDE.md',
-    'CLAUDE.local.md',
-    'AGENTS.md',
     '.mcp.json',
     '.claude/settings.json',
     '.claude/settings.local.json',
@@ -69,14 +74,30 @@ const claudeDialect: Dialect = {
 const harness = createClaudeCode({ modelStallMs: MODEL_STALL_MS });
 const installed = await harness.installed();
 if (installed.installed) {
-  const kit = await createKit({
+  const parts = {
     harness,
     dialect: claudeDialect,
-    driver: createNoneDriver,
-    reader: localReader,
-    protects: false,
-  });
-  harnessConformance('Claude Code without isolation', kit);
+    reader: async (sandbox: Sandbox) => createReader(sandbox),
+  };
+  const rung = await strongestRung();
+  harnessConformance(
+    `Claude Code, isolation: ${rung.isolation}`,
+    await createKit({ ...parts, ...rung }),
+  );
 } else {
   describe('Claude Code', () => test.skip(`${installed.message}, or: npm run setup:test`));
+}
+
+/** Namespaces where the machine has them, plain processes elsewhere. */
+async function strongestRung() {
+  const root = await mkdtemp(join(tmpdir(), 'kp-'));
+  try {
+    const probe = createNamespaceDriver({ home: root, runtimeDir: root }).probe();
+    if ((await probe).usable) {
+      return { isolation: 'namespace', driver: createNamespaceDriver, protects: true };
+    }
+    return { isolation: 'none', driver: createNoneDriver, protects: false };
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
 }

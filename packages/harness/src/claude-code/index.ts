@@ -26,7 +26,7 @@ export function createClaudeCode(options: ClaudeCodeOptions = {}): Harness {
     },
     installed: async () => installation(),
     detect: detectClaudeCode,
-    provision: provisionFor,
+    provision: (setup) => provisionFor(setup, { modelStallMs }),
     async open(run) {
       const { sdk } = await loadSdk();
       return ClaudeSession.open(run, sdk, { modelStallMs });

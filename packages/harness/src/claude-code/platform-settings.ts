@@ -48,7 +48,7 @@ export interface PlatformSettings {
 }
 
 /** What stands above the folder's own settings. */
-export function platformSettings(modelStallMs: number = MODEL_STALL_MS): PlatformSettings {
+export function platformSettings(modelStallMs: number): PlatformSettings {
   const stall = String(modelStallMs);
   return {
     cleanupPeriodDays: KEEP_DAYS,

@@ -7,7 +7,8 @@ import { platformSettings } from './platform-settings.ts';
 const MEMORY_BYTES = 1024 * 1024 * 1024;
 
 /** Throws `HarnessError`: `not_installed`, or `unsupported` without an upstream of its wire. */
-export function provisionFor(setup: HarnessSetup): Provision {
+export function provisionFor(setup: HarnessSetup, options: { modelStallMs: number }): Provision {
+  const managed = JSON.stringify(platformSettings(options.modelStallMs));
   const found = installation();
   if (!found.installed) throw new HarnessError('not_installed', found.message);
   if (!setup.model.families.includes('anthropic')) {
@@ -18,7 +19,7 @@ export function provisionFor(setup: HarnessSetup): Provision {
   }
   return {
     tools: [{ source: found.binary, target: INSIDE.binary }],
-    files: [{ target: INSIDE.managedSettings, content: JSON.stringify(platformSettings()) }],
+    files: [{ target: INSIDE.managedSettings, content: managed }],
     protectedPaths: [
       { path: '.claude', whenAbsent: 'directory' },
       { path: 'CLAUDE.md', whenAbsent: 'remove' },
