@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { LIMITS } from '@karta/protocol';
+import { ReaderError } from '@karta/sandbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineServer } from './testing/engine-server.ts';
 import { KEYS } from './testing/test-control.ts';
@@ -213,5 +214,47 @@ describe('a client that goes away', () => {
     gone.abort();
     await freed;
     server.deps.sessions.readFile = readFile;
+  });
+});
+
+describe('what the reader refuses', () => {
+  it.each([
+    ['not_found', 404, 'not_found'],
+    ['outside', 404, 'not_found'],
+    ['not_a_file', 422, 'validation_failed'],
+    ['read_only', 403, 'forbidden'],
+    ['too_large', 413, 'payload_too_large'],
+    ['disk_full', 507, 'storage_full'],
+    ['failed', 500, 'internal'],
+  ] as const)('%s is %d %s, without its words', async (code, status, error) => {
+    const { readFile } = server.runner;
+    server.runner.readFile = () => Promise.reject(new ReaderError(code, 'hostile-words'));
+    const answer = await server.call('GET', `/v1/sessions/${id}/files/a`);
+    server.runner.readFile = readFile;
+    expect(answer.status).toBe(status);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({ error });
+    expect(text).not.toContain('hostile-words');
+  });
+
+  it('is shown with times like all others, whatever the sandbox said', async () => {
+    const { listFiles } = server.runner;
+    const file = (modified_at: string) => ({
+      path: 'a',
+      size: 1,
+      modified_at,
+      kind: 'file' as const,
+    });
+    server.runner.listFiles = async () => ({
+      files: [file('2026-01-01T00:00:00Z'), file('nonsense')],
+      truncated: false,
+    });
+    const answer = await server.call('GET', `/v1/sessions/${id}/files`);
+    server.runner.listFiles = listFiles;
+    const { files } = (await answer.json()) as { files: { modified_at: string }[] };
+    expect(files.map((one) => one.modified_at)).toEqual([
+      '2026-01-01T00:00:00.000+00:00',
+      '1970-01-01T00:00:00.000+00:00',
+    ]);
   });
 });

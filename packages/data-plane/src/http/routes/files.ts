@@ -1,7 +1,8 @@
 import { type Readable, Transform } from 'node:stream';
-import { LIMITS } from '@karta/protocol';
+import { isoTime, LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import { fileBody } from '../file-body.ts';
+import { readerErrors } from '../file-errors.ts';
 import { attachmentHeader, filePathOf } from '../file-path.ts';
 import { tooLarge } from '../json-body.ts';
 import { defineRoute, json, noContent } from '../route.ts';
@@ -28,7 +29,10 @@ export const listFiles = defineRoute({
   answers: { 200: { description: 'Files, sorted by path', content: jsonOf(fileList) } },
   async handle(call, deps) {
     const { prefix } = call.query;
-    return json(200, await deps.sessions.listFiles(call.caller, sessionIdOf(call), prefix));
+    const listing = deps.sessions.listFiles(call.caller, sessionIdOf(call), prefix);
+    const { files, truncated } = await readerErrors(listing);
+    const shown = files.map((file) => ({ ...file, modified_at: shownTime(file.modified_at) }));
+    return json(200, { files: shown, truncated });
   },
 });
 
@@ -42,7 +46,8 @@ export const readFile = defineRoute({
   answers: { 200: { description: "The file's bytes", content: bytes } },
   async handle(call, deps) {
     const path = filePathOf(call.url);
-    const file = await deps.sessions.readFile(call.caller, sessionIdOf(call), path);
+    const reading = deps.sessions.readFile(call.caller, sessionIdOf(call), path);
+    const file = await readerErrors(reading);
     // Whoever reads it is told of its errors; after that they tell nothing new.
     file.body.on('error', () => {});
     if (call.headOnly) file.body.destroy();
@@ -78,7 +83,8 @@ export const writeFile = defineRoute({
     if (Number(call.incoming.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     const body = atMost(call.incoming, limit);
     try {
-      const { size } = await deps.sessions.writeFile(call.caller, sessionId, path, body);
+      const writing = deps.sessions.writeFile(call.caller, sessionId, path, body);
+      const { size } = await readerErrors(writing);
       return json(200, { path, size });
     } finally {
       call.incoming.unpipe();
@@ -96,10 +102,17 @@ export const removeFile = defineRoute({
   scope: 'write',
   answers: { 204: { description: 'Removed' } },
   async handle(call, deps) {
-    await deps.sessions.removeFile(call.caller, sessionIdOf(call), filePathOf(call.url));
+    const path = filePathOf(call.url);
+    await readerErrors(deps.sessions.removeFile(call.caller, sessionIdOf(call), path));
     return noContent();
   },
 });
+
+/** A time as all others are shown; the epoch for what came out of a sandbox and is none. */
+function shownTime(text: string): string {
+  const time = new Date(text);
+  return isoTime(Number.isNaN(time.getTime()) ? new Date(0) : time);
+}
 
 /**
  * The same bytes, failing with `KartaError('payload_too_large')` past the limit. The source stays
