@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import { ScriptedRunner } from './testing/scripted-runner.ts';
 import { CALLER, collect, summary, TestEngine } from './testing/test-engine.ts';
@@ -6,13 +6,14 @@ import { CALLER, collect, summary, TestEngine } from './testing/test-engine.ts';
 let db: TestDatabase;
 const open: TestEngine[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   db = await startTestDatabase();
 });
 afterEach(async () => {
   for (const engine of open.splice(0)) await engine.stop();
-  await db.close();
+  await db.reset();
 });
+afterAll(() => db?.close());
 
 async function start(options: Parameters<typeof TestEngine.start>[1] = {}): Promise<TestEngine> {
   const engine = await TestEngine.start(db.applicationUrl, options);

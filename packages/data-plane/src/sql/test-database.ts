@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provisionDatabase, startPostgres } from '@karta/postgres';
+import { sql } from 'kysely';
 import { type Database, migrateDataPlane, openDatabase } from './database.ts';
 
 /** A migrated data plane database on an embedded server of its own. */
@@ -9,6 +10,8 @@ export interface TestDatabase {
   database: Database;
   ownerUrl: string;
   applicationUrl: string;
+  /** Empties every table. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,6 +26,12 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     database,
     ownerUrl,
     applicationUrl,
+    reset: async () => {
+      const owner = openDatabase(ownerUrl, () => {});
+      await sql`truncate sessions, session_metadata, routing_locks, participants, turns, inputs,
+        grants, idempotency_keys`.execute(owner);
+      await owner.destroy();
+    },
     close: async () => {
       await database.destroy();
       await server.stop();
