@@ -63,6 +63,8 @@ export class ClaudeSession implements HarnessSession {
       canUseTool: asks.canUseTool,
       onFrame: (frame, bytes) => queue.push({ frame }, bytes),
     });
+    // What comes until the first turn is held in bounds, then dropped: a flood waits outside.
+    queue.drop(false);
     return new ClaudeSession(run, live, queue, asks);
   }
 
@@ -78,9 +80,9 @@ export class ClaudeSession implements HarnessSession {
         yield event;
       }
     } finally {
-      this.#queue.drop(true);
+      this.#asks.accept(false);
       // Nobody listens to the end of the turn: the process must not go on with it unseen.
-      if (!finished) this.#live.kill();
+      if (!finished) this.#kill();
     }
   }
 
@@ -89,12 +91,14 @@ export class ClaudeSession implements HarnessSession {
   }
 
   async close(): Promise<void> {
-    this.#asks.dropAll();
+    this.#asks.accept(false);
+    this.#queue.drop(true);
     await this.#live.close();
     await this.exited;
   }
 
   async *#events(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+    this.#queue.drop(true);
     const failure = signal.aborted || this.#over ? null : await this.#configure(input);
     if (this.#over) return yield* this.#died(signal);
     if (signal.aborted) return yield { type: 'end', stopReason: 'cancelled' };
@@ -103,6 +107,7 @@ export class ClaudeSession implements HarnessSession {
       return yield { type: 'end', stopReason: 'error' };
     }
     this.#queue.drop(false);
+    this.#asks.accept(true);
     this.#live.send(
       withAttachments(
         input.text,
@@ -136,7 +141,7 @@ export class ClaudeSession implements HarnessSession {
       }
       const { frame } = item;
       if (frame.type === 'system' && state.take(frame)) {
-        if (signal.aborted) this.#endTasks(state);
+        if (signal.aborted) this.#pressOn(state);
         continue;
       }
       if (frame.type === 'result') this.#note(frame);
@@ -174,15 +179,24 @@ export class ClaudeSession implements HarnessSession {
 
   /** Interrupts the main loop and its sub-agents. A process that does not answer is killed. */
   async #interrupt(): Promise<void> {
-    await this.#control(this.#live.query.interrupt()).catch(() => this.#live.kill());
+    await this.#control(this.#live.query.interrupt()).catch(() => this.#kill());
   }
 
   /** A cancelled turn leaves nothing in the background, and does not go on when that ends. */
-  #endTasks(state: TurnState): void {
-    if (!state.loopIdle) return;
-    for (const task of state.tasks) {
-      void this.#control(this.#live.query.stopTask(task)).catch(() => this.#live.kill());
+  #pressOn(state: TurnState): void {
+    if (!state.loopIdle) void this.#interrupt();
+    else {
+      for (const task of state.tasks) {
+        // A task that ends at this moment is not known any more, which is as good.
+        void this.#control(this.#live.query.stopTask(task)).catch(() => {});
+      }
     }
+  }
+
+  #kill(): void {
+    this.#live.kill();
+    // Its end is known only once all that it wrote has been read.
+    this.#queue.drop(true);
   }
 
   /** A command such as `/clear` goes on under a new id. */

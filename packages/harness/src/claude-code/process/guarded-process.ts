@@ -4,6 +4,7 @@ import type { SandboxProcess } from '@karta/sandbox';
 import { cleanHostileText, GuardError, readJsonLines } from '../../guard/index.ts';
 import type { SpawnedProcess } from '../sdk-port.ts';
 import { type AnyFrame, anyFrame } from '../turn/frames.ts';
+import { controlFrame } from './control-frame.ts';
 
 /** The conversation about the conversation: what the SDK itself must read. All else is data. */
 const CONTROL = new Set(['control_request', 'control_response', 'control_cancel_request']);
@@ -69,7 +70,8 @@ export class GuardedProcess extends EventEmitter implements SpawnedProcess {
         const parsed = anyFrame.safeParse(value);
         if (!parsed.success) throw new GuardError('protocol', 'a frame without a type');
         if (!CONTROL.has(parsed.data.type)) await onFrame(parsed.data, text.length);
-        else await this.#toSdk(text);
+        else if (controlFrame.safeParse(value).success) await this.#toSdk(text);
+        else throw new GuardError('protocol', 'a control frame that is none');
       }
       return null;
     } catch (error) {

@@ -17,19 +17,28 @@ interface Pending {
 /** The asks that wait for an answer. */
 export class Asks {
   readonly #pending = new Map<string, Pending>();
-  readonly #emit: (event: HarnessEvent) => boolean;
+  readonly #emit: (event: HarnessEvent) => void;
+  #accepting = false;
 
-  /** `emit` answers whether a turn runs that can tell the event. */
-  constructor(emit: (event: HarnessEvent) => boolean) {
+  constructor(emit: (event: HarnessEvent) => void) {
     this.#emit = emit;
+  }
+
+  /** Whether a turn runs that can tell of asks. Those that wait when none does are dropped. */
+  accept(accepting: boolean): void {
+    if (!accepting) this.dropAll();
+    this.#accepting = accepting;
   }
 
   /** Called by the SDK; resolves once the ask is answered or dropped. */
   readonly canUseTool: CanUseTool = (tool, input, context) => {
+    if (!this.#accepting || context.signal.aborted) {
+      return Promise.resolve(denied('No turn is running.'));
+    }
     if (this.#pending.size >= MAX_PENDING) return Promise.resolve(denied('Too many asks at once.'));
     const requestId = context.requestId ?? context.toolUseID;
     const isQuestion = tool === QUESTION_TOOL;
-    const told = this.#emit({
+    this.#emit({
       type: 'ask',
       requestId,
       kind: isQuestion ? 'question' : 'permission',
@@ -39,7 +48,6 @@ export class Asks {
       rule: isQuestion ? null : ruleOf(tool, context.suggestions ?? []),
       options: isQuestion ? optionsOf(input) : [],
     });
-    if (!told || context.signal.aborted) return Promise.resolve(denied('No turn is running.'));
     return new Promise<Permission>((resolve) => {
       const drop = () => this.#drop(requestId);
       this.#pending.set(requestId, {

@@ -72,6 +72,12 @@ export const resultFrame = z.looseObject({
 });
 export type ResultFrame = z.infer<typeof resultFrame>;
 
+export const apiRetryFrame = z.looseObject({
+  attempt: z.number(),
+  max_retries: z.number(),
+  error_status: z.number().nullish(),
+});
+
 export const sessionStateFrame = z.looseObject({
   state: z.enum(['idle', 'running', 'requires_action']),
 });

@@ -2,6 +2,7 @@ import { relative } from 'node:path/posix';
 import type { HarnessEvent } from '../../port.ts';
 import {
   type AnyFrame,
+  apiRetryFrame,
   assistantFrame,
   isText,
   isToolResult,
@@ -70,12 +71,22 @@ export class TurnEvents {
       case 'result':
         return this.#result(frame);
       case 'system':
-        return SILENT.has(frame.subtype ?? '') ? [] : null;
+        return this.#system(frame);
       case 'command_lifecycle':
         return [];
       default:
         return null;
     }
+  }
+
+  #system(frame: AnyFrame): HarnessEvent[] | null {
+    if (SILENT.has(frame.subtype ?? '')) return [];
+    if (frame.subtype !== 'api_retry') return null;
+    const parsed = apiRetryFrame.safeParse(frame);
+    if (!parsed.success) return null;
+    const { attempt, max_retries: most, error_status: status } = parsed.data;
+    const what = status == null ? 'The model call failed' : `The model call failed with ${status}`;
+    return [{ type: 'system', kind: 'retry', message: `${what}; retry ${attempt} of ${most}.` }];
   }
 
   #stream(frame: AnyFrame): HarnessEvent[] | null {
