@@ -49,6 +49,11 @@ export const ERRORS = {
     'Session tokens work on project routes only',
     'Call /v1/projects/{ref}/… instead of /v1/sessions/….',
   ),
+  file_read_only: entry(
+    403,
+    'The file belongs to the release',
+    'Change it in the folder that was published, and publish again.',
+  ),
   not_found: entry(
     404,
     'Not found',

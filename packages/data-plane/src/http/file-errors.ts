@@ -6,7 +6,7 @@ const ANSWERS: Readonly<Record<ReaderErrorCode, readonly [ErrorCode, string]>> =
   not_found: ['not_found', 'There is no such file.'],
   outside: ['not_found', 'There is no such file.'],
   not_a_file: ['validation_failed', 'This path is a folder or something else than a file.'],
-  read_only: ['forbidden', 'This path belongs to the release: publish a new one to change it.'],
+  read_only: ['file_read_only', 'A session cannot change this path.'],
   too_large: ['payload_too_large', 'The file is larger than a file may be.'],
   disk_full: ['storage_full', 'The session has no room left for this file.'],
   failed: ['internal', 'The file could not be reached.'],

@@ -222,7 +222,7 @@ describe('what the reader refuses', () => {
     ['not_found', 404, 'not_found'],
     ['outside', 404, 'not_found'],
     ['not_a_file', 422, 'validation_failed'],
-    ['read_only', 403, 'forbidden'],
+    ['read_only', 403, 'file_read_only'],
     ['too_large', 413, 'payload_too_large'],
     ['disk_full', 507, 'storage_full'],
     ['failed', 500, 'internal'],
