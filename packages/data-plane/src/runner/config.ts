@@ -1,3 +1,4 @@
+import type { Harness } from '@karta/harness';
 import type { Environment } from '../releases/env-values.ts';
 import type { DoorsAccess } from './doors/doors-client.ts';
 
@@ -27,6 +28,8 @@ export interface RunnerConfig {
    * they live here. Default: one a core, at most `RUNNER_LIMITS.workers`.
    */
   workers?: number;
+  /** Adapters, when they live here; threads make their own. Default: all of the platform. */
+  harnesses?: readonly Harness[];
   /** Called when such a thread has died, with all its sessions; default: only logged. */
   onWorkerLost?: (error: Error) => void;
   /** Default: a share of the machine's memory, see `RUNNER_LIMITS.memoryShare`. */

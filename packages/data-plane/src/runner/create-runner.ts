@@ -14,6 +14,11 @@ export function createRunner(config: RunnerConfig): Runner {
   const host =
     workers > 0
       ? startWorkers(config, workers)
-      : createLocalHost({ home, runtimeDir, sandbox, harnesses: [...createHarnesses().values()] });
+      : createLocalHost({
+          home,
+          runtimeDir,
+          sandbox,
+          harnesses: config.harnesses ?? [...createHarnesses().values()],
+        });
   return runnerOn(host, config);
 }

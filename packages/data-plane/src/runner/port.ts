@@ -38,7 +38,11 @@ export interface Runner {
   ): Promise<LiveHarness>;
   /** Reads the session's history without waking its harness. */
   history(session: RunnerSession): AsyncIterable<StoredMessage>;
-  /** Before the session's first write or turn these are the release's own files. */
+  /**
+   * Before the session's first write or turn these are the release's own files. File calls throw
+   * `KartaError` (`not_found`, `validation_failed`, `forbidden`, `payload_too_large`,
+   * `storage_full`), beside those of `attach`.
+   */
   listFiles(session: RunnerSession, prefix: string): Promise<FileList>;
   readFile(session: RunnerSession, path: string): Promise<{ size: number; body: Readable }>;
   /** `volumeId`: where the file is now; to be kept like that of `LiveHarness`. */

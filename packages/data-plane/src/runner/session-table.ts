@@ -29,6 +29,8 @@ export class SessionTable {
   readonly #booting = new Map<string, Promise<LiveSession>>();
   readonly #live = new Map<string, LiveSession>();
   readonly #ending = new Map<string, Promise<void>>();
+  /** Channels whose machine is gone. */
+  readonly #closing = new Set<Promise<void>>();
   /** Volumes of sessions that may not be known outside yet, by session. */
   readonly #volumes = new Map<string, string>();
 
@@ -106,6 +108,7 @@ export class SessionTable {
     const sessions = [...this.#live.keys()];
     await Promise.all(sessions.map((id) => this.end(id, 'hibernated', 'the server stops')));
     await Promise.all(this.#ending.values());
+    await Promise.all(this.#closing);
   }
 
   async #bring(session: RunnerSession, notice: Notice, soon: boolean): Promise<LiveSession> {
@@ -188,6 +191,9 @@ export class SessionTable {
       this.#parts.pool.fill();
     }
     // The last turn still asks what it cost; its channel goes after that.
-    void Promise.allSettled(turns).then(() => closeChannel(this.#parts, booted.id));
+    const closing = Promise.allSettled(turns)
+      .then(() => closeChannel(this.#parts, booted.id))
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }
