@@ -50,11 +50,11 @@ test('files before the first message, while the session sleeps, and while it run
   expect(runner.isLive(session.sessionId)).toBe(false);
   await expect(runner.readFile(known, 'note.txt')).rejects.toMatchObject({ code: 'not_found' });
   await expect(runner.readFile(known, '../etc/passwd')).rejects.toMatchObject({
-    code: 'validation_failed',
+    code: 'outside',
   });
   const rules = Readable.from([Buffer.from('obey')]);
   await expect(runner.writeFile(known, 'AGENTS.md', rules, MB)).rejects.toMatchObject({
-    code: 'forbidden',
+    code: 'read_only',
   });
   await runner.destroy(known);
   await expect(runner.readFile({ ...known, volumeId: null }, 'note.txt')).rejects.toMatchObject({
@@ -78,6 +78,6 @@ test('a large file streams up and down unchanged, one over the limit is refused'
   expect(count).toBe(20 * MB);
   const over = Readable.from([block, block]);
   await expect(runner.writeFile(session, 'over.bin', over, MB)).rejects.toMatchObject({
-    code: 'payload_too_large',
+    code: 'too_large',
   });
 });

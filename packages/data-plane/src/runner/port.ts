@@ -39,9 +39,8 @@ export interface Runner {
   /** Reads the session's history without waking its harness. */
   history(session: RunnerSession): AsyncIterable<StoredMessage>;
   /**
-   * Before the session's first write or turn these are the release's own files. File calls throw
-   * `KartaError` (`not_found`, `validation_failed`, `forbidden`, `payload_too_large`,
-   * `storage_full`), beside those of `attach`.
+   * Before the session's first write or turn these are the release's own files. File calls reject
+   * with `ReaderError`, or as `attach` does when the sandbox cannot be started.
    */
   listFiles(session: RunnerSession, prefix: string): Promise<FileList>;
   readFile(session: RunnerSession, path: string): Promise<{ size: number; body: Readable }>;

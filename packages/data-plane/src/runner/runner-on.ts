@@ -8,7 +8,6 @@ import { type Booted, type BootParts, boot, closeChannel, newVolumeId } from './
 import type { RunnerConfig } from './config.ts';
 import { DoorsClient } from './doors/doors-client.ts';
 import { servedFamilies } from './doors/families.ts';
-import { tellingFileFaults } from './file-faults.ts';
 import { RUNNER_LIMITS } from './limits.ts';
 import type { LiveSession } from './live-session.ts';
 import type { HostSupport, MachineHost } from './machine/machine-port.ts';
@@ -193,7 +192,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     const live = await sessions.machine(session, () => undefined, false);
     const done = live.use();
     try {
-      const answer = await tellingFileFaults(call(live));
+      const answer = await call(live);
       const body = bodyOf(answer);
       if (body === null) done();
       else body.once('close', () => done());
@@ -234,8 +233,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       return withMachine(session, (live) => live.booted.machine.listFiles(prefix));
     },
     readFile(session, path) {
-      if (sessions.volumeOf(session) === null)
-        return tellingFileFaults(host.releaseFile(session.release, path));
+      if (sessions.volumeOf(session) === null) return host.releaseFile(session.release, path);
       return withMachine(
         session,
         (live) => live.booted.machine.readFile(path),
