@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Harness } from '@karta/harness';
+import type { WireFamily } from '@karta/protocol';
 import type { Reader, Sandbox, SandboxDriver, SandboxProcess } from '@karta/sandbox';
 import { type StartedDoors, startDoors } from '../../packages/doors/src/testing/index.ts';
 import { readAppFolder } from '../../packages/harness/src/app/index.ts';
@@ -30,6 +32,8 @@ export interface KitOptions {
   driver(root: { home: string; runtimeDir: string }): SandboxDriver;
   reader(sandbox: Sandbox): Promise<Reader>;
   protects: boolean;
+  /** Wire families that the model is offered in; default both. */
+  families?: readonly WireFamily[];
 }
 
 /** The suite's kit on a real doors process with the demo model, and a real sandbox driver. */
@@ -93,7 +97,7 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
     model: {
       offer: MODEL,
       credential: channel.credential,
-      families: ['anthropic', 'openai'] as const,
+      families: parts.families ?? ['anthropic', 'openai'],
       defaults: { anthropic: 'claude-demo', openai: 'gpt-demo' },
     },
   };
@@ -110,7 +114,8 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
     limits: { memoryBytes: provision.memoryBytes, pids: 512, cpus: 2, diskBytes: 512 * 2 ** 20 },
   });
   const spawned: SandboxProcess[] = [];
-  const watched = watchSpawns(sandbox, spawned);
+  const dialled = new Set<Duplex>();
+  const watched = watchSandbox(sandbox, spawned, dialled);
   let ended: Promise<void> | null = null;
   const end = async () => {
     await sandbox.dispose();
@@ -139,6 +144,10 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
         return { result, usage, calls };
       },
       killHarness: () => spawned.at(-1)?.kill('SIGKILL'),
+      cutConnections: () => {
+        for (const stream of dialled) stream.destroy();
+        dialled.clear();
+      },
       end: () => {
         ended ??= session.close().then(end);
         return ended;
@@ -150,17 +159,24 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
   }
 }
 
-/** The same sandbox, but what it spawns can be found. */
-function watchSpawns(sandbox: Sandbox, spawned: SandboxProcess[]): Sandbox {
+/** The same sandbox, but what is spawned in it and dialled into it can be found. */
+function watchSandbox(sandbox: Sandbox, spawned: SandboxProcess[], dialled: Set<Duplex>): Sandbox {
+  const own: Partial<Sandbox> = {
+    spawn(command) {
+      const child = sandbox.spawn(command);
+      spawned.push(child);
+      return child;
+    },
+    async dial(name) {
+      const stream = await sandbox.dial(name);
+      dialled.add(stream);
+      return stream;
+    },
+  };
   return new Proxy(sandbox, {
     get(target, name) {
-      if (name === 'spawn') {
-        return (command: Parameters<Sandbox['spawn']>[0]) => {
-          const child = target.spawn(command);
-          spawned.push(child);
-          return child;
-        };
-      }
+      const replaced: unknown = Reflect.get(own, name);
+      if (replaced !== undefined) return replaced;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

@@ -86,6 +86,8 @@ export interface Stand {
   metered<T>(work: () => Promise<T>): Promise<{ result: T; usage: Usage; calls: number }>;
   /** Ends the harness's process as the kernel would. */
   killHarness(): void;
+  /** Breaks every connection that leads from the platform into the sandbox. */
+  cutConnections(): void;
   /** Ends the sandbox; the volume stays. */
   end(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FREE } from '../kit.ts';
 import { scripted } from '../script.ts';
-import { say } from '../talk.ts';
+import { say, Talk } from '../talk.ts';
 import { type CaseContext, expectEnd } from './context.ts';
 
 /** A turn's words, thoughts and steps arrive as they are made. */
@@ -44,6 +44,23 @@ export function streamingCases(context: CaseContext): void {
     ]);
     expect(talk.text).toBe('ab');
     expect(talk.all('ask')).toEqual([]);
+    expectEnd(talk, 'end_turn');
+  });
+
+  test('a connection that breaks in the middle of a turn costs nothing of it', async () => {
+    const stand = await context.shared();
+    const words = Array.from({ length: 60 }, (_, at) => `${at} `).join('');
+    const tools = [context.kit.dialect.shell(FREE.word)];
+    const talk = new Talk(
+      stand.session,
+      scripted({ text: words, n: 60, gap: 20, tools }, { text: 'last' }),
+    );
+    await talk.next('text', () => true, 3);
+    stand.cutConnections();
+    await talk.done;
+    expect(talk.text).toBe(`${words}last`);
+    expect(talk.all('tool_use')).toHaveLength(1);
+    expect(talk.all('tool_result')).toHaveLength(1);
     expectEnd(talk, 'end_turn');
   });
 

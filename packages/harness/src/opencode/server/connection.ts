@@ -3,8 +3,10 @@ import { createOpencodeClient, type OpencodeClient } from '@opencode-ai/sdk/v2/c
 import { createGuardedFetch } from '../../guard/index.ts';
 import { eventData } from '../events/event-stream.ts';
 
-/** Requests that take longer are given up. A prompt is acknowledged at once, not at its end. */
-export const REQUEST_MS = 30_000;
+/** Requests that take longer are given up. A prompt is acknowledged at once … */
+const REQUEST_MS = 30_000;
+/** … but a slash command answers at the end of its turn, which the caller bounds. */
+const UNBOUNDED = /\/session\/[^/]+\/command$/;
 
 /** A way to one OpenCode server inside a sandbox. */
 export interface Connection {
@@ -47,6 +49,7 @@ export function connect(options: ConnectionOptions): Connection {
 }
 
 function bounded(request: Request): Request {
+  if (UNBOUNDED.test(new URL(request.url).pathname)) return request;
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(REQUEST_MS)]);
   return new Request(request, { signal });
 }

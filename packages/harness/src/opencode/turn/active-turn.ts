@@ -114,6 +114,9 @@ export class ActiveTurn {
     try {
       await this.#server.prompt();
     } catch (error) {
+      // What is refused because it is being stopped ends as such, by the server's events.
+      if (this.#stopping && this.#state.started) return;
+      if (this.#stopping) this.#finish();
       this.fail({
         type: 'error',
         code: 'internal',

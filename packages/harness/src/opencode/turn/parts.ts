@@ -29,20 +29,41 @@ export class Parts {
   readonly #texts = new Map<string, Text>();
   readonly #calls = new Map<string, Call>();
 
-  /** The first message told of in the session itself. */
+  /** The message that began the turn. */
   firstMessageId: string | null = null;
 
-  message(info: MessageInfo, root: string): void {
-    if (info.sessionID === root) this.firstMessageId ??= info.id;
+  /**
+   * Takes a message in. `false` for one of an earlier turn: a turn begins with the person's message,
+   * and a turn that was stopped is still spoken of for a moment.
+   */
+  message(info: MessageInfo, root: string): boolean {
+    if (info.sessionID === root && this.firstMessageId === null) {
+      if (info.role === 'assistant') return false;
+      this.firstMessageId = info.id;
+    }
     const open = info.role === 'assistant' && info.time.completed === undefined;
     this.#messages.set(info.id, { info, open });
     this.#bound();
+    return true;
+  }
+
+  /** The message belongs to the turn. */
+  has(messageId: string): boolean {
+    return this.#messages.has(messageId);
   }
 
   /** A message of the agent in `sessionId` is still being written. */
   hasOpenMessage(sessionId: string): boolean {
     for (const { info, open } of this.#messages.values()) {
       if (open && info.sessionID === sessionId) return true;
+    }
+    return false;
+  }
+
+  /** The agent has begun to answer in `sessionId`. */
+  hasAnswer(sessionId: string): boolean {
+    for (const { info } of this.#messages.values()) {
+      if (info.role === 'assistant' && info.sessionID === sessionId) return true;
     }
     return false;
   }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { HarnessEvent } from '../../port.ts';
-import type { KnownEvent, MessagePart, ServerEvent } from '../events/schema.ts';
+import type { KnownEvent, MessagePart, NamedError, ServerEvent } from '../events/schema.ts';
 import { AskBook, type OpenAsk } from './ask-book.ts';
 import type { Family } from './family.ts';
 import { Parts } from './parts.ts';
@@ -81,9 +81,13 @@ export class TurnState {
    * result of a sub-agent in the background is outstanding; or the prompt failed before it began.
    */
   get finished(): boolean {
+    const { root } = this.#setup.family;
     if (!this.#started) return this.#failed;
-    if (!this.idle || this.#parts.hasOpenMessage(this.#setup.family.root)) return false;
-    return this.asks.stopping || (this.#background.size === 0 && !this.#resuming);
+    if (!this.idle || this.#parts.hasOpenMessage(root)) return false;
+    if (this.asks.stopping || this.#failed) return true;
+    // A turn that was stopped says twice that it rests; the second time may be in this one.
+    if (!this.#parts.hasAnswer(root)) return false;
+    return this.#background.size === 0 && !this.#resuming;
   }
 
   /** All sessions rest. */
@@ -140,18 +144,20 @@ export class TurnState {
         return;
       case 'session.error': {
         const { sessionID, error } = event.properties;
-        if (sessionID !== family.root || error === undefined) return;
-        if (error.name === 'MessageAbortedError') return;
-        this.#fail({ ...errorOf(error), raw });
+        if (sessionID === family.root && error !== undefined) this.#failedBy(error, raw);
         return;
       }
-      case 'message.updated':
-        if (family.has(event.properties.info.sessionID)) {
-          this.#parts.message(event.properties.info, family.root);
-        }
+      case 'message.updated': {
+        const { info } = event.properties;
+        if (!family.has(info.sessionID)) return;
+        if (!this.#parts.message(info, family.root)) return;
+        if (info.sessionID === family.root && info.error) this.#failedBy(info.error, raw);
         return;
+      }
       case 'message.part.updated':
-        if (family.has(event.properties.part.sessionID)) this.#part(event.properties.part, raw);
+        if (this.#parts.has(event.properties.part.messageID)) {
+          this.#part(event.properties.part, raw);
+        }
         return;
       case 'message.part.delta':
         this.#delta(event.properties, raw);
@@ -316,6 +322,19 @@ export class TurnState {
       changed.event
     ];
     this.#out.push({ type: 'file', path, change, raw });
+  }
+
+  #failedBy(error: NamedError, raw: unknown): void {
+    if (error.name !== 'MessageAbortedError') this.#fail({ ...errorOf(error), raw });
+    else if (!this.asks.stopping) {
+      this.#fail({
+        type: 'error',
+        code: 'harness_protocol',
+        message: 'The turn was stopped from inside the sandbox.',
+        retryable: true,
+        raw,
+      });
+    }
   }
 
   /** Only the first error is told: what follows it is its consequence. */
