@@ -106,8 +106,6 @@ describe('karta serve, when it cannot', () => {
     await app({ 'CLAUDE.md': 'x', 'karta.toml': '[harness]\ntype = "claude-code"\n' });
     const { code, stderr } = await karta(['serve', folder, '--port', '0'], {
       home: home.path,
-      // No cache of test packages: only what npm install brings.
-      env: { KARTA_CACHE: join(home.path, 'empty-cache') },
     });
     expect(code).toBe(5);
     expect(stderr).toMatch(/claude/i);

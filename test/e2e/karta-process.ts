@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -14,12 +14,21 @@ export function example(name: string): string {
   return join(ROOT, 'examples', name);
 }
 
-/** What a person's shell would have, and nothing of the test's own. */
+/** Where `npm run setup:test` puts Claude Code; servers of this suite see it only when given this. */
+export const WITH_CLAUDE_CODE = {
+  KARTA_CACHE: process.env.KARTA_CACHE ?? join(homedir(), '.cache', 'karta'),
+};
+
+/** What a person's shell would have after `npm install`, and nothing of the test's own. */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  const { PATH = '', HOME = '', TMPDIR, XDG_CACHE_HOME, KARTA_CACHE } = process.env;
-  const optional = { TMPDIR, XDG_CACHE_HOME, KARTA_CACHE };
-  const given = Object.entries(optional).filter((entry): entry is [string, string] => !!entry[1]);
-  return { PATH, HOME, ...Object.fromEntries(given), ...extra };
+  const { PATH = '', HOME = '', TMPDIR } = process.env;
+  return {
+    PATH,
+    HOME,
+    ...(TMPDIR === undefined ? {} : { TMPDIR }),
+    KARTA_CACHE: join(ROOT, 'no-such-cache'),
+    ...extra,
+  };
 }
 
 /** A home of its own, removed with all in it. */

@@ -2,21 +2,38 @@ import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createHarnesses } from '@karta/harness';
 import type { KartaEvent } from '@karta/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { example, type ServedKarta, serveKarta, temporaryHome } from './karta-process.ts';
+import {
+  example,
+  type ServedKarta,
+  serveKarta,
+  temporaryHome,
+  WITH_CLAUDE_CODE,
+} from './karta-process.ts';
 
 /** A message that tells the demo model what to answer, to see what a turn was given. */
 function scripted(...steps: unknown[]): string {
   return `@@${JSON.stringify(steps)}@@`;
 }
 
-describe('the support bot', () => {
+/** The harness's own name of its shell tool. */
+const SHELL: Readonly<Record<string, string>> = { OpenCode: 'bash', 'Claude Code': 'Bash' };
+
+const claude = await createHarnesses().get('claude-code')?.installed();
+const harnesses = [
+  { name: 'OpenCode', env: {}, installed: true },
+  { name: 'Claude Code', env: WITH_CLAUDE_CODE, installed: claude?.installed === true },
+].filter(({ installed }) => installed);
+
+describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   let home: Awaited<ReturnType<typeof temporaryHome>>;
   let server: ServedKarta;
   beforeAll(async () => {
     home = await temporaryHome();
-    server = await serveKarta(home.path, [example('support-bot')]);
+    server = await serveKarta(home.path, [example('support-bot')], { env });
+    expect(server.ready.published).toMatchObject([{ harness: { name } }]);
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -57,7 +74,7 @@ describe('the support bot', () => {
     expect(before[1]?.text).toContain('Embers Out');
 
     expect(await server.stop()).toBe(0);
-    server = await serveKarta(home.path, []);
+    server = await serveKarta(home.path, [], { env });
     const again = server.karta.sessions.open(session.id);
     expect((await again.get()).metadata).toEqual({ customer: 'c-1' });
     const answer = await again.send('How should I grind for a French press?');

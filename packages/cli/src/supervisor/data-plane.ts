@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isolation } from '@karta/protocol';
 import { z } from 'zod';
 import { type Child, type ChildEnd, endText, startChild } from './child.ts';
+import { childEnvironment } from './child-environment.ts';
 import { type Doors, mainOf } from './doors.ts';
 import { restartWait } from './restart-budget.ts';
 import type { ServeSettings } from './settings.ts';
@@ -116,6 +117,8 @@ function launch(start: DataPlaneStart, port: number): Promise<Child<Ready>> {
       },
       log: start.log,
       drainMs: DRAIN_MS,
+      // Harnesses that a person installed into this home are looked for there.
+      environment: { ...childEnvironment(), KARTA_HOME: settings.home },
     },
     (line) => readyLine.parse(line),
   );

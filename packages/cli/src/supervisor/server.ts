@@ -58,6 +58,8 @@ export interface RunningServer {
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
   const { settings, upstreams, notice } = request;
   const { home } = settings;
+  // Harnesses that a person installed into this home are looked for there.
+  process.env.KARTA_HOME = home;
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));
