@@ -1,20 +1,25 @@
 import type { Installation } from '@karta/harness';
+import type { WireFamily } from '@karta/protocol';
 import { expect, test } from 'vitest';
 import { chooseHarness } from './choose-harness.ts';
 import { readKartaToml } from './karta-toml.ts';
+import type { Upstreams } from './model-check.ts';
 import { problemText } from './problem.ts';
 import { ABSENT, appOf, INSTALLED, layoutHarness } from './testing/layout-harness.ts';
 
 async function choose(
   files: Record<string, string>,
   { openCode, claude }: { openCode: Installation; claude: Installation },
+  family: WireFamily = 'anthropic',
 ): Promise<string> {
   const app = appOf(files);
   const { toml } = readKartaToml(app);
-  const choice = await chooseHarness(app, toml, [
-    layoutHarness('opencode', ['.opencode/', 'AGENTS.md'], openCode),
+  const harnesses = [
+    layoutHarness('opencode', ['.opencode/', 'AGENTS.md'], openCode, ['anthropic', 'openai']),
     layoutHarness('claude-code', ['.claude/', 'CLAUDE.md'], claude),
-  ]);
+  ];
+  const upstreams: Upstreams = [{ id: 'demo', families: [family], endpoint: 'embedded' }];
+  const choice = await chooseHarness(app, toml, harnesses, upstreams);
   if ('problem' in choice) return problemText(choice.problem);
   return `${choice.chosen.harness.id} ${choice.chosen.version}`;
 }
@@ -32,6 +37,9 @@ test('a folder with both layouts runs on the installed one, Claude Code first', 
   expect(await choose(files, BOTH)).toBe('claude-code 1.2.3');
   expect(await choose(files, ONLY_OPENCODE)).toBe('opencode 1.2.3');
   expect(await choose(files, { openCode: ABSENT, claude: ABSENT })).toBe('Install it: npm i it');
+  // Claude Code speaks one wire; where only the other is served, the other harness runs.
+  expect(await choose(files, BOTH, 'openai')).toBe('opencode 1.2.3');
+  expect(await choose({ 'CLAUDE.md': '' }, BOTH, 'openai')).toBe('claude-code 1.2.3');
 });
 
 test('a layout whose harness is missing says what to install', async () => {

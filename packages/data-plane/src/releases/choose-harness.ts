@@ -8,6 +8,7 @@ import type {
 } from '@karta/harness';
 import { KARTA_TOML } from './karta-toml.ts';
 import type { KartaToml } from './karta-toml-schema.ts';
+import { isServed, type Upstreams } from './model-check.ts';
 import { appError } from './problem.ts';
 import { closest } from './suggest.ts';
 import { tomlLine } from './toml-lines.ts';
@@ -24,12 +25,14 @@ const PREFERENCE: readonly HarnessId[] = ['claude-code', 'opencode'];
 
 /**
  * Decides which harness runs the folder: the one that `[harness] type` names; else the one whose
- * layout it has; with several layouts the first that is installed, Claude Code before OpenCode.
+ * layout it has; with several layouts the first that is installed and that some upstream serves,
+ * Claude Code before OpenCode.
  */
 export async function chooseHarness(
   app: AppFolder,
   toml: KartaToml,
   harnesses: readonly Harness[],
+  upstreams: Upstreams,
 ): Promise<{ chosen: ChosenHarness } | { problem: AppProblem }> {
   const wanted = toml.harness?.type;
   if (wanted !== undefined) {
@@ -41,13 +44,14 @@ export async function chooseHarness(
     .sort((a, b) => PREFERENCE.indexOf(a.id) - PREFERENCE.indexOf(b.id))
     .map((harness) => ({ harness, detection: harness.detect(app) }))
     .filter(({ detection }) => detection.present);
-  const [first] = present;
-  if (first === undefined) return { problem: appError('', 0, NO_LAYOUT) };
-  for (const { harness, detection } of present) {
-    const installation = await harness.installed();
-    if (installation.installed) return pin(app, toml, harness, detection, installation);
-  }
-  return pin(app, toml, first.harness, first.detection, await first.harness.installed());
+  const candidates = await Promise.all(
+    present.map(async (one) => ({ ...one, installation: await one.harness.installed() })),
+  );
+  const installed = candidates.filter(({ installation }) => installation.installed);
+  const served = installed.find(({ harness }) => isServed(harness, upstreams));
+  const best = served ?? installed[0] ?? candidates[0];
+  if (best === undefined) return { problem: appError('', 0, NO_LAYOUT) };
+  return pin(app, toml, best.harness, best.detection, best.installation);
 }
 
 const NO_LAYOUT =

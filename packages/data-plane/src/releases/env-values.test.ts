@@ -15,7 +15,11 @@ function values(environment: Record<string, string>, text = TOML) {
   const app = appOf({ 'karta.toml': text });
   const { toml } = readKartaToml(app);
   const { env, problems } = releaseEnv(app, toml, environment);
-  return { env, problems: problems.map(problemText), secrets: valuesOf(exposedSecrets(toml), environment) };
+  return {
+    env,
+    problems: problems.map(problemText),
+    secrets: valuesOf(exposedSecrets(toml), environment),
+  };
 }
 
 test('values that are no secret belong to the release; only exposed secrets enter a sandbox', () => {

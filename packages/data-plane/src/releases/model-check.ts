@@ -1,6 +1,5 @@
-import type { AppFolder, AppProblem } from '@karta/harness';
+import type { AppFolder, AppProblem, Detection, Harness } from '@karta/harness';
 import type { UpstreamsAnswer, WireFamily } from '@karta/protocol';
-import type { ChosenHarness } from './choose-harness.ts';
 import { KARTA_TOML } from './karta-toml.ts';
 import type { KartaToml } from './karta-toml-schema.ts';
 import { appError } from './problem.ts';
@@ -14,6 +13,11 @@ const KEY_OF: Record<WireFamily, string> = {
   openai: 'OPENAI_API_KEY',
 };
 
+/** Whether some upstream speaks a wire of the harness. */
+export function isServed(harness: Harness, upstreams: Upstreams): boolean {
+  return harness.capabilities.families.some((family) => serves(upstreams, family));
+}
+
 /**
  * Whether some upstream serves what the application asks for: the harness's wire, the model that
  * the folder names, and `[model] default`. Each that nobody serves is an error where it is named.
@@ -21,12 +25,12 @@ const KEY_OF: Record<WireFamily, string> = {
 export function modelProblems(
   app: AppFolder,
   toml: KartaToml,
-  chosen: ChosenHarness,
+  chosen: { harness: Harness; detection: Detection },
   upstreams: Upstreams,
 ): AppProblem[] {
   const { harness, detection } = chosen;
   const { families } = harness.capabilities;
-  if (!families.some((family) => serves(upstreams, family))) {
+  if (!isServed(harness, upstreams)) {
     const message = `${harness.name} speaks ${families.join(' or ')}; ${have(upstreams)}; ${advice(families)}`;
     return [appError('', 0, message)];
   }

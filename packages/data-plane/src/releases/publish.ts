@@ -113,7 +113,7 @@ async function examine(
   }
   if (hasErrors(problems)) return { problems };
 
-  const choice = await chooseHarness(app, toml, request.harnesses);
+  const choice = await chooseHarness(app, toml, request.harnesses, request.upstreams);
   if ('problem' in choice) return { problems: [...problems, choice.problem] };
   const { harness, detection, version } = choice.chosen;
   const { env, problems: envProblems } = releaseEnv(app, toml, request.environment);
