@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { validBody, validQuery } from './validate.ts';
+
+const schema = z.strictObject({
+  name: z.string().optional(),
+  list: z.array(z.strictObject({ colour: z.string() })).optional(),
+  choice: z
+    .union([z.strictObject({ path: z.string() }), z.strictObject({ data: z.string() })])
+    .optional(),
+  'a/b~c': z.number().optional(),
+});
+
+function errorsOf(run: () => unknown): { pointer: string; message: string; parameter?: string }[] {
+  try {
+    run();
+  } catch (error) {
+    const { code, extra } = error as { code: string; extra: { errors: never } };
+    expect(code).toBe('validation_failed');
+    return extra.errors;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('validBody', () => {
+  it('gives what the schema makes of it', () => {
+    const trimmed = z.strictObject({ name: z.string().trim().default('x') });
+    expect(validBody(trimmed, { name: ' a ' })).toEqual({ name: 'a' });
+    expect(validBody(trimmed, {})).toEqual({ name: 'x' });
+  });
+
+  it('points at the field, by RFC 6901', () => {
+    expect(errorsOf(() => validBody(schema, { 'a/b~c': 'x' }))[0]?.pointer).toBe('/a~1b~0c');
+    const nested = errorsOf(() => validBody(schema, { list: [{ colour: 'red' }, {}] }));
+    expect(nested).toEqual([{ pointer: '/list/1/colour', message: 'is required' }]);
+  });
+
+  it('tells unknown fields at any depth, with the names that stand there', () => {
+    expect(errorsOf(() => validBody(schema, { nme: 'x' }))).toEqual([
+      { pointer: '/nme', message: 'unknown field; did you mean "name"?' },
+    ]);
+    expect(errorsOf(() => validBody(schema, { list: [{ colour: 'red', color: 'x' }] }))).toEqual([
+      { pointer: '/list/0/color', message: 'unknown field; did you mean "colour"?' },
+    ]);
+  });
+
+  it('tells of the alternative that was meant', () => {
+    expect(errorsOf(() => validBody(schema, { choice: { path: 'a', extra: 1 } }))).toEqual([
+      { pointer: '/choice/extra', message: 'unknown field' },
+    ]);
+  });
+
+  it('stops at fifty', () => {
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`field_${n}`, n]));
+    expect(errorsOf(() => validBody(schema, many))).toHaveLength(50);
+  });
+});
+
+describe('validQuery', () => {
+  const query = z.object({ limit: z.coerce.number().int().max(5).optional() });
+
+  it('ignores what it does not know, and names the parameter that is wrong', () => {
+    expect(validQuery(query, { limit: '3', other: 'x' })).toEqual({ limit: 3 });
+    expect(errorsOf(() => validQuery(query, { limit: '9' }))).toEqual([
+      { pointer: '', parameter: 'limit', message: expect.any(String) },
+    ]);
+  });
+});
