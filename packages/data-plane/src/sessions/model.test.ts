@@ -82,7 +82,7 @@ test('whatever happens, the laws of turns and events hold', { timeout: 600_000 }
         await world.stop();
       }
     }),
-    { numRuns: RUNS, interruptAfterTimeLimit: 40_000, endOnFailure: true },
+    { numRuns: RUNS, timeout: 30_000, interruptAfterTimeLimit: 40_000, endOnFailure: true },
   );
 });
 
