@@ -22,8 +22,10 @@ export const LAUNCH_FAILED = 125;
 export const PREPARE_SCRIPT = `set -u
 folder() {
   if [ -L "$1" ]; then rm -f -- "$1"; elif [ -e "$1" ] && [ ! -d "$1" ]; then rm -rf -- "$1"; fi
-  [ -d "$1" ] || mkdir -- "$1" 2>/dev/null || [ -d "$1" ]
+  [ -d "$1" ] || mkdir -- "$1" 2>/dev/null
+  usable "$1"
 }
+usable() { { [ -r "$1" ] && [ -w "$1" ] && [ -x "$1" ]; } || chmod u+rwx -- "$1"; }
 parents() {
   made= rest=\${1#/}
   while [ "\${rest#*/}" != "$rest" ]; do
@@ -31,12 +33,15 @@ parents() {
     folder "$made"
   done
 }
+usable /workspace
+usable /home/agent
 tab=$(printf '\\t')
 while IFS="$tab" read -r kind path; do
   case $kind in
     directory) parents "$path"; folder "$path" ;;
     file) parents "$path"
-      if [ -L "$path" ]; then rm -f -- "$path"; elif [ -d "$path" ]; then rm -rf -- "$path"; fi
+      if [ -L "$path" ]; then rm -f -- "$path"
+      elif [ -e "$path" ] && [ ! -f "$path" ]; then rm -rf -- "$path"; fi
       [ -f "$path" ] || : >> "$path" ;;
     absent) [ -e "$path" ] || [ -L "$path" ] && rm -rf -- "$path" ;;
   esac
