@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { clientAddress, trustedProxies } from '../auth/client-address.ts';
+import { onceClosed } from './client-gone.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 
 /**
@@ -41,7 +42,7 @@ function logWhenClosed(
   startedAt: number,
   line: object,
 ): void {
-  outgoing.once('close', () => {
+  onceClosed(outgoing, () => {
     const totalMs = Math.round((performance.now() - startedAt) * 10) / 10;
     log.info({ ...line, total_ms: totalMs, complete: outgoing.writableFinished });
   });

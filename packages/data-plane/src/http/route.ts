@@ -7,6 +7,7 @@ import { projectForRoute, requireFlatFamily } from '../auth/route-family.ts';
 import { requireScope } from '../auth/scopes.ts';
 import type { Principal, Project, Scope } from '../control/port.ts';
 import type { Caller } from '../sessions/port.ts';
+import { goneSignal } from './client-gone.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 import { type IdempotencyScope, idempotencyKeyOf } from './idempotency.ts';
 import { readJsonBody } from './json-body.ts';
@@ -148,13 +149,6 @@ async function projectOf(
   }
   requireFlatFamily(principal);
   return null;
-}
-
-/** Listens to the socket: the signal of a web `Request` costs a copy of the whole request. */
-function goneSignal(outgoing: HttpBindings['outgoing']): AbortSignal {
-  const gone = new AbortController();
-  outgoing.once('close', () => gone.abort());
-  return gone.signal;
 }
 
 /** A JSON answer. Objects of an org are never kept by a cache. */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { KartaError } from '@karta/protocol';
 import type { HttpApp } from './app.ts';
 import { asKartaError, problemResponse } from './problem.ts';
@@ -26,7 +26,8 @@ export async function listenHttp(
   address: { host: string; port: number },
 ): Promise<HttpServer> {
   const listener = getRequestListener(
-    (request, bindings) => app.fetch(request, bindings as never),
+    // A server of HTTP/1 has no other bindings.
+    (request, bindings) => app.fetch(request, bindings as HttpBindings),
     { overrideGlobalObjects: true, errorHandler: refuse },
   );
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
