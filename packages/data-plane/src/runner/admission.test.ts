@@ -114,6 +114,15 @@ test('a session that was just attached is left alone for its grace', async () =>
   admission.close();
 });
 
+test('a session that is used within its grace is not idle when the grace is over', async () => {
+  const { admission, ended } = setUp(10, { waitMs: 60 });
+  await admission.acquire('a', 10, nobody);
+  admission.idle('a', 20);
+  admission.busy('a');
+  expect(await codeOf(admission.acquire('b', 5, nobody))).toBe('capacity');
+  expect(ended).toEqual([]);
+});
+
 test('a stop refuses all who wait', async () => {
   const { admission } = setUp(10);
   await admission.acquire('a', 10, nobody);

@@ -26,7 +26,7 @@ export class Admission {
   readonly #config: AdmissionConfig;
   readonly #tenants = new Map<string, Tenant>();
   readonly #waiters: Waiter[] = [];
-  readonly #retries = new Map<string, NodeJS.Timeout>();
+  readonly #idleLater = new Map<string, NodeJS.Timeout>();
 
   constructor(config: AdmissionConfig) {
     this.#config = config;
@@ -82,6 +82,7 @@ export class Admission {
   }
 
   busy(id: string): void {
+    this.#forgetIdle(id);
     const tenant = this.#tenants.get(id);
     if (tenant !== undefined) tenant.idleSince = null;
   }
@@ -90,8 +91,7 @@ export class Admission {
   idle(id: string, afterMs = 0): void {
     const tenant = this.#tenants.get(id);
     if (tenant === undefined) return;
-    clearTimeout(this.#retries.get(id));
-    this.#retries.delete(id);
+    this.#forgetIdle(id);
     if (afterMs === 0) {
       tenant.idleSince = now();
       this.#serve();
@@ -99,23 +99,27 @@ export class Admission {
     }
     const timer = setTimeout(() => this.idle(id), afterMs);
     timer.unref();
-    this.#retries.set(id, timer);
+    this.#idleLater.set(id, timer);
   }
 
   /** Its memory is free again. */
   release(id: string): void {
-    clearTimeout(this.#retries.get(id));
-    this.#retries.delete(id);
+    this.#forgetIdle(id);
     if (this.#tenants.delete(id)) this.#serve();
   }
 
   /** Refuses all who wait: the server stops. */
   close(): void {
-    for (const timer of this.#retries.values()) clearTimeout(timer);
-    this.#retries.clear();
+    for (const timer of this.#idleLater.values()) clearTimeout(timer);
+    this.#idleLater.clear();
     for (const waiter of this.#waiters.splice(0)) {
       waiter.refused(new KartaError('shutting_down', undefined, { retryAfter: RETRY_AFTER_S }));
     }
+  }
+
+  #forgetIdle(id: string): void {
+    clearTimeout(this.#idleLater.get(id));
+    this.#idleLater.delete(id);
   }
 
   #serve(): void {

@@ -1,4 +1,4 @@
-import { newId } from '@karta/protocol';
+import { KartaError, newId } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import type { RunnerLog } from './config.ts';
 import type { DoorsClient } from './doors/doors-client.ts';
@@ -37,14 +37,8 @@ export async function boot(
   order: { id: string; volumeId: string; release: Release; sessionId: string | null },
 ): Promise<Booted> {
   const { id, volumeId, release, sessionId } = order;
-  const [families, env] = await Promise.all([parts.families(), parts.envOf(release)]);
-  const channel = await parts.doors.openChannel({
-    channel_id: id,
-    org_id: release.orgId,
-    project_id: release.projectId,
-    session_id: sessionId,
-    mode: sessionId === null ? 'parked' : 'live',
-  });
+  const env = await parts.envOf(release);
+  const { families, channel } = await openChannel(parts, id, release, sessionId);
   try {
     const machine = await parts.host.boot({
       sandboxId: id,
@@ -58,6 +52,27 @@ export async function boot(
   } catch (error) {
     await closeChannel(parts, id);
     throw error;
+  }
+}
+
+async function openChannel(
+  { doors, families }: BootParts,
+  id: string,
+  release: Release,
+  sessionId: string | null,
+) {
+  try {
+    const served = await families();
+    const channel = await doors.openChannel({
+      channel_id: id,
+      org_id: release.orgId,
+      project_id: release.projectId,
+      session_id: sessionId,
+      mode: sessionId === null ? 'parked' : 'live',
+    });
+    return { families: served, channel };
+  } catch (cause) {
+    throw new KartaError('harness_failed', 'The model proxy does not answer.', { cause });
   }
 }
 

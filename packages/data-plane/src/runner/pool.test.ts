@@ -13,6 +13,7 @@ const b = releaseNamed('rel_b');
 function setUp(size = 1) {
   const starts: { id: string; ok(): StubBooted; fail(): void }[] = [];
   const discarded: string[] = [];
+  const abandoned: string[] = [];
   const state = { mayStart: true, room: true };
   const pool = new Pool({
     size,
@@ -32,11 +33,15 @@ function setUp(size = 1) {
         },
         fail: () => reject(new Error('no')),
       });
-      return promise;
+      const abandon = () => {
+        abandoned.push(id);
+        reject(new Error('abandoned'));
+      };
+      return { id, slot: promise, abandon };
     },
   });
   const ids = () => starts.map((start) => start.id);
-  return { pool, starts, ids, discarded, state };
+  return { pool, starts, ids, discarded, abandoned, state };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -136,17 +141,39 @@ test('slots of a release that is no longer active are dropped, also when they co
   expect(pool.take(b, { soon: true })).toBeNull();
 });
 
-test('a stop ends what is ready and what comes late', async () => {
-  const { pool, starts, discarded } = setUp();
+test('a slot whose memory is needed goes, also before it is ready, and is no failure', async () => {
+  const { pool, starts, discarded, abandoned } = setUp();
+  pool.keepWarm([a, b]);
+  pool.drop('rel_a-0');
+  expect(pool.take(a, { soon: true })).toBeNull();
+  await settle();
+  expect(abandoned).toEqual(['rel_a-0']);
+  pool.fill();
+  starts[1]?.ok();
+  await settle();
+  pool.drop('rel_a-1');
+  expect(discarded).toEqual(['rel_a-1']);
+});
+
+test('a slot that a session waits for is not dropped', async () => {
+  const { pool, starts, abandoned } = setUp();
+  pool.keepWarm([a]);
+  const taken = pool.take(a, { soon: true });
+  pool.drop('rel_a-0');
+  expect(abandoned).toEqual([]);
+  const slot = starts[0]?.ok();
+  expect(await taken).toBe(slot);
+});
+
+test('a stop ends what is ready and what is being started', async () => {
+  const { pool, starts, discarded, abandoned } = setUp();
   pool.keepWarm([a, b]);
   starts[0]?.ok();
   await settle();
   await pool.stop();
-  expect(discarded).toEqual(['rel_a-0']);
-  starts[1]?.ok();
   await pool.settled();
-  await settle();
-  expect(discarded).toEqual(['rel_a-0', 'rel_b-1']);
+  expect(discarded).toEqual(['rel_a-0']);
+  expect(abandoned).toEqual(['rel_b-1']);
   pool.fill();
   expect(starts).toHaveLength(2);
 });

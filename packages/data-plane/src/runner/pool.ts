@@ -7,7 +7,7 @@ export interface PoolParts {
   /** Slots per release. */
   size: number;
   /** Starts a slot with its harness warm, or answers `null` when there is no room for it now. */
-  start(release: Release): Promise<Booted> | null;
+  start(release: Release): StartingSlot | null;
   /** Ends a slot and destroys its volume. */
   discard(slot: Booted): Promise<void>;
   /** Whether a start would disturb nobody. */
@@ -15,11 +15,19 @@ export interface PoolParts {
   log: RunnerLog;
 }
 
-interface Starting {
-  release: Release;
+export interface StartingSlot {
+  id: string;
   slot: Promise<Booted>;
+  /** Ends it before it is ready; `slot` then rejects. */
+  abandon(): void;
+}
+
+interface Starting extends StartingSlot {
+  release: Release;
   /** A session waits for it. */
   taken: boolean;
+  /** Its memory was needed. */
+  dropped: boolean;
 }
 
 /**
@@ -59,21 +67,20 @@ export class Pool {
       return slot;
     }
     const starting = this.#starting;
-    if (!soon || starting === null || starting.taken || starting.release.id !== release.id) {
-      return null;
-    }
+    if (!soon || starting === null || starting.release.id !== release.id) return null;
+    if (starting.taken || starting.dropped) return null;
     starting.taken = true;
     return starting.slot;
   }
 
-  /** Drops a ready slot to make room. */
+  /** Drops a slot to make room, ready or not. One that a session waits for is that session's. */
   drop(id: string): void {
     const slot = this.#remove(id);
     if (slot !== undefined) this.#discard(slot);
-  }
-
-  volumes(): string[] {
-    return [...this.#ready.values()].flat().map((slot) => slot.volumeId);
+    const starting = this.#starting;
+    if (starting?.id !== id || starting.taken) return;
+    starting.dropped = true;
+    starting.abandon();
   }
 
   /** Something may have changed: starts the next slot if one is missing and nobody is disturbed. */
@@ -87,18 +94,19 @@ export class Pool {
     }
     const slot = this.#parts.start(release);
     if (slot === null) return;
-    const starting: Starting = { release, slot, taken: false };
+    const starting: Starting = { ...slot, release, taken: false, dropped: false };
     this.#starting = starting;
-    slot.then(
+    starting.slot.then(
       (ready) => this.#started(starting, ready),
       (error: unknown) => this.#failed(starting, error),
     );
   }
 
-  /** Ends the slots that are ready and starts no more. */
+  /** Ends the slots, ready or not, and starts no more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#starting?.abandon();
     const slots = [...this.#ready.values()].flat();
     this.#ready.clear();
     await Promise.all(slots.map((slot) => this.#parts.discard(slot)));
@@ -117,11 +125,16 @@ export class Pool {
   #started(starting: Starting, slot: Booted): void {
     this.#starting = null;
     const { release, taken } = starting;
+    this.#retry.delete(release.id);
     if (taken) {
       this.#fillAfter(RUNNER_LIMITS.poolRefillDelayMs);
       return;
     }
-    if (this.#stopped || !this.#releases.some((wanted) => wanted.id === release.id)) {
+    if (
+      this.#stopped ||
+      starting.dropped ||
+      !this.#releases.some((wanted) => wanted.id === release.id)
+    ) {
       this.#discard(slot);
       return;
     }
@@ -134,9 +147,9 @@ export class Pool {
     this.fill();
   }
 
-  #failed({ release }: Starting, error: unknown): void {
+  #failed({ release, dropped }: Starting, error: unknown): void {
     this.#starting = null;
-    if (!this.#stopped) this.#backOff(release, error);
+    if (!this.#stopped && !dropped) this.#backOff(release, error);
   }
 
   #backOff(release: Release, error: unknown): void {
@@ -146,11 +159,6 @@ export class Pool {
     const details = { err: error, release: release.id, retry_ms: afterMs };
     this.#parts.log.warn(details, 'a pool slot failed');
     this.fill();
-  }
-
-  /** A release that works again starts its waits anew. */
-  worked(release: Release): void {
-    this.#retry.delete(release.id);
   }
 
   #waitForRetry(): void {

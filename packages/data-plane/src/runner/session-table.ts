@@ -2,8 +2,10 @@ import { newId } from '@karta/protocol';
 import type { Admission } from './admission.ts';
 import { type Booted, type BootParts, boot, closeChannel, newVolumeId } from './booted.ts';
 import { LiveSession } from './live-session.ts';
+import { startFault } from './machine/faults.ts';
 import type { Pool } from './pool.ts';
 import type { RunnerSession } from './port.ts';
+import type { Slots } from './slots.ts';
 
 export type Notice = (kind: 'warming' | 'queued' | 'resumed') => void;
 export type EndCause = 'hibernated' | 'exited' | 'violation';
@@ -11,12 +13,8 @@ export type EndCause = 'hibernated' | 'exited' | 'violation';
 export interface SessionTableParts extends BootParts {
   admission: Admission;
   pool: Pool;
+  slots: Slots;
   idleMs: number;
-  memoryOf(session: RunnerSession): Promise<number>;
-  /** A pool slot has become a session's. */
-  claimed(slot: Booted): void;
-  /** Ends a pool slot that no session can use. */
-  discard(slot: Booted): Promise<void>;
   ended(sessionId: string, cause: EndCause, message: string): void;
 }
 
@@ -59,8 +57,10 @@ export class SessionTable {
     return session.volumeId;
   }
 
-  volumes(): string[] {
-    return [...this.#volumes.values()];
+  /** Whether a session of this process has the volume, known outside or not. */
+  hasVolume(volumeId: string): boolean {
+    for (const { booted } of this.#live.values()) if (booted.volumeId === volumeId) return true;
+    return [...this.#volumes.values()].includes(volumeId);
   }
 
   forget(sessionId: string): void {
@@ -118,23 +118,26 @@ export class SessionTable {
       const slot = await this.#claim(session, notice, soon);
       if (slot !== null) return slot;
     }
-    const { admission } = this.#parts;
+    const { admission, slots } = this.#parts;
     const id = newId('sandbox');
-    await admission.acquire(id, await this.#parts.memoryOf(session), () => notice('queued'));
-    notice(session.resumeId === null ? 'warming' : 'resumed');
     const volumeId = known ?? newVolumeId();
+    const bytes = await slots.memoryOf(release);
+    await admission.acquire(id, bytes, () => notice('queued'));
+    notice(session.resumeId === null ? 'warming' : 'resumed');
+    this.#volumes.set(sessionId, volumeId);
     try {
       const booted = await boot(this.#parts, { id, volumeId, release, sessionId });
       return this.#adopt(sessionId, booted, false);
     } catch (error) {
       admission.release(id);
-      throw error;
+      if (known === null) this.#volumes.delete(sessionId);
+      throw startFault(error);
     }
   }
 
   /** A pool slot for a new session, or `null`. */
   async #claim(session: RunnerSession, notice: Notice, soon: boolean): Promise<LiveSession | null> {
-    const { pool, admission, doors, log } = this.#parts;
+    const { pool, slots, admission, doors, log } = this.#parts;
     const taken = pool.take(session.release, { soon });
     if (taken === null) return null;
     if (taken instanceof Promise) notice('warming');
@@ -144,11 +147,11 @@ export class SessionTable {
       admission.claim(slot.id);
       await doors.claimChannel(slot.id, session.sessionId);
       const live = this.#adopt(session.sessionId, slot, true);
-      this.#parts.claimed(slot);
+      slots.claimed(slot);
       return live;
     } catch (error) {
       log.warn({ err: error, sandbox: slot.id }, 'a pool slot could not be claimed');
-      await this.#parts.discard(slot);
+      await slots.discard(slot);
       return null;
     }
   }

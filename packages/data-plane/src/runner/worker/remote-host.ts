@@ -1,17 +1,8 @@
-import { Readable } from 'node:stream';
 import type { ReadableStream as NodeStream } from 'node:stream/web';
 import type { MessagePort, Worker } from 'node:worker_threads';
-import type { AskAnswer, HarnessEvent, StoredMessage, TurnInput } from '@karta/harness';
-import type { Isolation } from '@karta/protocol';
+import type { TurnInput } from '@karta/harness';
 import type { FileList } from '@karta/sandbox';
-import type {
-  HostSupport,
-  Machine,
-  MachineEnd,
-  MachineHost,
-  OpenOrder,
-  ReleaseFacts,
-} from '../machine/machine-port.ts';
+import type { HostSupport, Machine, MachineHost, ReleaseFacts } from '../machine/machine-port.ts';
 import { errorFromWire } from './error-wire.ts';
 import { EventInlet } from './event-inlet.ts';
 import {
@@ -22,6 +13,7 @@ import {
   TAKEN_STEP,
   type ToWorker,
 } from './protocol.ts';
+import { type RemoteLink, RemoteMachine, readable } from './remote-machine.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -29,7 +21,7 @@ interface Waiting {
 }
 
 /** A machine host in another thread, at the other end of `port`. */
-export class RemoteHost implements MachineHost {
+export class RemoteHost implements MachineHost, RemoteLink {
   readonly #port: MessagePort | Worker;
   readonly #stray: (error: string) => void;
   readonly #calls = new Map<number, Waiting>();
@@ -152,106 +144,4 @@ export class RemoteHost implements MachineHost {
         this.#stray(message.error);
     }
   }
-}
-
-/** A machine in another thread. */
-class RemoteMachine implements Machine {
-  isolation: Isolation = 'none';
-  resumeId: string | null = null;
-  readonly ended: Promise<MachineEnd>;
-  tellEnd: (end: MachineEnd) => void = () => undefined;
-  readonly #host: RemoteHost;
-  readonly #id: string;
-  #lost = false;
-
-  constructor(host: RemoteHost, id: string) {
-    this.#host = host;
-    this.#id = id;
-    this.ended = new Promise((resolve) => {
-      this.tellEnd = resolve;
-    });
-  }
-
-  fail(message: string): void {
-    this.#lost = true;
-    this.tellEnd({ cause: 'exited', message });
-  }
-
-  async open(order: OpenOrder): Promise<void> {
-    this.resumeId = await this.#host.call({ method: 'open', machine: this.#id, order });
-  }
-
-  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent, void> {
-    const { id, inlet } = this.#host.openTurn(this.#id, input);
-    const abort = () => this.#host.post({ kind: 'abort', id });
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    let over = false;
-    try {
-      for await (const event of inlet.read()) {
-        over = event.type === 'end';
-        yield event;
-      }
-      if (over) return;
-      yield { type: 'error', code: 'harness_exited', message: LOST, retryable: true };
-      over = true;
-      yield { type: 'end', stopReason: 'error' };
-    } finally {
-      signal.removeEventListener('abort', abort);
-      // The reader has gone before the end: the harness need not go on for nobody.
-      if (!over) {
-        abort();
-        this.#host.post({ kind: 'taken', id, count: Number.MAX_SAFE_INTEGER });
-      }
-    }
-  }
-
-  answer(requestId: string, answer: AskAnswer): Promise<void> {
-    return this.#host.call({ method: 'answer', machine: this.#id, requestId, answer });
-  }
-
-  async *history(resumeId: string): AsyncGenerator<StoredMessage, void> {
-    const call: Call = { method: 'history', machine: this.#id, resumeId };
-    const stream = await this.#host.call<NodeStream<StoredMessage>>(call);
-    try {
-      for await (const message of stream) yield message;
-    } catch (error) {
-      throw error instanceof Error ? error : new Error(String(error));
-    }
-  }
-
-  listFiles(prefix: string): Promise<FileList> {
-    return this.#host.call({ method: 'listFiles', machine: this.#id, prefix });
-  }
-
-  async readFile(path: string): Promise<{ size: number; body: Readable }> {
-    return readable(await this.#host.call({ method: 'readFile', machine: this.#id, path }));
-  }
-
-  writeFile(path: string, content: Readable, maxBytes: number): Promise<{ size: number }> {
-    const body = Readable.toWeb(content) as NodeStream<Uint8Array>;
-    const call: Call = {
-      method: 'writeFile',
-      machine: this.#id,
-      path,
-      body: body as ReadableStream<Uint8Array>,
-      maxBytes,
-    };
-    return this.#host.call(call, [body]);
-  }
-
-  removeFile(path: string): Promise<void> {
-    return this.#host.call({ method: 'removeFile', machine: this.#id, path });
-  }
-
-  async dispose(): Promise<void> {
-    if (this.#lost) return;
-    await this.#host.call({ method: 'dispose', machine: this.#id });
-  }
-}
-
-const LOST = 'The harness ended unexpectedly. The session can go on.';
-
-function readable({ size, body }: FileAnswer): { size: number; body: Readable } {
-  return { size, body: Readable.fromWeb(body as NodeStream<Uint8Array>) };
 }
