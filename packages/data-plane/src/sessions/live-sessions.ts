@@ -2,6 +2,7 @@ import type { SessionRow } from '../sql/index.ts';
 import type { Engine } from './engine.ts';
 import { loadGrants } from './grants.ts';
 import { LiveSession } from './live-session.ts';
+import { shuttingDown } from './shutting-down.ts';
 import { lastPosition, unfinishedTurns } from './turn-store.ts';
 
 /** The sessions in memory: only those that run, are read, or were used a moment ago. */
@@ -10,6 +11,7 @@ export class LiveSessions {
   readonly #live = new Map<string, LiveSession>();
   readonly #loading = new Map<string, Promise<LiveSession>>();
   readonly #leaving = new Map<string, Promise<void>>();
+  #closed = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -27,7 +29,10 @@ export class LiveSessions {
     return this.#live.size;
   }
 
-  /** The live session of `row`, loaded when it is not there. */
+  /**
+   * The live session of `row`, loaded when it is not there. Throws `KartaError('shutting_down')`
+   * once `close` was called.
+   */
   async open(row: SessionRow): Promise<LiveSession> {
     for (;;) {
       const live = this.#live.get(row.id);
@@ -35,6 +40,7 @@ export class LiveSessions {
         live.usedAt = Date.now();
         return live;
       }
+      if (this.#closed) throw shuttingDown();
       const leaving = this.#leaving.get(row.id);
       if (leaving === undefined) break;
       await leaving;
@@ -45,6 +51,13 @@ export class LiveSessions {
       this.#loading.set(row.id, loading);
     }
     return loading;
+  }
+
+  /** Puts away every session and opens none any more: their readers end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#loading.values());
+    await Promise.all([...this.#live.values()].map((live) => this.putAway(live)));
   }
 
   /** Puts away the sessions that nobody has used or read for a while. */

@@ -159,7 +159,10 @@ class World {
       await delay(2);
     }
     for (const id of this.#ids) {
-      const last = this.#engine.engine.live.get(id)?.events.lastSeq ?? 0;
+      // An end is on disk a moment before it is told.
+      const live = this.#engine.engine.live.get(id);
+      await live?.idle;
+      const last = live?.events.lastSeq ?? 0;
       await this.#readers.get(id)?.reached(last);
     }
   }

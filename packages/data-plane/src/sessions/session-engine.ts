@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KartaError, TURN_ERRORS } from '@karta/protocol';
+import { TURN_ERRORS } from '@karta/protocol';
 import { endSession } from './end-session.ts';
 import type { Engine } from './engine.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
@@ -8,6 +8,7 @@ import { LiveSessions } from './live-sessions.ts';
 import type { SessionService } from './port.ts';
 import { recoverTurns } from './recovery.ts';
 import { sessionService } from './service.ts';
+import { shuttingDown } from './shutting-down.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** How often memory is looked through for sessions to put away, at most. */
@@ -16,7 +17,6 @@ const SWEEP_MS = 30_000;
 const EXPIRY_SWEEP_MS = 10 * 60 * 1000;
 /** Sessions ended in one look. */
 const EXPIRY_BATCH = 100;
-const RETRY_AFTER_S = 5;
 
 export interface EngineStats {
   liveSessions: number;
@@ -69,9 +69,7 @@ export class SessionEngine {
 
   /** Throws `KartaError('shutting_down')` while starting and once the drain has begun. */
   requireServing(): void {
-    if (!this.#serving) {
-      throw new KartaError('shutting_down', undefined, { retryAfter: RETRY_AFTER_S });
-    }
+    if (!this.#serving) throw shuttingDown();
   }
 
   stats(): EngineStats {
@@ -129,7 +127,7 @@ export class SessionEngine {
     await idle;
     abort.abort();
     await late;
-    for (const session of [...this.live.all()]) await this.live.putAway(session);
+    await this.live.close();
   }
 
   async #harnessEnded(

@@ -39,25 +39,37 @@ export class PersistentReader {
   }
 
   async #read(engine: TestEngine, signal: AbortSignal): Promise<void> {
+    // A connection that is cut while it is being opened is answered by nobody.
+    const cut = new Promise<readonly KartaEvent[]>((resolve) => {
+      signal.addEventListener('abort', () => resolve([]), { once: true });
+    });
     for (;;) {
       try {
-        for await (const event of await engine.follow(this.#sessionId, {
-          after: this.#cursor,
-          signal,
-        })) {
-          if (event.seq !== this.#cursor + 1) {
-            throw new Error(`${event.seq} came after ${this.#cursor}`);
-          }
-          this.#cursor = event.seq;
-          this.seen.push(event);
-          for (const { seq, resolve } of this.#waiting) if (seq <= event.seq) resolve();
-        }
+        const query = { after: this.#cursor, signal };
+        const events = await Promise.race([engine.follow(this.#sessionId, query), cut]);
+        for await (const event of events) this.#take(event);
         return;
       } catch (error) {
+        if (error instanceof OutOfOrder) throw error;
+        if (signal.aborted || (KartaError.is(error) && error.code === 'shutting_down')) return;
         if (!KartaError.is(error) || error.code !== 'replay_expired') throw error;
-        this.#cursor = Number(error.extra.first_seq) - 1;
-        for (const { seq, resolve } of this.#waiting) if (seq <= this.#cursor) resolve();
+        this.#moveTo(Number(error.extra.first_seq) - 1);
       }
     }
   }
+
+  #take(event: KartaEvent): void {
+    if (event.seq !== this.#cursor + 1) {
+      throw new OutOfOrder(`${event.seq} came after ${this.#cursor}`);
+    }
+    this.seen.push(event);
+    this.#moveTo(event.seq);
+  }
+
+  #moveTo(seq: number): void {
+    this.#cursor = seq;
+    for (const waiting of this.#waiting) if (waiting.seq <= seq) waiting.resolve();
+  }
 }
+
+class OutOfOrder extends Error {}
