@@ -148,9 +148,7 @@ class OpenCodeSession implements HarnessSession {
       onReconnected: async () => {
         const turn = this.#turn;
         if (turn === null) return;
-        for (const event of await resyncEvents(this.#parts.calls, this.#family, turn.start)) {
-          await this.#onEvent(event);
-        }
+        await turn.resync(await resyncEvents(this.#parts.calls, this.#family, turn.start));
       },
       onLost: (error: Error) => this.#onLost(error),
     };
@@ -164,6 +162,9 @@ class OpenCodeSession implements HarnessSession {
     if (this.#turn !== null) {
       await this.#turn.accept(event);
       return;
+    }
+    if (event.type === 'message.updated') {
+      this.#family.sawMessage(event.properties.info.sessionID, event.properties.info.id);
     }
     if (event.type === 'session.status') {
       this.#family.status(event.properties.sessionID, event.properties.status.type);

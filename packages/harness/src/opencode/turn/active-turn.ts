@@ -79,9 +79,18 @@ export class ActiveTurn {
   }
 
   /** Takes an event of the server. Resolves when the reader keeps up. */
-  async accept(event: ServerEvent): Promise<void> {
+  accept(event: ServerEvent): Promise<void> {
+    return this.#tell((state) => state.accept(event));
+  }
+
+  /** Takes in what may have been missed while the stream of events was broken. */
+  resync(events: readonly ServerEvent[]): Promise<void> {
+    return this.#tell((state) => state.resync(events));
+  }
+
+  async #tell(take: (state: TurnState) => HarnessEvent[]): Promise<void> {
     if (this.#over) return;
-    const events = this.#state.accept(event);
+    const events = take(this.#state);
     const pushed = this.#queue.push(events);
     this.#advance();
     await pushed;

@@ -19,9 +19,19 @@ export class Family {
   readonly root: string;
   readonly #children = new Map<string, Child>();
   readonly #busy = new Set<string>();
+  #lastMessageId = '';
 
   constructor(root: string) {
     this.root = root;
+  }
+
+  /** The newest message told of in the session itself; ids ascend with time. */
+  get lastMessageId(): string {
+    return this.#lastMessageId;
+  }
+
+  sawMessage(sessionId: string, messageId: string): void {
+    if (sessionId === this.root && messageId > this.#lastMessageId) this.#lastMessageId = messageId;
   }
 
   has(sessionId: string): boolean {

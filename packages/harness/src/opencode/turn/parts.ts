@@ -10,6 +10,8 @@ interface Text {
   messageId: string;
   /** Characters that were passed on. */
   sent: number;
+  /** Deltas were lost: what follows can only be told from the whole. */
+  broken: boolean;
 }
 
 interface Call {
@@ -27,19 +29,25 @@ interface Call {
 export class Parts {
   readonly #messages = new Map<string, { info: MessageInfo; open: boolean }>();
   readonly #texts = new Map<string, Text>();
+  readonly #steps = new Set<string>();
   readonly #calls = new Map<string, Call>();
 
   /** The message that began the turn. */
   firstMessageId: string | null = null;
+  readonly #root: string;
+  readonly #after: string;
 
-  /**
-   * Takes a message in. `false` for one of an earlier turn: a turn begins with the person's message,
-   * and a turn that was stopped is still spoken of for a moment.
-   */
-  message(info: MessageInfo, root: string): boolean {
-    if (info.sessionID === root && this.firstMessageId === null) {
-      if (info.role === 'assistant') return false;
-      this.firstMessageId = info.id;
+  /** `after` is the last message of earlier turns in the session `root`. */
+  constructor(root: string, after: string) {
+    this.#root = root;
+    this.#after = after;
+  }
+
+  /** Takes a message in. `false` for one of an earlier turn, which is still spoken of for a moment. */
+  message(info: MessageInfo): boolean {
+    if (info.sessionID === this.#root) {
+      if (info.id <= this.#after) return false;
+      this.firstMessageId ??= info.id;
     }
     const open = info.role === 'assistant' && info.time.completed === undefined;
     this.#messages.set(info.id, { info, open });
@@ -84,15 +92,26 @@ export class Parts {
     const sent = known?.sent ?? 0;
     const fresh = part.text.slice(sent);
     const kind = part.type;
-    this.#texts.set(part.id, { kind, messageId: part.messageID, sent: sent + fresh.length });
+    const broken = known?.broken ?? false;
+    this.#texts.set(part.id, {
+      kind,
+      messageId: part.messageID,
+      sent: sent + fresh.length,
+      broken,
+    });
     this.#bound();
     return fresh;
   }
 
-  /** The kind of the part that a delta belongs to, `null` when no part was announced. */
+  /** Deltas may have been lost: the texts under way are told when they are whole. */
+  breakTexts(): void {
+    for (const text of this.#texts.values()) text.broken = true;
+  }
+
+  /** The kind of the part that a delta belongs to, `null` when it cannot be told where it belongs. */
   delta(partId: string, text: string): Text['kind'] | null {
     const known = this.#texts.get(partId);
-    if (known === undefined) return null;
+    if (known === undefined || known.broken) return null;
     known.sent += text.length;
     return known.kind;
   }
@@ -137,8 +156,17 @@ export class Parts {
     return open;
   }
 
+  /** `true` the first time a part is told of. */
+  isNew(partId: string): boolean {
+    if (this.#steps.has(partId)) return false;
+    this.#steps.add(partId);
+    this.#bound();
+    return true;
+  }
+
   #bound(): void {
-    if (this.#messages.size + this.#texts.size + this.#calls.size > MAX_TRACKED) {
+    const steps = this.#steps.size;
+    if (this.#messages.size + this.#texts.size + this.#calls.size + steps > MAX_TRACKED) {
       throw new GuardError('protocol', `a turn with more than ${MAX_TRACKED} parts`);
     }
   }

@@ -35,7 +35,7 @@ export interface TurnSetup {
 export class TurnState {
   readonly asks: AskBook;
   readonly #setup: TurnSetup;
-  readonly #parts = new Parts();
+  readonly #parts: Parts;
   #out: HarnessEvent[] = [];
   #step = 0;
   #started = false;
@@ -50,6 +50,7 @@ export class TurnState {
   constructor(setup: TurnSetup) {
     this.#setup = setup;
     this.asks = new AskBook(setup.retiredAsks);
+    this.#parts = new Parts(setup.family.root, setup.family.lastMessageId);
   }
 
   /** The message that began the turn, `null` before the server told of it. */
@@ -103,6 +104,13 @@ export class TurnState {
     return this.#take();
   }
 
+  /** Takes in what may have been missed while the stream of events was broken. */
+  resync(events: readonly ServerEvent[]): HarnessEvent[] {
+    const told = events.flatMap((event) => this.accept(event));
+    this.#parts.breakTexts();
+    return told;
+  }
+
   /** Shows asks whose tool call never told its input. */
   showHiddenAsks(): HarnessEvent[] {
     this.#out.push(...this.asks.show((callId) => this.#parts.callInput(callId), true));
@@ -150,7 +158,8 @@ export class TurnState {
       case 'message.updated': {
         const { info } = event.properties;
         if (!family.has(info.sessionID)) return;
-        if (!this.#parts.message(info, family.root)) return;
+        family.sawMessage(info.sessionID, info.id);
+        if (!this.#parts.message(info)) return;
         if (info.sessionID === family.root && info.error) this.#failedBy(info.error, raw);
         return;
       }
@@ -241,10 +250,12 @@ export class TurnState {
         return;
       }
       case 'step-start':
-        if (own) this.#out.push({ type: 'step_start', index: this.#step, raw });
+        if (own && this.#parts.isNew(part.id)) {
+          this.#out.push({ type: 'step_start', index: this.#step, raw });
+        }
         return;
       case 'step-finish': {
-        if (!own) return;
+        if (!own || !this.#parts.isNew(part.id)) return;
         const result = part.reason === undefined ? {} : { result: part.reason };
         this.#out.push({ type: 'step_finish', index: this.#step, ...result, raw });
         this.#step += 1;
