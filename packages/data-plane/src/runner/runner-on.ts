@@ -28,6 +28,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   let bundled: ReadonlySet<string> = new Set();
   let stopping = false;
   let stopped: Promise<void> | null = null;
+  let wantedWarm: readonly Release[] = [];
   /** Harnesses being started for somebody who waits. */
   let opening = 0;
 
@@ -160,6 +161,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   }
 
   async function keepWarm(releases: readonly Release[]): Promise<void> {
+    wantedWarm = releases;
     const startable: Release[] = [];
     for (const release of releases.filter(mayRun)) {
       try {
@@ -169,7 +171,8 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
         log.warn({ err: error, release: release.id }, 'a release cannot be kept warm');
       }
     }
-    pool.keepWarm(stopping ? [] : startable);
+    // A later call may have overtaken this one.
+    if (wantedWarm === releases && !stopping) pool.keepWarm(startable);
   }
 }
 
