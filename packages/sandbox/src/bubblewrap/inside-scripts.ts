@@ -21,13 +21,15 @@ export const LAUNCH_FAILED = 125;
  */
 export const PREPARE_SCRIPT = `set -u
 folder() {
-  if [ -L "$1" ]; then rm -f -- "$1"; elif [ -e "$1" ] && [ ! -d "$1" ]; then rm -rf -- "$1"; fi
+  if [ -L "$1" ]; then rm -f -- "$1"; elif [ -e "$1" ] && [ ! -d "$1" ]; then rm -f -- "$1"; fi
   [ -d "$1" ] || mkdir -- "$1" 2>/dev/null
   usable "$1"
 }
 usable() { { [ -r "$1" ] && [ -w "$1" ] && [ -x "$1" ]; } || chmod u+rwx -- "$1"; }
+clear() { rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; }; }
 parents() {
-  made= rest=\${1#/}
+  case $1 in /workspace/*) made=/workspace ;; *) made=/home/agent ;; esac
+  rest=\${1#$made/}
   while [ "\${rest#*/}" != "$rest" ]; do
     made=$made/\${rest%%/*} rest=\${rest#*/}
     folder "$made"
@@ -41,9 +43,9 @@ while IFS="$tab" read -r kind path; do
     directory) parents "$path"; folder "$path" ;;
     file) parents "$path"
       if [ -L "$path" ]; then rm -f -- "$path"
-      elif [ -e "$path" ] && [ ! -f "$path" ]; then rm -rf -- "$path"; fi
+      elif [ -e "$path" ] && [ ! -f "$path" ]; then clear "$path"; fi
       [ -f "$path" ] || : >> "$path" ;;
-    absent) [ -e "$path" ] || [ -L "$path" ] && rm -rf -- "$path" ;;
+    absent) [ -e "$path" ] || [ -L "$path" ] && clear "$path" ;;
   esac
 done < ${KARTA_INSIDE}/paths
 exec /usr/bin/bwrap --args ${INNER_ARGUMENTS_FD} -- /bin/sh ${KARTA_INSIDE}/launch "$@"

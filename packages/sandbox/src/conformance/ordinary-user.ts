@@ -31,12 +31,15 @@ export function asOrdinaryUser(): OrdinaryUser {
     waiting.get(name)?.(error);
     waiting.delete(name);
   });
+  let ended = false;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   void exited.then(() => {
+    ended = true;
     for (const settle of waiting.values()) settle('the process of the ordinary user has ended');
   });
   return {
     async run(suite, name) {
+      if (ended) throw new Error('the process of the ordinary user has ended');
       const error = await new Promise<string | null>((resolve) => {
         waiting.set(name, resolve);
         child.send({ suite, name });
@@ -44,7 +47,7 @@ export function asOrdinaryUser(): OrdinaryUser {
       if (error !== null) throw new Error(error);
     },
     async stop() {
-      child.disconnect();
+      if (!ended) child.disconnect();
       await exited;
     },
   };

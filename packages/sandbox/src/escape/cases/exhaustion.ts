@@ -53,6 +53,7 @@ export const exhaustionCases: Case[] = [
         echoInside(neighbour, 'echo');
         await reachable(neighbour, 'echo');
         const connection = await neighbour.dial('echo');
+        connection.on('error', () => connection.destroy());
         const quiet = await medianRoundTrip(connection);
         const attacker = await create({ limits: small });
         const storm = attacker.spawn(sh(`echo raging; ${script}`));

@@ -9,7 +9,10 @@ import { connections, unconfined } from '../probe.ts';
 
 function listen(options: { path: string } | { host: string; port: number }): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.end('reached'));
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.end('reached');
+    });
     server.once('error', reject);
     server.listen(options, () => resolve(server));
   });

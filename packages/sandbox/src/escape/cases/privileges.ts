@@ -147,10 +147,9 @@ export const privilegeCases: Case[] = [
         '/proc/sys/vm/overcommit_memory',
         '/proc/sys/user/max_user_namespaces',
         '/proc/sysrq-trigger',
-        '/proc/1/oom_score_adj',
         '/proc/self/uid_map',
       ];
-      const script = `echo x > /workspace/x && echo control; for f in ${places.join(' ')}; do (echo 1 >> $f) 2>/dev/null && echo $f; done; true`;
+      const script = `echo x > /workspace/x && echo control; for f in ${places.join(' ')}; do (echo 1 >> $f) 2>/dev/null && echo $f; done; (echo -999 > /proc/self/oom_score_adj) 2>/dev/null && echo oom; true`;
       assert.equal((await run(sandbox, sh(script))).stdout, 'control\n');
     },
   },
