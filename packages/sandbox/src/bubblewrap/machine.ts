@@ -52,10 +52,15 @@ export async function examineMachine(home: string, wantImages: boolean): Promise
   };
 }
 
+/** Name of the control group that holds those of all sandboxes of a home. */
+export function groupName(home: string): string {
+  return `karta-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`;
+}
+
 /** Groups at the top when we may, else beside our own, as systemd delegates to a user's services. */
 async function anyGroups(home: string): Promise<ControlGroups | { missing: string }> {
   const mounts = await hierarchyMounts();
-  const name = `karta-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`;
+  const name = groupName(home);
   const top = await openControlGroups(mounts, name);
   if (!('missing' in top) || mounts.v2 === null) return top;
   const own = /^0::(.*)$/m.exec(await readFile('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
