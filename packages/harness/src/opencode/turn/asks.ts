@@ -36,6 +36,16 @@ function ruleOf(request: PermissionRequest): string | null {
   return `${request.permission}: ${[...request.always].sort().join(', ')}`;
 }
 
+/** An ask was answered, but not by the platform. */
+export function bypassError(requestId: string): Extract<HarnessEvent, { type: 'error' }> {
+  return {
+    type: 'error',
+    code: 'approval_bypassed',
+    message: `The ask ${requestId} was answered from inside the sandbox.`,
+    retryable: false,
+  };
+}
+
 /** A question of the agent as the platform shows it. */
 export function questionAsk(request: QuestionRequest, raw: unknown): AskEvent {
   const [first] = request.questions;

@@ -61,12 +61,6 @@ export class Family {
     else this.#busy.add(sessionId);
   }
 
-  /** Replaces what is known of who is at work by what the server says now. */
-  settle(busy: ReadonlySet<string>): void {
-    this.#busy.clear();
-    for (const sessionId of busy) if (this.has(sessionId)) this.#busy.add(sessionId);
-  }
-
   get idle(): boolean {
     return this.#busy.size === 0;
   }

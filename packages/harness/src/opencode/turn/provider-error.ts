@@ -7,6 +7,27 @@ type ErrorEvent = Extract<HarnessEvent, { type: 'error' }>;
 /** Text of a provider or of OpenCode that is passed on, in UTF-16 units. */
 const MAX_MESSAGE = 2_000;
 
+/**
+ * Retries of a model call by OpenCode that a turn waits for. OpenCode waits 2, 4, 8 … seconds
+ * between its five, or as long as the provider's `retry-after` says.
+ */
+const RETRIES_AWAITED = 2;
+/** A retry that is further away than this is not waited for. */
+const RETRY_WAIT_MS = 15_000;
+
+/** Whether to give up instead of waiting for a retry. `now` in milliseconds since the epoch. */
+export function isRetryInVain(retry: { attempt: number; next: number }, now: number): boolean {
+  return retry.attempt > RETRIES_AWAITED || retry.next - now > RETRY_WAIT_MS;
+}
+
+/** A turn that ended as if it had been cancelled, though nobody here did. */
+export const STOPPED_INSIDE: ErrorEvent = {
+  type: 'error',
+  code: 'harness_protocol',
+  message: 'The turn was stopped from inside the sandbox.',
+  retryable: true,
+};
+
 /** The turn error that an error of OpenCode stands for. */
 export function errorOf(error: NamedError): ErrorEvent {
   const { message = error.name, statusCode, isRetryable, providerID } = error.data ?? {};

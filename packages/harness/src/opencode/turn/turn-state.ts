@@ -1,18 +1,12 @@
-import { posix } from 'node:path';
 import type { HarnessEvent } from '../../port.ts';
 import type { KnownEvent, MessagePart, NamedError, ServerEvent } from '../events/schema.ts';
 import { AskBook, type OpenAsk } from './ask-book.ts';
+import { bypassError } from './asks.ts';
+import { BackgroundTasks } from './background-tasks.ts';
 import type { Family } from './family.ts';
+import { fileEvent, subAgentNotice } from './notices.ts';
 import { Parts } from './parts.ts';
-import { errorOf, exhaustedRetry } from './provider-error.ts';
-
-/**
- * Retries of a model call by OpenCode that a turn waits for. OpenCode waits 2, 4, 8 … seconds
- * between its five, or as long as the provider's `retry-after` says.
- */
-export const RETRIES_AWAITED = 2;
-/** A retry that is further away than this, in milliseconds, is not waited for. */
-export const RETRY_WAIT_MS = 15_000;
+import { errorOf, exhaustedRetry, isRetryInVain, STOPPED_INSIDE } from './provider-error.ts';
 
 /** Why a turn must be stopped from outside. */
 export type StopCause = 'bypassed' | 'retries';
@@ -40,10 +34,7 @@ export class TurnState {
   #step = 0;
   #started = false;
   #failed = false;
-  /** Sub-sessions in the background whose result the session has not yet been told. */
-  readonly #background = new Set<string>();
-  /** The session was told of one, and is about to go on. */
-  #resuming = false;
+  readonly #background = new BackgroundTasks();
   #budgetExhausted = false;
   #stop: StopCause | null = null;
 
@@ -88,7 +79,7 @@ export class TurnState {
     if (this.asks.stopping || this.#failed) return true;
     // A turn that was stopped says twice that it rests; the second time may be in this one.
     if (!this.#parts.hasAnswer(root)) return false;
-    return this.#background.size === 0 && !this.#resuming;
+    return this.#background.settled;
   }
 
   /** All sessions rest. */
@@ -191,7 +182,7 @@ export class TurnState {
       case 'server.instance.disposed':
         return;
       case 'file.watcher.updated':
-        this.#file(event.properties, raw);
+        this.#out.push(...fileEvent(event.properties, this.#setup.workspace, raw));
         return;
     }
   }
@@ -212,14 +203,13 @@ export class TurnState {
     family.status(sessionId, status.type);
     if (sessionId === family.root && status.type !== 'idle') {
       this.#started = true;
-      this.#resuming = false;
+      this.#background.resumed();
     }
     if (status.type !== 'retry') return;
     this.#out.push({ type: 'system', kind: 'provider_retry', message: status.message, raw });
-    if (status.attempt > RETRIES_AWAITED || status.next - now() > RETRY_WAIT_MS) {
-      this.#fail({ ...exhaustedRetry(status.message), raw });
-      this.#stop ??= 'retries';
-    }
+    if (!isRetryInVain(status, now())) return;
+    this.#fail({ ...exhaustedRetry(status.message), raw });
+    this.#stop ??= 'retries';
   }
 
   #part(part: MessagePart, raw: unknown): void {
@@ -228,12 +218,10 @@ export class TurnState {
     switch (part.type) {
       case 'tool': {
         const { state, callID: toolUseId } = part;
-        const { sessionId: child, background } = ('metadata' in state && state.metadata) || {};
+        const child = 'metadata' in state ? state.metadata?.sessionId : undefined;
         if (typeof child === 'string') {
           family.adopt(child, part.sessionID, { toolUseId });
-          if (own && state.status === 'completed' && background === true) {
-            this.#background.add(child);
-          }
+          if (own) this.#background.called(part, child);
         }
         this.#out.push(...this.#parts.tool(part, raw));
         return;
@@ -241,11 +229,12 @@ export class TurnState {
       case 'text':
       case 'reasoning': {
         const text = this.#parts.text(part);
-        if (own && part.type === 'text') this.#backgroundResult(part);
+        if (own && this.#parts.isFromUser(part.messageID)) this.#background.told(part);
         if (!this.#parts.isAnswer(part.messageID)) return;
         if (own) this.#say(part.type, text, raw);
         else if (part.time?.end !== undefined && text !== '') {
-          if (part.type === 'text' || thinking) this.#childSays(part, raw);
+          const child = family.child(part.sessionID);
+          if (part.type === 'text' || thinking) this.#out.push(subAgentNotice(part, child, raw));
         }
         return;
       }
@@ -266,13 +255,6 @@ export class TurnState {
     }
   }
 
-  /** OpenCode tells its agent of a background result by a message in the user's place. */
-  #backgroundResult(part: Extract<MessagePart, { type: 'text' | 'reasoning' }>): void {
-    if (this.#background.size === 0 || !this.#parts.isFromUser(part.messageID)) return;
-    const told = /^<task id="([^"]+)"/.exec(part.text)?.[1];
-    if (told !== undefined && this.#background.delete(told)) this.#resuming = true;
-  }
-
   #delta(
     delta: Extract<KnownEvent, { type: 'message.part.delta' }>['properties'],
     raw: unknown,
@@ -285,18 +267,6 @@ export class TurnState {
   #say(type: 'text' | 'reasoning', text: string, raw: unknown): void {
     if (text === '' || (type === 'reasoning' && !this.#setup.thinking)) return;
     this.#out.push({ type, text, raw });
-  }
-
-  /** A sub-agent's words are no part of the answer; its tool calls are told as they are. */
-  #childSays(part: Extract<MessagePart, { type: 'text' | 'reasoning' }>, raw: unknown): void {
-    const child = this.#setup.family.child(part.sessionID);
-    this.#out.push({
-      type: 'system',
-      kind: `subagent_${part.type}`,
-      message: part.text,
-      detail: { agent: child?.agent ?? null, tool_use_id: child?.toolUseId ?? null },
-      raw,
-    });
   }
 
   #resolved(
@@ -314,38 +284,12 @@ export class TurnState {
     }
     if (how === 'dropped' || this.#stop === 'bypassed') return;
     this.#stop = 'bypassed';
-    this.#fail({
-      type: 'error',
-      code: 'approval_bypassed',
-      message: `The ask ${requestId} was answered from inside the sandbox.`,
-      retryable: false,
-      raw,
-    });
-  }
-
-  #file(
-    changed: Extract<KnownEvent, { type: 'file.watcher.updated' }>['properties'],
-    raw: unknown,
-  ): void {
-    const path = posix.relative(this.#setup.workspace, changed.file);
-    if (path === '' || path.startsWith('..') || posix.isAbsolute(path)) return;
-    const change = ({ add: 'added', change: 'modified', unlink: 'deleted' } as const)[
-      changed.event
-    ];
-    this.#out.push({ type: 'file', path, change, raw });
+    this.#fail({ ...bypassError(requestId), raw });
   }
 
   #failedBy(error: NamedError, raw: unknown): void {
     if (error.name !== 'MessageAbortedError') this.#fail({ ...errorOf(error), raw });
-    else if (!this.asks.stopping) {
-      this.#fail({
-        type: 'error',
-        code: 'harness_protocol',
-        message: 'The turn was stopped from inside the sandbox.',
-        retryable: true,
-        raw,
-      });
-    }
+    else if (!this.asks.stopping) this.#fail({ ...STOPPED_INSIDE, raw });
   }
 
   /** Only the first error is told: what follows it is its consequence. */
