@@ -56,7 +56,8 @@ const raw = (answer: (socket: Socket) => void) =>
   );
 
 /** Sends for as long as the peer takes it, and counts. */
-function flood(socket: Duplex, chunk: string): { sent: () => number } {
+function flood(socket: Duplex, piece: string): { sent: () => number } {
+  const chunk = piece.repeat(Math.ceil(65_536 / piece.length));
   let sent = 0;
   const more = () => {
     while (!socket.destroyed) {

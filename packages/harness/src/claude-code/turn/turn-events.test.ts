@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { recorded, replay } from './fixtures/replay.ts';
+import { recorded, replay } from '../testing/replay.ts';
 import { TurnEvents } from './turn-events.ts';
 
 const types = (name: string, options = {}) => replay(name, options).events.map(({ type }) => type);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { replay } from './fixtures/replay.ts';
+import { replay } from '../testing/replay.ts';
 import { TurnState } from './turn-state.ts';
 
 const say = (state: string) => ({ type: 'system', subtype: 'session_state_changed', state });
