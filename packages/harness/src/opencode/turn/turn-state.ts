@@ -8,6 +8,8 @@ import { fileEvent, subAgentNotice } from './notices.ts';
 import { Parts } from './parts.ts';
 import { errorOf, exhaustedRetry, isRetryInVain, STOPPED_INSIDE } from './provider-error.ts';
 
+type Properties<T> = Extract<KnownEvent, { type: T }>['properties'];
+
 /** Why a turn must be stopped from outside. */
 export type StopCause = 'bypassed' | 'retries';
 
@@ -193,11 +195,7 @@ export class TurnState {
     this.#out.push({ type: 'system', kind: name, detail: properties, raw });
   }
 
-  #status(
-    sessionId: string,
-    status: Extract<KnownEvent, { type: 'session.status' }>['properties']['status'],
-    raw: unknown,
-  ): void {
+  #status(sessionId: string, status: Properties<'session.status'>['status'], raw: unknown): void {
     const { family, now } = this.#setup;
     if (!family.has(sessionId)) return;
     family.status(sessionId, status.type);
@@ -255,10 +253,7 @@ export class TurnState {
     }
   }
 
-  #delta(
-    delta: Extract<KnownEvent, { type: 'message.part.delta' }>['properties'],
-    raw: unknown,
-  ): void {
+  #delta(delta: Properties<'message.part.delta'>, raw: unknown): void {
     if (delta.sessionID !== this.#setup.family.root || delta.field !== 'text') return;
     const kind = this.#parts.delta(delta.partID, delta.delta);
     if (kind !== null && this.#parts.isAnswer(delta.messageID)) this.#say(kind, delta.delta, raw);
