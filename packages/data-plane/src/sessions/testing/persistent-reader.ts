@@ -8,6 +8,8 @@ import type { TestEngine } from './test-engine.ts';
  */
 export class PersistentReader {
   readonly seen: KartaEvent[] = [];
+  /** How often it was told that events are gone: it was not there when a process ended. */
+  gaps = 0;
   readonly #sessionId: string;
   #cursor = 0;
   #abort = new AbortController();
@@ -53,6 +55,7 @@ export class PersistentReader {
         if (error instanceof OutOfOrder) throw error;
         if (signal.aborted || (KartaError.is(error) && error.code === 'shutting_down')) return;
         if (!KartaError.is(error) || error.code !== 'replay_expired') throw error;
+        this.gaps += 1;
         this.#moveTo(Number(error.extra.first_seq) - 1);
       }
     }
