@@ -64,11 +64,12 @@ export class ActiveTurn {
       this.#stop();
     };
     if (signal.aborted) {
-      yield { type: 'end', stopReason: 'cancelled' };
-      return;
+      this.#cancelled = true;
+      this.#finish();
+    } else {
+      signal.addEventListener('abort', cancel, { once: true });
+      void this.#drive();
     }
-    signal.addEventListener('abort', cancel, { once: true });
-    void this.#drive();
     try {
       yield* this.#queue;
     } finally {
@@ -185,7 +186,8 @@ export class ActiveTurn {
     clearTimeout(this.#hiddenTimer);
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#stopTimer);
-    const { unsent } = this.#state.asks;
+    // A server that failed is not asked for anything any more.
+    const unsent = reason === 'error' ? [] : this.#state.asks.unsent;
     this.#queue.add(this.#state.dropAsks());
     const stopReason = reason === 'error' ? this.#errorReason() : this.#reason();
     const withdrawn = Promise.all(unsent.map((ask) => this.#server.withdraw(ask)));
