@@ -58,13 +58,33 @@ export interface ServedKarta extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
-/** Starts `karta serve` and waits for its line of JSON. Rejects with its words when it ends first. */
+/**
+ * Starts `karta serve` without warm sandboxes, unless `warm` says otherwise, and waits for its line
+ * of JSON. Rejects with its words when it ends first.
+ */
 export async function serveKarta(
   home: string,
   folders: readonly string[],
-  options: { args?: readonly string[]; env?: Record<string, string>; runtime?: string } = {},
+  options: {
+    args?: readonly string[];
+    env?: Record<string, string>;
+    runtime?: string;
+    warm?: number;
+  } = {},
 ): Promise<ServedKarta> {
-  const args = [KARTA, 'serve', ...folders, '--home', home, '--port', '0', '--json'];
+  const warm = String(options.warm ?? 0);
+  const args = [
+    KARTA,
+    'serve',
+    ...folders,
+    '--home',
+    home,
+    '--port',
+    '0',
+    '--warm',
+    warm,
+    '--json',
+  ];
   const child = spawn(options.runtime ?? process.execPath, [...args, ...(options.args ?? [])], {
     env: cleanEnvironment(options.env),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -32,7 +32,7 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   let server: ServedKarta;
   beforeAll(async () => {
     home = await temporaryHome();
-    server = await serveKarta(home.path, [example('support-bot')], { env });
+    server = await serveKarta(home.path, [example('support-bot')], { env, warm: 1 });
     expect(server.ready.published).toMatchObject([{ harness: { name } }]);
   });
   afterAll(async () => {
@@ -97,7 +97,7 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     const session = await server.karta.sessions.create();
     const answer = await session.send(
       scripted(
-        { tools: [{ name: 'bash', input: { command: 'id', description: 'x' } }] },
+        { tools: [{ name: SHELL[name] ?? '', input: { command: 'id', description: 'x' } }] },
         { text: 'over' },
       ),
     );

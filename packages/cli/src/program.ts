@@ -44,6 +44,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
     .addOption(homeOption())
     .addOption(sandboxOption())
     .addOption(new Option('--min-isolation <rung>', 'refuse to start below it').choices(RUNGS))
+    .option('--warm <number>', 'started sandboxes kept per application (default 1)')
     .addOption(new Option('--try <text>', 'the question in the printed curl line').hideHelp())
     .addOption(jsonOption('one line of JSON when ready'))
     .action(async (folders, options) =>

@@ -56,12 +56,11 @@ export async function connect(
     return connection(server, published?.ref ?? null, false, async () => {});
   }
   const embedded = await startServer({
-    settings: serveSettings({ home: options.home, sandbox: options.sandbox, port: '0' }),
+    settings: serveSettings({ home: options.home, sandbox: options.sandbox, port: '0', warm: '0' }),
     folders: [options.folder ?? process.cwd()],
     upstreams: takeUpstreams(process.env),
     environment: process.env,
     allowUnsandboxed: options.sandbox === 'none',
-    warmSandboxes: 0,
     notice,
   });
   const [published] = embedded.published;

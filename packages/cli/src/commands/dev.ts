@@ -30,7 +30,6 @@ export async function dev(
     upstreams,
     environment: process.env,
     allowUnsandboxed: true,
-    warmSandboxes: 1,
     notice: (message) => terminal.note(message),
   });
   const view = new DevView(terminal, options.json === true);

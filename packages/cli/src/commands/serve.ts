@@ -30,7 +30,6 @@ export async function serve(
     environment: process.env,
     // "none" must be asked for by name before it may run anything but the bundled examples.
     allowUnsandboxed: settings.sandbox === 'none',
-    warmSandboxes: 1,
     notice: (message) => terminal.note(message),
   });
   for (const { folder, warnings } of server.published) {

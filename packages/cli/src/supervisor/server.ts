@@ -25,8 +25,6 @@ export interface ServerRequest {
   environment: Readonly<Record<string, string | undefined>>;
   /** Applications of anybody may run where nothing isolates them. */
   allowUnsandboxed: boolean;
-  /** Started sandboxes that wait for a session, per release. */
-  warmSandboxes: number;
   /** Something a person should know while the server runs. */
   notice: (message: string) => void;
 }
@@ -99,7 +97,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       allowUnsandboxed: request.allowUnsandboxed,
       environment: request.environment,
       exposedSecrets: await exposedSecretsOf(home, request.environment),
-      poolSize: request.warmSandboxes,
+      poolSize: settings.warm,
       log: planeLog.line,
       notice,
     });

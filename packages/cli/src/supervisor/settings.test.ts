@@ -19,6 +19,12 @@ describe('the settings of a server', () => {
     expect(() => serveSettings({ port }, {})).toThrow(/is no port/);
   });
 
+  test('one sandbox per application is kept warm unless told otherwise', () => {
+    expect(serveSettings({}, {}).warm).toBe(1);
+    expect(serveSettings({ warm: '0' }, {}).warm).toBe(0);
+    expect(() => serveSettings({ warm: '65' }, {})).toThrow('--warm cannot be "65"');
+  });
+
   test('an unknown driver is refused with the known ones', () => {
     expect(() => serveSettings({ sandbox: 'docker' }, {})).toThrow(/cannot be "docker"/);
   });

@@ -6,6 +6,9 @@ import { CliError } from '../cli-error.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEFAULT_PORT = 8000;
+/** One makes the first answer of a session quick and costs the memory of one idle harness. */
+const DEFAULT_WARM = 1;
+const MOST_WARM = 64;
 export const SANDBOX_CHOICES = ['auto', 'namespace', 'none'] as const;
 export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
 
@@ -19,6 +22,7 @@ export interface ServeOptions {
   home?: string | undefined;
   sandbox?: string | undefined;
   minIsolation?: string | undefined;
+  warm?: string | undefined;
 }
 
 export interface ServeSettings {
@@ -28,6 +32,8 @@ export interface ServeSettings {
   port: number;
   sandbox: SandboxChoice;
   minIsolation: Isolation;
+  /** Started sandboxes that wait for a session, per application. */
+  warm: number;
 }
 
 /** `KARTA_HOME`, by default `~/.karta`, as an absolute path. */
@@ -49,6 +55,7 @@ export function serveSettings(
     home: homeFolder(options.home, env),
     host,
     port: portOf(options.port ?? env.KARTA_PORT),
+    warm: warmOf(options.warm),
     sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
     minIsolation: choice(
       '--min-isolation',
@@ -72,6 +79,13 @@ function portOf(text: string | undefined): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
   throw new CliError('usage', `"${text}" is no port`, 'Choose a number from 0 (any) to 65535.');
+}
+
+function warmOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_WARM;
+  const warm = Number(text);
+  if (/^\d{1,2}$/.test(text) && warm <= MOST_WARM) return warm;
+  throw new CliError('usage', `--warm cannot be "${text}"`, `Choose from 0 to ${MOST_WARM}.`);
 }
 
 function choice<T extends string>(option: string, value: string, known: readonly T[]): T {
