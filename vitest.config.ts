@@ -9,11 +9,9 @@ import { defineConfig } from 'vitest/config';
  */
 const HEAVY = [
   'test/**/*.test.ts',
-  'packages/cli/src/supervisor/**/*.test.ts',
-  'packages/data-plane/src/runner/**/*.test.ts',
-  'packages/harness/**/conformance/**/*.test.ts',
-  'packages/harness/src/{claude-code,opencode}/**/*.test.ts',
-  'packages/sandbox/src/{namespace,bubblewrap,conformance,escape,none,reader}/**/*.test.ts',
+  'packages/data-plane/src/{process,runner}/*.test.ts',
+  'packages/harness/src/claude-code/*.test.ts',
+  'packages/sandbox/src/{bubblewrap,conformance,escape,process}/*.test.ts',
 ];
 
 const ALL = [
