@@ -14,7 +14,7 @@ test('only exposed secrets and nothing of the platform is in the environment ins
   };
   const runner = await ground.runner([release], { environment });
   const harness = await runner.attach(newSession(release), () => undefined);
-  const command = 'env; cat /proc/1/environ /proc/self/environ 2>/dev/null';
+  const command = 'env';
   const look = { name: 'bash', input: { command, description: 'look' } };
   const { events } = await runTurnOn(harness, scripted({ tools: [look] }, { text: 'seen' }));
   const result = events.find((event) => event.type === 'tool_result');

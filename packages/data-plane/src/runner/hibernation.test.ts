@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { eventually } from './testing/eventually.ts';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
@@ -61,29 +62,25 @@ test('volumes that nobody knows are swept, those in use and those known stay', a
   const ground = await runnerGround();
   const release = await ground.publish({});
   const first = await ground.runner([release]);
-  const [lost, kept, live] = await Promise.all(
+  // A file is enough to have a volume, and needs no harness.
+  const [lost, kept, gone] = await Promise.all(
     [1, 2, 3].map(async () => {
       const session = newSession(release);
-      return { session, harness: await first.attach(session, () => undefined) };
+      const body = Readable.from([Buffer.from('x')]);
+      const { volumeId } = await first.writeFile(session, 'f', body, 10);
+      return { ...session, volumeId };
     }),
   );
-  if (!lost || !kept || !live) throw new Error('unreachable: three were made');
-  await first.hibernate(lost.session.sessionId);
-  await first.destroy({ ...lost.session, volumeId: null });
+  if (!lost || !kept || !gone) throw new Error('unreachable: three were made');
+  await first.destroy(gone);
   const asked: string[] = [];
-  await first.sweepVolumes(async (volumeId) => {
-    asked.push(volumeId);
-    return true;
-  });
+  const ask = async (volumeId: string) => asked.push(volumeId) > 0;
+  await first.sweepVolumes(ask);
   expect(asked).toEqual([]);
   await first.stop();
 
   const second = await ground.runner([release]);
-  await second.sweepVolumes(async (volumeId) => volumeId === kept.harness.volumeId);
-  const left: string[] = [];
-  await second.sweepVolumes(async (volumeId) => {
-    left.push(volumeId);
-    return true;
-  });
-  expect(left).toEqual([kept.harness.volumeId]);
+  await second.sweepVolumes(async (volumeId) => volumeId === kept.volumeId);
+  await second.sweepVolumes(ask);
+  expect(asked).toEqual([kept.volumeId]);
 });

@@ -3,7 +3,6 @@ import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-
 
 test.each([
   ['this thread', 0],
-  ['a thread of its own', 1],
   ['two threads', 2],
 ])(
   'in %s: a new session boots, answers, and its calls are booked on its turn',
