@@ -55,6 +55,15 @@ suite('a hostile folder', () => {
     expect(JSON.stringify(lastRequest().messages)).toContain('kept');
   });
 
+  it('cannot put a sandbox inside the sandbox, where Bash would fail', async () => {
+    const own = { enabled: true, failIfUnavailable: true };
+    await begin(settings({ sandbox: own, permissions: { allow: ['Bash'] } }));
+    // Claude Code's own sandbox sets this variable in what it runs.
+    const look = bash('echo "nested: $SANDBOX_RUNTIME."');
+    const talk = await say(session, scripted({ tools: [look] }, { text: 'ok' }));
+    expect(talk.all('tool_result')).toMatchObject([{ isError: false, output: 'nested: .' }]);
+  });
+
   it('runs its hooks inside', async () => {
     const hook = (command: string) => [{ hooks: [{ type: 'command', command }] }];
     await begin(

@@ -44,6 +44,7 @@ export const DISALLOWED_TOOLS = [
 
 export interface PlatformSettings {
   cleanupPeriodDays: number;
+  sandbox: { enabled: boolean };
   env: Record<string, string>;
 }
 
@@ -52,6 +53,8 @@ export function platformSettings(modelStallMs: number): PlatformSettings {
   const stall = String(modelStallMs);
   return {
     cleanupPeriodDays: KEEP_DAYS,
+    // Claude Code's own sandbox needs rights that ours takes away: every Bash call would fail.
+    sandbox: { enabled: false },
     env: {
       ...SWITCHES,
       CLAUDE_STREAM_IDLE_TIMEOUT_MS: stall,

@@ -111,6 +111,7 @@ describe('problems', () => {
     ['{\n  "cleanupPeriodDays": 0\n}', 2, /conversations are kept/],
     ['{"env":{\n"ANTHROPIC_BASE_URL":"http://x"}}', 2, /the platform chooses the endpoint/],
     ['{"env":{\n"CLAUDE_CODE_USE_BEDROCK":"1"}}', 2, /has no effect/],
+    ['{"sandbox":{"enabled":true}}', 1, /a sandbox of its own/],
     ['{"agent":"nobody"}', 0, /no agent "nobody"/],
   ])('%j is a warning at line %i', (settings, line, message) => {
     const problem = first({ '.claude/settings.json': settings });

@@ -18,6 +18,7 @@ const OVERRIDDEN: Readonly<Record<string, string>> = {
   awsAuthRefresh: 'the platform chooses the provider, so this helper is not used',
   awsCredentialExport: 'the platform chooses the provider, so this helper is not used',
   gcpAuthRefresh: 'the platform chooses the provider, so this helper is not used',
+  sandbox: 'Karta runs every session in a sandbox of its own, so this one is switched off',
   cleanupPeriodDays: 'conversations are kept as long as their session, so this has no effect',
 };
 const OVERRIDDEN_VARIABLE =
