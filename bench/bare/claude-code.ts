@@ -4,6 +4,7 @@ import { CHANNEL_PATHS } from '@karta/protocol';
 import { INSIDE } from '../../packages/harness/src/claude-code/inside.ts';
 import {
   environmentOf,
+  MODEL_STALL_MS,
   platformSettings,
 } from '../../packages/harness/src/claude-code/platform-settings.ts';
 import { startCommand } from '../../packages/harness/src/claude-code/start-command.ts';
@@ -17,7 +18,7 @@ export async function startClaudeCode(
   resume?: string,
 ): Promise<BareHarness> {
   const conversation = resume ?? randomUUID();
-  const switches = platformSettings();
+  const switches = platformSettings(MODEL_STALL_MS);
   const process = sandbox.spawn({
     argv: startCommand({
       config: sandbox.place(INSIDE.config),

@@ -20,25 +20,34 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Serves one application of `bench/applications`. Resolves when the server is ready. */
+/**
+ * Serves one application of `bench/applications`, with so many sandboxes kept warm. Resolves when
+ * the server is ready.
+ */
 export async function serveApplication(
   name: string,
-  settings: Record<string, string> = {},
+  { warm }: { warm: number },
 ): Promise<BenchServer> {
   const home = await mkdtemp(join(tmpdir(), 'karta-bench-'));
   const folder = fileURLToPath(new URL(`../applications/${name}`, import.meta.url));
-  return serve(home, folder, settings);
+  return serve(home, folder, warm);
 }
 
-async function serve(
-  home: string,
-  folder: string,
-  settings: Record<string, string>,
-): Promise<BenchServer> {
-  const args = [KARTA, 'serve', folder, '--json', '--port', '0', '--home', home];
+async function serve(home: string, folder: string, warm: number): Promise<BenchServer> {
+  const args = [
+    KARTA,
+    'serve',
+    folder,
+    '--json',
+    '--port',
+    '0',
+    '--home',
+    home,
+    '--warm',
+    String(warm),
+  ];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...settings },
   });
   const ready = await firstLine(child);
   const end = async () => {
@@ -53,7 +62,7 @@ async function serve(
     pid: ready.pid,
     async restart() {
       await end();
-      return serve(home, folder, settings);
+      return serve(home, folder, warm);
     },
     async stop() {
       await end();

@@ -13,7 +13,7 @@ export const idleSessions: Scenario = {
   name: 'idle-sessions',
   target: '1,000 idle sessions: no process of theirs, ≤ 50 MB above an empty server',
   async run() {
-    const server = await serveApplication('opencode', { KARTA_WARM_SANDBOXES: '0' });
+    const server = await serveApplication('opencode', { warm: 0 });
     for (let index = 0; index < WARM_UP; index++) await createSession(server);
     const before = await processTree(server.pid);
     for (let index = 0; index < SESSIONS; index++) await createSession(server);

@@ -22,7 +22,7 @@ export const newSession: Scenario = {
     const rows = [];
     let met = true;
     for (const subject of await subjects()) {
-      const server = await serveApplication(subject.name, { KARTA_WARM_SANDBOXES: '1' });
+      const server = await serveApplication(subject.name, { warm: 1 });
       const ground = await bareGround(subject.name);
       const platform = async () => {
         while ((await metric(server, 'karta_sandboxes{state="parked"}')) < 1) {

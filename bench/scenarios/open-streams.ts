@@ -21,7 +21,7 @@ export const openStreams: Scenario = {
   target:
     '500 open SSE streams: ≤ 15 KB of heap each, flat RSS behind slow readers, heartbeats on time',
   async run() {
-    const server = await serveApplication('opencode', { KARTA_WARM_SANDBOXES: '0' });
+    const server = await serveApplication('opencode', { warm: 0 });
     const session = await createSession(server);
     await streamTurn(server, session, LONG_ANSWER);
     await closeAll(await openAll(server, session, STREAMS));

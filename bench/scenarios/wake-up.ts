@@ -18,7 +18,7 @@ export const wakeUp: Scenario = {
     const rows = [];
     let met = true;
     for (const subject of await subjects()) {
-      const first = await serveApplication(subject.name, { KARTA_WARM_SANDBOXES: '0' });
+      const first = await serveApplication(subject.name, { warm: 0 });
       const sessions: string[] = [];
       for (let index = 0; index < pairs; index++) {
         const session = await createSession(first);

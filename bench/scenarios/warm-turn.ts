@@ -21,7 +21,7 @@ export const warmTurn: Scenario = {
     const rows = [];
     let met = true;
     for (const subject of await subjects()) {
-      const server = await serveApplication(subject.name, { KARTA_WARM_SANDBOXES: '0' });
+      const server = await serveApplication(subject.name, { warm: 0 });
       const ground = await bareGround(subject.name);
       const bare = await subject.start(await ground.sandboxFor(subject.harness));
       const session = await createSession(server);

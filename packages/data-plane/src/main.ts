@@ -37,7 +37,8 @@ process.stderr.on('error', () => {});
 
 try {
   const config = await readConfiguration(process.stdin, abandon);
-  plane = await serveDataPlane(config, log);
+  // The parent starts this process again, and the sessions resume.
+  plane = await serveDataPlane(config, log, () => process.exit(1));
   const ready: DataPlaneReady = {
     ready: true,
     url: plane.url,

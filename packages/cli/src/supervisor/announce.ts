@@ -51,6 +51,7 @@ export function announcementJson(announcement: Announcement): Record<string, unk
   return {
     ready: true,
     url: server.url,
+    internal_url: server.internalUrl,
     api_key: server.apiKey,
     credentials: server.credentialsPath,
     isolation: server.isolation,

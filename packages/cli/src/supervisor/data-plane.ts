@@ -35,6 +35,8 @@ export interface DataPlaneStart {
 /** The data plane, which is started again when it ends unexpectedly: its sessions resume. */
 export interface DataPlane {
   url: string;
+  /** Metrics and health, on loopback. */
+  internalUrl: string;
   isolation: Ready['isolation'];
   /** Resolves with the reason when it ended so often that restarting does not help. */
   gaveUp: Promise<string>;
@@ -43,11 +45,12 @@ export interface DataPlane {
 }
 
 export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> {
-  let child = await launch(start, start.settings.port);
-  const { isolation: rung } = child.ready;
+  const { settings } = start;
+  let child = await launch(start, { port: settings.port, internal: settings.internalPort });
+  const { isolation: rung, internal_url: internalUrl } = child.ready;
   const url = announcedUrl(child.ready.url);
-  // Clients know the address: a restart must take the same port, also when any was asked for first.
-  const port = Number(new URL(url).port);
+  // Clients know the addresses: a restart must take the same ports, also when any were asked for.
+  const ports = { port: portIn(url), internal: portIn(internalUrl) };
   let stopping = false;
 
   async function keepRunning(): Promise<string> {
@@ -62,7 +65,7 @@ export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> 
       await delay(wait);
       if (stopping) return never();
       try {
-        child = await launch(start, port);
+        child = await launch(start, ports);
       } catch (error) {
         return `the data plane could not be started again: ${(error as Error).message}`;
       }
@@ -76,6 +79,7 @@ export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> 
 
   return {
     url,
+    internalUrl,
     isolation: rung,
     gaveUp: keepRunning(),
     stop: async () => {
@@ -94,7 +98,16 @@ export function announcedUrl(url: string): string {
   return url.replace('//127.0.0.1:', '//localhost:');
 }
 
-function launch(start: DataPlaneStart, port: number): Promise<Child<Ready>> {
+function portIn(url: string): number {
+  return Number(new URL(url).port);
+}
+
+interface Ports {
+  port: number;
+  internal: number;
+}
+
+function launch(start: DataPlaneStart, { port, internal }: Ports): Promise<Child<Ready>> {
   const { settings, doors } = start;
   return startChild(
     {
@@ -105,7 +118,7 @@ function launch(start: DataPlaneStart, port: number): Promise<Child<Ready>> {
         runtime_dir: start.runtimeFolder,
         host: settings.host,
         port,
-        internal_port: 0,
+        internal_port: internal,
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,

@@ -32,6 +32,8 @@ export interface ServerRequest {
 /** A server that serves. */
 export interface RunningServer {
   url: string;
+  /** Metrics and health, on loopback. */
+  internalUrl: string;
   apiKey: string;
   credentialsPath: string;
   isolation: Isolation;
@@ -114,6 +116,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     let stopping: Promise<void> | undefined;
     return {
       url: plane.url,
+      internalUrl: plane.internalUrl,
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,

@@ -25,6 +25,12 @@ describe('the settings of a server', () => {
     expect(() => serveSettings({ warm: '65' }, {})).toThrow('--warm cannot be "65"');
   });
 
+  test('the internal port is any unless the environment names one', () => {
+    expect(serveSettings({}, {}).internalPort).toBe(0);
+    expect(serveSettings({}, { KARTA_INTERNAL_PORT: '9100' }).internalPort).toBe(9100);
+    expect(() => serveSettings({}, { KARTA_INTERNAL_PORT: 'x' })).toThrow(/is no port/);
+  });
+
   test('an unknown driver is refused with the known ones', () => {
     expect(() => serveSettings({ sandbox: 'docker' }, {})).toThrow(/cannot be "docker"/);
   });

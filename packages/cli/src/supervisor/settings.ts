@@ -30,6 +30,8 @@ export interface ServeSettings {
   host: string;
   /** 0 takes any free port. */
   port: number;
+  /** Of metrics and health, on loopback; 0 takes any free port. */
+  internalPort: number;
   sandbox: SandboxChoice;
   minIsolation: Isolation;
   /** Started sandboxes that wait for a session, per application. */
@@ -54,7 +56,8 @@ export function serveSettings(
   return {
     home: homeFolder(options.home, env),
     host,
-    port: portOf(options.port ?? env.KARTA_PORT),
+    port: portOf(options.port ?? env.KARTA_PORT, DEFAULT_PORT),
+    internalPort: portOf(env.KARTA_INTERNAL_PORT, 0),
     warm: warmOf(options.warm),
     sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
     minIsolation: choice(
@@ -74,8 +77,8 @@ export function isolatesEnough(actual: Isolation, wanted: Isolation): boolean {
   return RUNGS.indexOf(actual) <= RUNGS.indexOf(wanted);
 }
 
-function portOf(text: string | undefined): number {
-  if (text === undefined || text === '') return DEFAULT_PORT;
+function portOf(text: string | undefined, otherwise: number): number {
+  if (text === undefined || text === '') return otherwise;
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
   throw new CliError('usage', `"${text}" is no port`, 'Choose a number from 0 (any) to 65535.');

@@ -3,9 +3,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds to the answer's first byte: from a cached read to a cold start. */
 const ANSWER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Numbers that the session engine holds and the metrics page asks for. */
-export interface EngineNumbers {
+/** Numbers that the session engine and the runner hold and the metrics page asks for. */
+export interface PlaneNumbers {
   liveSessions: number;
+  /** Sandboxes that hold a session. */
+  liveSandboxes: number;
+  /** Started sandboxes that wait for a session. */
+  parkedSandboxes: number;
   runningTurns: number;
   queuedTurns: number;
 }
@@ -18,18 +22,26 @@ export interface HttpMetrics {
   turnAccepted(): void;
   /** Counts a turn's end by its stop reason. */
   turnEnded(stopReason: string): void;
-  /** Shows the engine's numbers from now on. */
-  watch(numbers: () => EngineNumbers): void;
+  /** Shows these numbers from now on. */
+  watch(numbers: () => PlaneNumbers): void;
   /** The metrics in the Prometheus text format. */
   page(): Promise<{ contentType: string; text: string }>;
 }
+
+const NOTHING: PlaneNumbers = {
+  liveSessions: 0,
+  liveSandboxes: 0,
+  parkedSandboxes: 0,
+  runningTurns: 0,
+  queuedTurns: 0,
+};
 
 /** Metrics of one data plane, in a registry of their own so that two may live in one process. */
 export function createMetrics(): HttpMetrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
-  let numbers: () => EngineNumbers = () => ({ liveSessions: 0, runningTurns: 0, queuedTurns: 0 });
+  let numbers: () => PlaneNumbers = () => NOTHING;
 
   const requests = new Counter({
     name: 'karta_http_requests_total',
@@ -66,6 +78,17 @@ export function createMetrics(): HttpMetrics {
     registers,
     collect() {
       this.set(numbers().liveSessions);
+    },
+  });
+  new Gauge({
+    name: 'karta_sandboxes',
+    help: 'Sandboxes that hold a session, and started ones that wait for one.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { liveSandboxes, parkedSandboxes } = numbers();
+      this.set({ state: 'live' }, liveSandboxes);
+      this.set({ state: 'parked' }, parkedSandboxes);
     },
   });
   new Gauge({

@@ -22,7 +22,13 @@ describe('the internal listener', () => {
     await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'hi' } });
     await server.call('GET', '/v1/secret-path');
     const following = await server.call('GET', `/v1/sessions/${id}/events`);
-    server.deps.metrics.watch(() => ({ liveSessions: 3, runningTurns: 2, queuedTurns: 1 }));
+    server.deps.metrics.watch(() => ({
+      liveSessions: 3,
+      liveSandboxes: 2,
+      parkedSandboxes: 1,
+      runningTurns: 2,
+      queuedTurns: 1,
+    }));
     server.deps.metrics.turnEnded('end_turn');
     const page = await (await fetch(`${internal.url}/metrics`)).text();
     for (const line of [
@@ -30,6 +36,8 @@ describe('the internal listener', () => {
       'karta_http_requests_total{method="GET",route="unmatched",status="404"} 1',
       'karta_http_streams_open 1',
       'karta_sessions_live 3',
+      'karta_sandboxes{state="live"} 2',
+      'karta_sandboxes{state="parked"} 1',
       'karta_turns{state="running"} 2',
       'karta_turns{state="queued"} 1',
       'karta_turns_accepted_total 1',

@@ -26,10 +26,14 @@ export interface ServedDataPlane {
   abandon(): Promise<void>;
 }
 
-/** Starts a whole data plane. What had been started when something fails is stopped again. */
+/**
+ * Starts a whole data plane. What had been started when something fails is stopped again. `broken`
+ * is called when it can no longer serve all its sessions and must be started anew.
+ */
 export async function serveDataPlane(
   config: DataPlaneConfig,
   log: Logger,
+  broken: () => void,
 ): Promise<ServedDataPlane> {
   await using started = new AsyncDisposableStack();
   if (config.database_owner_url !== undefined) {
@@ -50,6 +54,7 @@ export async function serveDataPlane(
     allowUnsandboxed: config.allow_unsandboxed,
     environment: config.environment,
     harnesses,
+    onWorkerLost: broken,
     log,
   });
   started.defer(() => runner.stop());
@@ -66,7 +71,10 @@ export async function serveDataPlane(
     log,
     turnEnded: (stopReason) => metrics.turnEnded(stopReason),
   });
-  metrics.watch(() => engine.stats());
+  metrics.watch(() => {
+    const { live, parked } = runner.counts();
+    return { ...engine.stats(), liveSandboxes: live, parkedSandboxes: parked };
+  });
   const app = createHttpApp({
     control,
     sessions: engine.service,

@@ -73,6 +73,13 @@ export class Pool {
     return starting.slot;
   }
 
+  /** Slots that could be claimed at once. */
+  get ready(): number {
+    let ready = 0;
+    for (const slots of this.#ready.values()) ready += slots.length;
+    return ready;
+  }
+
   /** Drops a slot to make room, ready or not. One that a session waits for is that session's. */
   drop(id: string): void {
     const slot = this.#remove(id);

@@ -59,6 +59,8 @@ export interface Runner {
   /** Destroys volumes whose session nobody knows. */
   sweepVolumes(known: (volumeId: string) => Promise<boolean>): Promise<void>;
   isLive(sessionId: string): boolean;
+  /** Sandboxes that hold a session, and started ones that wait for one. */
+  counts(): { live: number; parked: number };
   /** Called when a session's harness has ended, by hibernation, by a crash or by a limit. */
   onEnded(
     listener: (

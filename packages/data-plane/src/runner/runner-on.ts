@@ -142,6 +142,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
         log.info({ volume: volumeId }, 'a volume that no session has was destroyed');
       }
     },
+    counts: () => ({ live: sessions.size, parked: pool.ready }),
     isLive: (sessionId) => sessions.live(sessionId)?.open ?? false,
     onEnded: (listener) => void listeners.push(listener),
     stop() {

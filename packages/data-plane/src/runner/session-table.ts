@@ -41,6 +41,11 @@ export class SessionTable {
     return this.#booting.size;
   }
 
+  /** Sessions that have a machine. */
+  get size(): number {
+    return this.#live.size;
+  }
+
   live(sessionId: string): LiveSession | null {
     return this.#live.get(sessionId) ?? null;
   }

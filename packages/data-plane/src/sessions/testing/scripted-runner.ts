@@ -55,6 +55,10 @@ export class ScriptedRunner implements Runner {
   readonly #ended: Parameters<Runner['onEnded']>[0][] = [];
   #asks = 0;
 
+  counts(): { live: number; parked: number } {
+    return { live: this.#live.size, parked: 0 };
+  }
+
   constructor(volumes = new Map<string, StoredTurn>()) {
     this.volumes = volumes;
   }
