@@ -105,7 +105,10 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     });
     started.defer(() => plane.stop());
     requireIsolation(plane.isolation, settings);
-    const { apiKey } = await ensureLocalOrg(home, { dataUrl: plane.url });
+    const { apiKey } = await ensureLocalOrg(home, {
+      dataUrl: plane.url,
+      controlUrl: `http://localhost:${settings.controlPort}`,
+    });
     await writeServerFile(home, {
       pid: process.pid,
       url: plane.url,

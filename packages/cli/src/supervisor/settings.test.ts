@@ -31,6 +31,11 @@ describe('the settings of a server', () => {
     expect(() => serveSettings({}, { KARTA_INTERNAL_PORT: 'x' })).toThrow(/is no port/);
   });
 
+  test('the control plane is looked for on 8001 unless the environment says otherwise', () => {
+    expect(serveSettings({}, {}).controlPort).toBe(8001);
+    expect(serveSettings({}, { KARTA_CONTROL_PORT: '9001' }).controlPort).toBe(9001);
+  });
+
   test('an unknown driver is refused with the known ones', () => {
     expect(() => serveSettings({ sandbox: 'docker' }, {})).toThrow(/cannot be "docker"/);
   });

@@ -6,6 +6,7 @@ import { CliError } from '../cli-error.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEFAULT_PORT = 8000;
+const DEFAULT_CONTROL_PORT = 8001;
 /** One makes the first answer of a session quick and costs the memory of one idle harness. */
 const DEFAULT_WARM = 1;
 const MOST_WARM = 64;
@@ -32,6 +33,8 @@ export interface ServeSettings {
   port: number;
   /** Of metrics and health, on loopback; 0 takes any free port. */
   internalPort: number;
+  /** Where a control plane of this machine answers, as `credentials.json` tells it. */
+  controlPort: number;
   sandbox: SandboxChoice;
   minIsolation: Isolation;
   /** Started sandboxes that wait for a session, per application. */
@@ -58,6 +61,7 @@ export function serveSettings(
     host,
     port: portOf(options.port ?? env.KARTA_PORT, DEFAULT_PORT),
     internalPort: portOf(env.KARTA_INTERNAL_PORT, 0),
+    controlPort: portOf(env.KARTA_CONTROL_PORT, DEFAULT_CONTROL_PORT),
     warm: warmOf(options.warm),
     sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
     minIsolation: choice(
