@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const TIERS = ['daily', 'full', 'bench'];
@@ -70,5 +70,11 @@ test('no promise is made twice', () => {
 test('every requirement of the request is promised or said to be missing', () => {
   for (let number = 1; number <= 39; number += 1) {
     expect(document).toContain(`B${String(number).padStart(2, '0')}`);
+  }
+});
+
+test('every scenario of the bench holds a promise', () => {
+  for (const name of readdirSync(new URL('bench/scenarios/', root))) {
+    expect(document).toContain(`bench/scenarios/${name}`);
   }
 });
