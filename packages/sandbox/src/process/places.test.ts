@@ -1,26 +1,27 @@
 import { expect, test } from 'vitest';
-import { place } from './places.ts';
+import { type Places, place } from './places.ts';
 
-const PLACES = {
-  workspace: '/v/workspace',
-  home: '/v/home',
-  tmp: '/s/tmp',
-  bound: new Map([
-    ['/opt/tool', '/host/tool'],
-    ['/home/agent/.config/x', '/s/file-0'],
-  ]),
+const places: Places = {
+  workspace: '/tmp/home/volumes-none/v/workspace',
+  home: '/tmp/home/volumes-none/v/home',
+  tmp: '/tmp/home/sandboxes/none/s/tmp',
+  bound: new Map([['/opt/karta/node', '/tmp/checkout/node_modules/.bin/node']]),
 };
 
 test.each([
-  ['/workspace', '/v/workspace'],
-  ['/workspace/a/b', '/v/workspace/a/b'],
-  ['/workspaces', '/workspaces'],
-  ['/home/agent/.config/x', '/s/file-0'],
-  ['/home/agent/.config/y', '/v/home/.config/y'],
-  ['/opt/tool/bin/run', '/host/tool/bin/run'],
-  ['/tmp/x', '/s/tmp/x'],
+  ['/workspace', places.workspace],
+  ['/workspace/a/b', `${places.workspace}/a/b`],
+  ['/home/agent/.store', `${places.home}/.store`],
+  ['/tmp/x', `${places.tmp}/x`],
+  ['/opt/karta/node', '/tmp/checkout/node_modules/.bin/node'],
   ['/usr/bin/env', '/usr/bin/env'],
-  ['git', 'git'],
-])('%s is at %s', (inside, real) => {
-  expect(place(PLACES, inside)).toBe(real);
+])('%s inside is %s', (inside, real) => {
+  expect(place(places, inside)).toBe(real);
+});
+
+test('a mapped path stays where it is, also when the host keeps it below /tmp', () => {
+  for (const inside of ['/workspace/a', '/home/agent', '/tmp/x', '/opt/karta/node']) {
+    const real = place(places, inside);
+    expect(place(places, real)).toBe(real);
+  }
 });

@@ -10,8 +10,13 @@ export interface Places {
   bound: ReadonlyMap<string, string>;
 }
 
-/** Maps an inside path by its longest known ancestor; a path of no such ancestor is the host's own. */
+/**
+ * Maps an inside path by its longest known ancestor; a path of no such ancestor is the host's own.
+ * What is a real place already stays, so that a mapped path may be mapped again: a tool's own place
+ * on the host may well lie below `/tmp`.
+ */
 export function place(places: Places, inside: string): string {
+  if (isReal(places, inside)) return inside;
   const known = new Map([
     ...places.bound,
     [WORKSPACE_INSIDE, places.workspace] as const,
@@ -23,4 +28,9 @@ export function place(places: Places, inside: string): string {
     if (real !== undefined) return join(real, inside.slice(at.length));
   }
   return inside;
+}
+
+function isReal({ workspace, home, tmp, bound }: Places, path: string): boolean {
+  const roots = [workspace, home, tmp, ...bound.values()];
+  return roots.some((root) => path === root || path.startsWith(`${root}/`));
 }
