@@ -4,8 +4,7 @@ import { defineConfig } from 'vitest/config';
 /**
  * Two tiers and two weights, described in CONTRIBUTING.md. `KARTA_TIER=full` adds the files named
  * `*.full.test.ts`. Heavy files start real harnesses, sandboxes, databases or whole servers: they
- * run one after the other, after all the light ones, so that they never take the cores from each
- * other on a small machine.
+ * run after all the light ones and at most two at a time, as each keeps about one core busy.
  */
 const HEAVY = [
   'test/**/*.test.ts',
@@ -45,7 +44,7 @@ export default defineConfig({
           exclude: never,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
+          maxWorkers: Math.max(1, Math.min(2, availableParallelism())),
           sequence: { groupOrder: 1 },
         },
       },
