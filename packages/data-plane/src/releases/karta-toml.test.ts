@@ -35,9 +35,6 @@ memory_mb = 2048
 vcpus = 1.5
 disk_mb = 512
 max_turn_s = 600
-[cli]
-hidden_event_types = ["step_start"]
-input_policy = "ask"
 `);
   expect(problems).toEqual([]);
   expect(toml.env?.SHOP_ID).toMatchObject({ required: true, secret: false, expose: false });
@@ -75,9 +72,12 @@ test('keys of the prototype are unknown keys', () => {
 });
 
 test('what has no effect locally is said', () => {
-  const { problems } = read('[build]\nsetup = "npm ci"\n[network]\nallow = ["a.example:443"]\n');
-  expect(problems).toHaveLength(2);
+  const { problems } = read(
+    '[build]\nsetup = "npm ci"\n[network]\nallow = ["a.example:443"]\n[cli]\ninput_policy = "ask"\n',
+  );
+  expect(problems).toHaveLength(3);
   expect(problems[0]).toContain('karta.toml:2: build.setup has no effect');
+  expect(problems[2]).toContain('karta.toml:6: cli.input_policy has no effect');
 });
 
 test('lines are right behind strings over several lines', () => {
