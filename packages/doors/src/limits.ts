@@ -5,6 +5,13 @@
 
 /** One request body. A harness's largest true request is a few megabytes of context and images. */
 export const REQUEST_BODY_BYTES = 50 * 1024 * 1024;
+/** Nesting of a request's JSON. Tool schemas, the deepest part, have some twenty levels. */
+export const REQUEST_JSON_DEPTH = 256;
+/**
+ * Commas, colons and opening brackets of a request's JSON. A conversation of ten thousand messages
+ * has some 200,000; as many empty objects take 30 MB once they are parsed.
+ */
+export const REQUEST_JSON_TOKENS = 500_000;
 /** Request bodies of one channel held in memory at once; a request beyond it is refused. */
 export const CHANNEL_BODY_BYTES = 64 * 1024 * 1024;
 /** Calls of one channel at once. Harnesses run some ten sub-agents in parallel. */

@@ -1,3 +1,4 @@
+import { jsonExcess } from './json-shape.ts';
 import type { RouteName } from './routes.ts';
 
 /** A request body as it goes to the upstream. */
@@ -13,11 +14,14 @@ export interface Unservable {
 }
 
 /**
- * Makes a request countable. A Chat Completions stream tells its usage only when asked to; a
- * Responses call in the background would be billed after its answer, where nobody counts it.
- * OpenAI bodies are written anew, so that the provider reads the same request as we did.
+ * Refuses what nobody could parse safely, and makes the rest countable. A Chat Completions stream
+ * tells its usage only when asked to; a Responses call in the background would be billed after its
+ * answer, where nobody counts it. OpenAI bodies are written anew, so that the provider reads the
+ * same request as we did.
  */
 export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unservable {
+  const excess = jsonExcess(body);
+  if (excess !== null) return { problem: excess };
   if (route !== 'chat' && route !== 'responses') return { body, hideUsage: false };
   let request: Record<string, unknown>;
   try {
