@@ -2,10 +2,10 @@ import { chmod, chown, lstat, mkdir, rm, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { ConfigurationError } from '@karta/service';
 import { channelsDir, PASSAGE_MODE, socketPathBytes } from '../channels/registry.ts';
 import type { DoorsConfig } from '../config.ts';
 import { SOCKET_PATH_BYTES } from '../limits.ts';
-import { ConfigurationError } from './configuration.ts';
 
 const PRIVATE_DIR_MODE = 0o700;
 /** No bit for anybody else, from the moment the socket exists. */

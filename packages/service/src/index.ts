@@ -1,0 +1,2 @@
+export { ConfigurationError, readConfiguration } from './configuration.ts';
+export { runService, type Service, type Serving } from './run-service.ts';
