@@ -17,7 +17,12 @@ const MAX_ERRORS = 50;
 export function validBody<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw refusal(parsed.error.issues.flatMap((issue) => fieldErrors(issue, [], schema)));
+  const errors: FieldError[] = [];
+  for (const issue of parsed.error.issues) {
+    errors.push(...fieldErrors(issue, [], schema));
+    if (errors.length >= MAX_ERRORS) break;
+  }
+  throw refusal(errors);
 }
 
 /** Query parameters as the schema has them; unknown ones are ignored. Throws as `validBody`. */
@@ -55,7 +60,8 @@ function fieldErrors(
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path);
-    return issue.keys.map((key) => {
+    // A body can have a million of them, and each is compared with every known name.
+    return issue.keys.slice(0, MAX_ERRORS).map((key) => {
       const meant = nearestName(key, known);
       const hint = meant === null ? '' : `; did you mean "${meant}"?`;
       return { pointer: pointerOf([...path, key]), message: `unknown field${hint}` };
