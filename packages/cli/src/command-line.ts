@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { CliError } from './cli-error.ts';
 import { asCliError } from './client/server-failure.ts';
 import { EXIT } from './exit-codes.ts';
+import { plainText } from './output/plain-text.ts';
 import { openTerminal, type Terminal } from './output/terminal.ts';
 import { buildProgram } from './program.ts';
 
@@ -42,8 +43,9 @@ function report(error: unknown, terminal: Terminal, json: boolean): number {
     return known.exitCode;
   }
   if (known !== error && error instanceof Error) terminal.note(error.stack ?? error.message);
-  terminal.note(`${terminal.style('red', 'error')} ${known.message}.`);
-  for (const detail of known.details) terminal.note(`  ${detail}`);
-  terminal.note(known.next);
+  // Much of it may quote an application or what runs in a sandbox.
+  terminal.note(`${terminal.style('red', 'error')} ${plainText(known.message)}.`);
+  for (const detail of known.details) terminal.note(`  ${plainText(detail)}`);
+  terminal.note(plainText(known.next));
   return known.exitCode;
 }

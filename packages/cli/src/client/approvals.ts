@@ -46,13 +46,10 @@ async function askPerson(ask: Ask, terminal: Terminal, signal: AbortSignal): Pro
   const line = createInterface({ input: process.stdin, output: process.stderr });
   try {
     if (ask.kind === 'question') {
-      const options = ask.options.length === 0 ? '' : ` (${ask.options.join(', ')})`;
-      const answer = await line.question(`${oneLine(ask.message, SHOWN_CHARS)}${options} `, {
-        signal,
-      });
+      const answer = await line.question(`${questionText(ask)} `, { signal });
       return { decision: 'approve_once', message: answer };
     }
-    terminal.note(`  ${oneLine(JSON.stringify(ask.tool_input) ?? '', SHOWN_CHARS)}`);
+    terminal.note(`  ${inputText(ask.tool_input)}`);
     for (;;) {
       const typed = await line.question('Allow? [o]nce, for the [s]ession, or [d]eny: ', {
         signal,
@@ -63,6 +60,19 @@ async function askPerson(ask: Ask, terminal: Terminal, signal: AbortSignal): Pro
   } finally {
     line.close();
   }
+}
+
+/** A question and the answers it offers, as both may stand on a terminal. */
+export function questionText({ message, options }: Pick<Ask, 'message' | 'options'>): string {
+  const offered = options.length === 0 ? '' : ` (${oneLine(options.join(', '), SHOWN_CHARS)})`;
+  return `${oneLine(message, SHOWN_CHARS)}${offered}`;
+}
+
+/** What a tool is to do. A cut is told: what is hidden would be allowed as well. */
+export function inputText(input: unknown): string {
+  const text = JSON.stringify(input) ?? '';
+  const hidden = text.length - SHOWN_CHARS;
+  return `${oneLine(text, SHOWN_CHARS)}${hidden > 0 ? ` [${hidden} more characters not shown]` : ''}`;
 }
 
 /** What a person typed, or `null` when it must be asked again. An empty line decides nothing. */

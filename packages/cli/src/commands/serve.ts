@@ -1,5 +1,6 @@
 import { problemText } from '@karta/data-plane';
 import { Karta } from '@karta/sdk';
+import { plainText } from '../output/plain-text.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { announce, announcementJson } from '../supervisor/announce.ts';
 import { takeUpstreams } from '../supervisor/provider-keys.ts';
@@ -34,7 +35,9 @@ export async function serve(
   });
   for (const { folder, warnings } of server.published) {
     for (const warning of warnings) {
-      terminal.note(`${terminal.style('yellow', 'warning')} ${folder}: ${problemText(warning)}`);
+      terminal.note(
+        `${terminal.style('yellow', 'warning')} ${folder}: ${plainText(problemText(warning))}`,
+      );
     }
   }
   const question = options.try ?? QUESTION;

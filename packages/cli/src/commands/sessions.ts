@@ -69,7 +69,7 @@ export async function showSession(
     terminal.json({ session, messages });
     return EXIT.ok.code;
   }
-  terminal.out(`${JSON.stringify(session, null, 2)}\n`);
+  terminal.out(`${plainText(JSON.stringify(session, null, 2))}\n`);
   for (const message of messages) {
     terminal.out(`${terminal.style('bold', message.role)}: ${plainText(message.text)}\n`);
   }

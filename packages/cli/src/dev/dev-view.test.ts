@@ -33,6 +33,12 @@ test('problems are listed; what ran before goes on', () => {
   expect(written.out).toContain('  opencode.json:3: not JSON');
 });
 
+test('a problem that quotes an application does not steer the terminal', () => {
+  const { terminal, written } = captured();
+  new DevView(terminal, false).refused('/app', ['karta.toml:1: "\x1b]0;x\x07\u202e" is no name']);
+  expect(written.out).toContain('  karta.toml:1: "]0;x" is no name\n');
+});
+
 test('as JSON every line is one value', () => {
   const { terminal, written } = captured();
   const view = new DevView(terminal, true);

@@ -1,5 +1,6 @@
 import type { KartaEvent } from '@karta/protocol';
 import { eventLine } from '../output/event-view.ts';
+import { plainText } from '../output/plain-text.ts';
 import type { Terminal } from '../output/terminal.ts';
 import type { RunningServer } from '../supervisor/server.ts';
 
@@ -47,7 +48,7 @@ export class DevView {
     }
     const head = `${folder} was not published; what ran before goes on`;
     this.#terminal.out(`${this.#terminal.style('red', head)}\n`);
-    for (const problem of problems) this.#terminal.out(`  ${problem}\n`);
+    for (const problem of problems) this.#terminal.out(`  ${plainText(problem)}\n`);
   }
 
   event(event: KartaEvent): void {

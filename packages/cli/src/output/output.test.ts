@@ -38,10 +38,12 @@ describe('what an agent says cannot steer a terminal', () => {
         const plain = plainText(value);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
         expect(plain).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
-        if (!/\p{Cc}/u.test(value)) expect(plain).toBe(value);
+        expect(plain).not.toMatch(/\p{Bidi_Control}/u);
+        if (!/\p{Cc}|\p{Bidi_Control}/u.test(value)) expect(plain).toBe(value);
       }),
     );
     expect(plainText('a\x1b]0;owned\x07b\n\tc')).toBe('a]0;ownedb\n\tc');
+    expect(plainText('rm -rf \u202eelbon\u2066')).toBe('rm -rf elbon');
   });
 
   test('a line is one line, cut to its width', () => {

@@ -1,9 +1,10 @@
 /**
  * Text from an agent as it may go to a terminal: without the control characters that move the
- * cursor, rename the window or paste into the shell. Line breaks and tabs stay.
+ * cursor, rename the window or paste into the shell, and without those that reorder what is read, so
+ * that a command cannot look like another. Line breaks and tabs stay.
  */
 export function plainText(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '');
+  return text.replace(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, '');
 }
 
 /** Plain text on one line, at most `chars` long. */

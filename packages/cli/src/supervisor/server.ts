@@ -58,6 +58,8 @@ export interface RunningServer {
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
   const { settings, upstreams, notice } = request;
   const { home } = settings;
+  // What this process and its children make is nobody else's to write, whatever the shell allows.
+  process.umask(process.umask() | 0o022);
   // Harnesses that a person installed into this home are looked for there.
   process.env.KARTA_HOME = home;
   const started = new AsyncDisposableStack();
