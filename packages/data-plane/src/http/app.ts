@@ -84,10 +84,12 @@ function serveOpen(app: Hono<HttpEnv>, deps: HttpDeps, served: ServedPath[]): vo
   }
 }
 
-/** `{name}` as Hono writes it; `{path}` takes slashes too. */
+/** `{name}` as Hono writes it; `{path}` takes slashes too, and line breaks: names may have them. */
 function honoPath(path: string): string {
   return path
     .split('/')
-    .map((segment) => (segment === '{path}' ? ':path{.+}' : segment.replace(/^\{(\w+)\}$/, ':$1')))
+    .map((segment) =>
+      segment === '{path}' ? ':path{[^]+}' : segment.replace(/^\{(\w+)\}$/, ':$1'),
+    )
     .join('/');
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { LIMITS } from '@karta/protocol';
@@ -163,10 +164,35 @@ describe('a file over 100 MB', () => {
     expect((await server.call('GET', '/healthz')).status).toBe(200);
   });
 
+  it('is 413 also where the reader only sees a body that broke off', async () => {
+    const { writeFile } = server.deps.sessions;
+    server.deps.sessions.writeFile = async (_caller, _sessionId, _path, body) => {
+      await once(body.resume(), 'end').catch(() => {
+        throw new ReaderError('failed', 'the body ended early');
+      });
+      return { size: 0 };
+    };
+    const blocks = Array.from({ length: 101 }, () => new Uint8Array(1024 * 1024));
+    const answer = await put('big', new Response(new Blob(blocks)).body as ReadableStream);
+    server.deps.sessions.writeFile = writeFile;
+    expect(answer.status).toBe(413);
+  });
+
   it('is taken up to the limit', async () => {
     const answer = await put('largest', Buffer.alloc(LIMITS.fileBytes));
     expect(await answer.json()).toEqual({ path: 'largest', size: LIMITS.fileBytes });
     server.runner.files.delete('largest');
+  });
+});
+
+describe('a name', () => {
+  it('may hold what an address must encode, line breaks too', async () => {
+    for (const name of ['a b', 'ü/日本', 'two\nlines', '100%', 'a?b#c', '-rf']) {
+      const path = name.split('/').map(encodeURIComponent).join('/');
+      expect(await (await put(path, Buffer.from('bytes'))).json()).toMatchObject({ path: name });
+      const read = await server.call('GET', `/v1/sessions/${id}/files/${path}`);
+      expect(await read.text()).toBe('bytes');
+    }
   });
 });
 

@@ -12,7 +12,7 @@ export interface JsonBody {
 /**
  * Reads a request's body as one JSON object. Throws `KartaError`: `unsupported_media_type`,
  * `payload_too_large` (with and without a content-length), `invalid_json`, `validation_failed`
- * (no object, or nested too deep).
+ * (no object, nested too deep, or with something that would not be stored as it was sent).
  */
 export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
   const bytes = await readBytes(incoming, LIMITS.requestBodyBytes);
@@ -25,6 +25,10 @@ export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody>
         ? 'The request has a body but no Content-Type.'
         : 'Only application/json is understood here.',
     );
+  }
+  const encoding = incoming.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new KartaError('unsupported_media_type', 'A body with a Content-Encoding is not read.');
   }
   return { value: jsonObject(parseJson(bytes)), digest };
 }
@@ -83,9 +87,8 @@ function jsonObject(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid('must be a JSON object');
   }
-  if (isDeeperThan(value, LIMITS.jsonDepth)) {
-    throw invalid(`must not be nested deeper than ${LIMITS.jsonDepth} levels`);
-  }
+  const problem = contentProblem(value);
+  if (problem !== null) throw invalid(problem);
   return value as Record<string, unknown>;
 }
 
@@ -95,18 +98,28 @@ function invalid(message: string): KartaError {
   });
 }
 
-/** Walks level by level: recursion would overflow on what it is to find. */
-function isDeeperThan(root: object, limit: number): boolean {
+/**
+ * Why a document may not be used: too deep, or with what would be lost on the way (a schema leaves
+ * out `__proto__`, and a number past the range of a double has become infinite). Walks level by
+ * level: recursion would overflow on what it is to find.
+ */
+function contentProblem(root: object): string | null {
   let level: object[] = [root];
   for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > limit) return true;
+    if (depth > LIMITS.jsonDepth) {
+      return `must not be nested deeper than ${LIMITS.jsonDepth} levels`;
+    }
     const next: object[] = [];
     for (const node of level) {
+      if (Object.hasOwn(node, '__proto__')) return 'must not have a field named __proto__';
       for (const child of Object.values(node)) {
         if (typeof child === 'object' && child !== null) next.push(child);
+        else if (child === Infinity || child === -Infinity) {
+          return 'must not hold a number beyond 1.8e308';
+        }
       }
     }
     level = next;
   }
-  return false;
+  return null;
 }

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
-import { KartaError } from '@karta/protocol';
+import { KartaError, problemOf } from '@karta/protocol';
 import type { HttpApp } from './app.ts';
 import { asKartaError, problemResponse } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
@@ -30,7 +31,10 @@ export async function listenHttp(
     (request, bindings) => app.fetch(request, bindings as HttpBindings),
     { overrideGlobalObjects: true, errorHandler: refuse },
   );
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
+  // A request without a Host is refused by `refuse`, as a problem document.
+  const options = { keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false };
+  const server = createServer(options, listener);
+  server.on('clientError', refuseBytes);
   const port = await listen(server, address);
   return {
     url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
@@ -39,7 +43,7 @@ export async function listenHttp(
   };
 }
 
-/** What never became a request: a bad `Host` or request target. */
+/** What never became a request: a bad `Host` or none, or a bad request target. */
 function refuse(error: unknown): Response {
   const malformed = error instanceof Error && error.name === 'RequestError';
   const shown = malformed
@@ -47,6 +51,26 @@ function refuse(error: unknown): Response {
     : asKartaError(error);
   const id = requestIdOf(undefined);
   return problemResponse(shown, id, { 'x-request-id': id });
+}
+
+/** What Node's parser could not read: answered on the bare socket, which is then closed. */
+function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const detail = tooLarge ? 'The headers are too large.' : 'This is not a request of HTTP/1.1.';
+  const id = requestIdOf(undefined);
+  const body = JSON.stringify(problemOf(new KartaError('invalid_request', detail), id));
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${id}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** Resolves to the port taken. */

@@ -1,5 +1,5 @@
 import { type Readable, Transform } from 'node:stream';
-import { isoTime, LIMITS } from '@karta/protocol';
+import { isoTime, KartaError, LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import { fileBody } from '../file-body.ts';
 import { readerErrors } from '../file-errors.ts';
@@ -86,6 +86,9 @@ export const writeFile = defineRoute({
       const writing = deps.sessions.writeFile(call.caller, sessionId, path, body);
       const { size } = await readerErrors(writing);
       return json(200, { path, size });
+    } catch (error) {
+      // The reader only sees that the body broke off; why is known here.
+      throw KartaError.is(body.errored) ? body.errored : error;
     } finally {
       call.incoming.unpipe();
       body.destroy();
