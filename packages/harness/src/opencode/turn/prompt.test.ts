@@ -33,24 +33,44 @@ test('anything else is text, slashes or not', () => {
   }
 });
 
-test('attachments are files below the workspace, whatever their paths say', () => {
+test('images and PDFs are files below the workspace, whatever their paths say', () => {
   const { files } = promptOf(
     input('look', [
       { path: 'a b.png', mediaType: null },
-      { path: '../../etc/passwd', mediaType: null },
-      { path: 'notes.txt', mediaType: 'text/markdown' },
+      { path: '../../etc/x.pdf', mediaType: null },
+      { path: 'photo', mediaType: 'image/webp' },
     ]),
     '/workspace',
     COMMANDS,
   );
   expect(files).toEqual([
     { type: 'file', mime: 'image/png', filename: 'a b.png', url: 'file:///workspace/a%20b.png' },
-    { type: 'file', mime: 'text/plain', filename: 'passwd', url: 'file:///workspace/etc/passwd' },
     {
       type: 'file',
-      mime: 'text/markdown',
-      filename: 'notes.txt',
-      url: 'file:///workspace/notes.txt',
+      mime: 'application/pdf',
+      filename: 'x.pdf',
+      url: 'file:///workspace/etc/x.pdf',
     },
+    { type: 'file', mime: 'image/webp', filename: 'photo', url: 'file:///workspace/photo' },
   ]);
+});
+
+test('any other attachment is named to the model, and not in the conversation', () => {
+  const attachments = [
+    { path: 'uploads/b.zip', mediaType: 'application/zip' },
+    { path: '../a "b".json', mediaType: null },
+    { path: 'drawing.png', mediaType: 'image/svg+xml' },
+  ];
+  const note = 'Attached files: "uploads/b.zip", "a \\"b\\".json", "drawing.png"';
+  expect(promptOf(input('look', attachments), '/workspace', COMMANDS)).toEqual({
+    kind: 'text',
+    text: 'look',
+    files: [{ type: 'text', text: note, synthetic: true }],
+  });
+  expect(promptOf(input('/hello Ada', attachments), '/workspace', COMMANDS)).toEqual({
+    kind: 'command',
+    command: 'hello',
+    arguments: `Ada\n\n${note}`,
+    files: [],
+  });
 });

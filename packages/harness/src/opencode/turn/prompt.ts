@@ -10,13 +10,24 @@ export interface FilePart {
   url: string;
 }
 
+/** What the model is told and the conversation does not show. */
+export interface NotePart {
+  type: 'text';
+  text: string;
+  synthetic: true;
+}
+
 export type Prompt =
-  | { kind: 'text'; text: string; files: FilePart[] }
+  | { kind: 'text'; text: string; files: (FilePart | NotePart)[] }
   | { kind: 'command'; command: string; arguments: string; files: FilePart[] };
 
 const COMMAND = /^\/([\w./-]+)(?:\s+([\s\S]*))?$/;
 
-/** Types by which OpenCode decides what the model is shown; other files are read as text. */
+/**
+ * Files that the model is shown as they are, by their extension when no type is given. Any other is
+ * named, for the agent to open: OpenCode fails the whole turn over one that it cannot read as text,
+ * or whose type its provider library does not know, and over every turn after it.
+ */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.jpg': 'image/jpeg',
@@ -25,6 +36,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.webp': 'image/webp',
   '.pdf': 'application/pdf',
 };
+const SHOWN: ReadonlySet<string> = new Set(Object.values(MEDIA_TYPES));
 
 /** A message as OpenCode takes it: a slash command when the folder has one of that name. */
 export function promptOf(
@@ -32,16 +44,24 @@ export function promptOf(
   workspace: string,
   commands: ReadonlySet<string>,
 ): Prompt {
-  const files = input.attachments.map(({ path, mediaType }) => ({
-    type: 'file' as const,
-    mime: mediaType ?? MEDIA_TYPES[posix.extname(path).toLowerCase()] ?? 'text/plain',
-    filename: posix.basename(path),
+  const files: FilePart[] = [];
+  const named: string[] = [];
+  for (const { path, mediaType } of input.attachments) {
     // Resolved below the workspace; what a link there leads to is the sandbox's to bound.
-    url: pathToFileURL(posix.join(workspace, posix.join('/', path))).href,
-  }));
+    const below = posix.join('/', path);
+    const mime = mediaType ?? MEDIA_TYPES[posix.extname(path).toLowerCase()] ?? '';
+    if (SHOWN.has(mime)) {
+      const url = pathToFileURL(posix.join(workspace, below)).href;
+      files.push({ type: 'file', mime, filename: posix.basename(path), url });
+    } else {
+      named.push(JSON.stringify(below.slice(1)));
+    }
+  }
+  const note = named.length === 0 ? '' : `Attached files: ${named.join(', ')}`;
   const [, command, rest = ''] = COMMAND.exec(input.text) ?? [];
   if (command !== undefined && commands.has(command)) {
-    return { kind: 'command', command, arguments: rest, files };
+    return { kind: 'command', command, arguments: note ? `${rest}\n\n${note}` : rest, files };
   }
-  return { kind: 'text', text: input.text, files };
+  const notes: NotePart[] = note ? [{ type: 'text', text: note, synthetic: true }] : [];
+  return { kind: 'text', text: input.text, files: [...notes, ...files] };
 }
