@@ -2,12 +2,10 @@ import type { Readable } from 'node:stream';
 import { GuardError } from './guard-error.ts';
 import { parseHostileJson } from './hostile-json.ts';
 import type { FrameLimits } from './limits.ts';
-import { canonicalEvents } from './server-sent-events.ts';
 
 /**
- * The body of a hostile server's answer as a web stream that reads only when it is read. By content
- * type: event streams without an end but with bounded, canonical events; JSON whole, bounded and
- * cleaned; anything else up to `bodyBytes`.
+ * The body of a hostile server's answer as a web stream that reads only when it is read. JSON whole,
+ * bounded and cleaned; anything else up to `bodyBytes`.
  */
 export function boundedBody(
   source: Readable,
@@ -37,7 +35,6 @@ function piecesOf(
   type: string,
   bounds: { frames: FrameLimits; bodyBytes: number },
 ): AsyncGenerator<Uint8Array> {
-  if (type === 'text/event-stream') return canonicalEvents(source, bounds.frames);
   if (type === 'application/json' || type.endsWith('+json')) return wholeJson(source, bounds);
   return upTo(source, bounds.bodyBytes);
 }

@@ -17,6 +17,8 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
+const LISTEN = { headers: {}, signal: new AbortController().signal };
+
 interface Peer extends GuardedFetch {
   dials: () => number;
 }
@@ -128,15 +130,64 @@ describe('an honest server', () => {
       response.flushHeaders();
       write = (text) => response.write(text);
     });
-    const response = await peer.fetch('http://inside/event');
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const events = await peer.events('http://inside/event', LISTEN);
+    const batches = events[Symbol.asyncIterator]();
     write(
-      'event: a\r\nid: 7\r\ndata: {"x":1}\r\n\r\n: beat\n\nretry: 1\ndata: {"y":\ndata: 2}\n\n',
+      'event: a\r\nid: 7\r\ndata: {"x":1}\r\n\r\n: beat\n\nretry: 1\ndata: {"y":\ndata: 2}\n\ndata: [',
     );
-    let text = '';
-    while (text.split('\n\n').length < 3) text += (await reader?.read())?.value ?? '';
-    expect(text).toBe('event: a\nid: 7\ndata: {"x":1} \n\ndata: {"y": 2} \n\n');
-    await reader?.cancel();
+    expect(await batches.next()).toEqual({ done: false, value: [{ x: 1 }, { y: 2 }] });
+    write('3]\n\n');
+    expect(await batches.next()).toEqual({ done: false, value: [[3]] });
+    await batches.return?.();
+  });
+
+  it('tells the events before one that breaks a bound', async () => {
+    const peer = await http((_, response) => {
+      response.setHeader('content-type', 'text/event-stream');
+      response.write('data: 1\n\ndata: nonsense\n\n');
+    });
+    const events = await peer.events('http://inside/event', LISTEN);
+    const batches = events[Symbol.asyncIterator]();
+    expect((await batches.next()).value).toEqual([1]);
+    await expect(batches.next()).rejects.toMatchObject({ code: 'not_json' });
+  });
+
+  it.each([
+    [503, 'text/event-stream'],
+    [200, 'text/plain'],
+  ])('is no event stream when it answers %i with %s', async (status, type) => {
+    const peer = await http((_, response) => {
+      response.writeHead(status, { 'content-type': type }).end('data: 1\n\n');
+    });
+    await expect(peer.events('http://inside/event', LISTEN)).rejects.toThrow(`${status}`);
+  });
+
+  it('gets head and body of a request in one piece', async () => {
+    const pieces: string[] = [];
+    const peer = await listen(
+      createRawServer((socket) => {
+        socket.on('error', () => {});
+        socket.on('data', (chunk: Buffer) => {
+          pieces.push(chunk.toString());
+          socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+        });
+      }),
+    );
+    await peer.fetch(new Request('http://inside/x', { method: 'POST', body: '{"a":1}' }));
+    expect(pieces).toHaveLength(1);
+    expect(pieces[0]).toMatch(/content-length: 7\r\n\r\n\{"a":1\}$/i);
+  });
+
+  it('is given up when a request takes longer than its path allows', async () => {
+    const [ours] = duplexPair();
+    const guarded = createGuardedFetch({
+      dial: async () => ours,
+      timeoutMs: (path) => (path === '/bounded' ? 20 : null),
+    });
+    await expect(guarded.fetch('http://inside/bounded')).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+    guarded.close();
   });
 
   it('works over a channel that is not a socket', async () => {
@@ -166,8 +217,9 @@ describe('an honest server', () => {
     silent.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
     const streaming = new AbortController();
-    const response = await peer.fetch('http://inside/stream', { signal: streaming.signal });
-    const read = response.text();
+    const { signal } = streaming;
+    const events = await peer.events('http://inside/stream', { headers: {}, signal });
+    const read = events[Symbol.asyncIterator]().next();
     streaming.abort();
     await expect(read).rejects.toThrow();
   });
@@ -230,11 +282,12 @@ describe('a hostile server', () => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n');
       sent = flood(socket, 'data: {"a":1}\n\n'.repeat(1000)).sent;
     });
-    const reader = (await peer.fetch('http://inside/')).body?.getReader();
-    for (let count = 0; count < 100; count += 1) await reader?.read();
+    const events = await peer.events('http://inside/', LISTEN);
+    const batches = events[Symbol.asyncIterator]();
+    for (let count = 0; count < 10; count += 1) await batches.next();
     // What the kernel's buffers and one stream buffer hold; far from what the peer would send.
     expect(sent()).toBeLessThan(20 * 1024 * 1024);
-    await reader?.cancel();
+    await batches.return?.();
   });
 
   it.each([
@@ -254,8 +307,11 @@ describe('a hostile server', () => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n${head}`);
       flood(socket, chunk);
     });
-    const response = await peer.fetch('http://inside/');
-    await expect(response.text()).rejects.toMatchObject({ name: 'GuardError', code });
+    const events = await peer.events('http://inside/', LISTEN);
+    const read = async () => {
+      for await (const _ of events);
+    };
+    await expect(read()).rejects.toMatchObject({ name: 'GuardError', code });
   });
 
   it('cannot send deep JSON or a prototype', async () => {

@@ -1,12 +1,10 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { boundedBody } from './bounded-body.ts';
 import { ChannelAgent } from './channel-agent.ts';
 import { GuardError } from './guard-error.ts';
 import { FRAME_LIMITS, type FrameLimits } from './limits.ts';
+import { eventValues } from './server-sent-events.ts';
 
 export interface GuardedFetchOptions {
   /** Opens one connection to the server inside; the only way out this client has. */
@@ -19,6 +17,8 @@ export interface GuardedFetchOptions {
   headerBytes?: number;
   /** Connections at once; further requests wait. Default 16. */
   connections?: number;
+  /** Milliseconds that a request to this path may take in all, `null` for ever. Default for ever. */
+  timeoutMs?: (path: string) => number | null;
 }
 
 export interface GuardedFetch {
@@ -26,9 +26,18 @@ export interface GuardedFetch {
    * `fetch` for a client of a hostile server. Host and port of the address are only what the
    * `Host` header says; every request goes over `dial`. Rejects with {@link GuardError} for
    * redirects, compressed or oversized answers; a body that breaks a bound fails its reader
-   * with one. Headers may take as long as they like: bound a request by its signal.
+   * with one. The request's own body is ours, and sent in one piece.
    */
   fetch: typeof globalThis.fetch;
+  /**
+   * The data of the events that the server sends at `url`, in batches as they come, for as long as
+   * they come. Rejects as `fetch` does, and for an answer that is no event stream; the iterator
+   * throws {@link GuardError} for an event that breaks a bound.
+   */
+  events(
+    url: string,
+    init: { headers: Readonly<Record<string, string>>; signal: AbortSignal },
+  ): Promise<AsyncIterable<unknown[]>>;
   /** Ends all connections; requests under way fail. */
   close(): void;
 }
@@ -49,54 +58,107 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const headerBytes = options.headerBytes ?? HEADER_BYTES;
   return {
     fetch: async (input, init) => {
-      const request = new Request(input, init);
-      const answer = await send(request, agent, headerBytes);
-      try {
-        return responseOf(answer, bounds);
-      } catch (error) {
-        answer.destroy();
-        throw error;
-      }
+      // A request is copied only when something of it is to be another: a copy costs more than a call.
+      const request =
+        init === undefined && input instanceof Request ? input : new Request(input, init);
+      const url = new URL(request.url);
+      const body = request.body === null ? null : Buffer.from(await request.arrayBuffer());
+      const answer = await send(
+        {
+          url,
+          method: request.method,
+          headers: Object.fromEntries(request.headers),
+          signal: within(request.signal, options.timeoutMs?.(url.pathname) ?? null),
+        },
+        body,
+        { agent, headerBytes },
+      );
+      return checked(answer, () => responseOf(answer, bounds));
+    },
+    events: async (address, { headers, signal }) => {
+      const url = new URL(address);
+      const answer = await send({ url, method: 'GET', headers, signal }, null, {
+        agent,
+        headerBytes,
+      });
+      return checked(answer, () => eventsOf(answer, bounds.frames));
     },
     close: () => agent.destroy(),
   };
 }
 
+function within(signal: AbortSignal, ms: number | null): AbortSignal {
+  return ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+}
+
+/** An answer that is refused is not left waiting in its pipe. */
+function checked<T>(answer: IncomingMessage, take: () => T): T {
+  try {
+    return take();
+  } catch (error) {
+    answer.destroy();
+    throw error;
+  }
+}
+
+interface Outgoing {
+  url: URL;
+  method: string;
+  headers: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}
+
 async function send(
-  request: Request,
-  agent: ChannelAgent,
-  maxHeaderSize: number,
+  { url, method, headers, signal }: Outgoing,
+  body: Uint8Array | null,
+  { agent, headerBytes }: { agent: ChannelAgent; headerBytes: number },
 ): Promise<IncomingMessage> {
-  const url = new URL(request.url);
   if (url.protocol !== 'http:') throw new TypeError('a channel carries plain http only');
-  const headers = Object.fromEntries(request.headers);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = httpRequest(
     {
       agent,
-      method: request.method,
+      method,
       host: url.hostname,
       port: url.port,
       path: url.pathname + url.search,
       headers: { ...headers, 'accept-encoding': 'identity' },
-      maxHeaderSize,
-      signal: request.signal,
+      maxHeaderSize: headerBytes,
+      signal,
     },
     resolve,
   );
-  outgoing.on('error', (error) => reject(failureOf(error, request.signal)));
-  if (request.body === null) outgoing.end();
-  else {
-    const sent = pipeline(Readable.fromWeb(request.body as NodeReadableStream), outgoing);
-    sent.catch((error: unknown) => reject(failureOf(error, request.signal)));
-  }
+  outgoing.on('error', (error) => reject(failureOf(error, signal)));
+  // With its length known, head and body are one write: each write wakes a forwarder on the way.
+  outgoing.end(body ?? undefined);
   return promise;
+}
+
+function eventsOf(answer: IncomingMessage, limits: FrameLimits): AsyncIterable<unknown[]> {
+  checkHead(answer);
+  const [type = ''] = (answer.headers['content-type'] ?? '').toLowerCase().split(';', 1);
+  if (answer.statusCode !== 200 || type.trim() !== 'text/event-stream') {
+    throw new Error(`the event stream answered ${answer.statusCode}`);
+  }
+  return eventValues(answer, limits);
 }
 
 function responseOf(
   answer: IncomingMessage,
   bounds: { frames: FrameLimits; bodyBytes: number },
 ): Response {
+  const status = checkHead(answer);
+  const headers = headersOf(answer);
+  if (NO_BODY.has(status)) {
+    answer.resume();
+    return new Response(null, { status, headers });
+  }
+  const body = boundedBody(answer, answer.headers['content-type'] ?? '', bounds);
+  return new Response(body, { status, headers });
+}
+
+/** Its status, when the answer is one that may be read at all. */
+function checkHead(answer: IncomingMessage): number {
   const status = answer.statusCode ?? 0;
   if (status >= 300 && status < 400 && status !== 304) {
     throw new GuardError('redirect', `the server answered ${status}`);
@@ -108,13 +170,7 @@ function responseOf(
   if (encoding !== undefined && encoding !== 'identity') {
     throw new GuardError('encoded', 'the server answered with a compressed body');
   }
-  const headers = headersOf(answer);
-  if (NO_BODY.has(status)) {
-    answer.resume();
-    return new Response(null, { status, headers });
-  }
-  const body = boundedBody(answer, answer.headers['content-type'] ?? '', bounds);
-  return new Response(body, { status, headers });
+  return status;
 }
 
 function headersOf(answer: IncomingMessage): Headers {

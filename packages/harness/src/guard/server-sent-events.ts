@@ -1,64 +1,82 @@
 import { GuardError } from './guard-error.ts';
 import { parseHostileJson } from './hostile-json.ts';
 import type { FrameLimits } from './limits.ts';
-import { splitLines } from './split-lines.ts';
+import { LineSplitter } from './split-lines.ts';
 
 const COLON = 0x3a;
+const SPACE = 0x20;
 const CARRIAGE_RETURN = 0x0d;
-const FIELDS = new Set(['event', 'id', 'data']);
+const DATA = Buffer.from('data');
+const NEWLINE = Buffer.from('\n');
 
 /**
- * Reads server-sent events of a sandbox and writes them anew in one canonical form: line feeds only,
- * known fields only, JSON data cleaned. Two parsers may split odd framing differently, and what one
- * bounds the other would collect without end; the canonical form has one reading.
+ * The data of each server-sent event of a sandbox, parsed by `parseHostileJson`: batch by batch, all
+ * that one chunk completed. Other fields, comments and events without data are dropped; an event
+ * that the stream's end cuts is too.
  *
- * Comments and events without data are dropped. Throws `GuardError` for an event over
- * `limits.frameBytes`, or whose data is not JSON within the limits.
+ * Throws `GuardError` for an event over `limits.frameBytes`, for data that is not JSON within the
+ * limits, and for a carriage return inside a line, where parsers differ; what came before it in the
+ * same chunk is yielded first.
  */
-export async function* canonicalEvents(
+export async function* eventValues(
   source: AsyncIterable<Uint8Array>,
   limits: FrameLimits,
-): AsyncGenerator<Uint8Array> {
-  let event = new PendingEvent();
-  for await (const raw of splitLines(source, limits.frameBytes)) {
+): AsyncGenerator<unknown[]> {
+  const lines = new LineSplitter(limits.frameBytes);
+  const event = new PendingEvent(limits);
+  for await (const chunk of source) {
+    const values: unknown[] = [];
+    let broken: unknown = null;
+    try {
+      for (const line of lines.push(chunk)) event.take(line, values);
+    } catch (error) {
+      broken = error;
+    }
+    if (values.length > 0) yield values;
+    if (broken !== null) throw broken;
+  }
+}
+
+class PendingEvent {
+  readonly #limits: FrameLimits;
+  #data: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor(limits: FrameLimits) {
+    this.#limits = limits;
+  }
+
+  /** Takes a line in; a blank one ends the event, whose data is added to `values`. */
+  take(raw: Uint8Array, values: unknown[]): void {
     const line = raw.at(-1) === CARRIAGE_RETURN ? raw.subarray(0, -1) : raw;
     if (line.includes(CARRIAGE_RETURN)) {
       throw new GuardError('protocol', 'an event stream with carriage returns inside its lines');
     }
     if (line.length > 0) {
-      event.add(line, limits.frameBytes);
-      continue;
+      this.#field(line);
+      return;
     }
-    const frame = event.frame(limits);
-    if (frame !== null) yield frame;
-    event = new PendingEvent();
+    const data = this.#data;
+    this.#data = [];
+    this.#bytes = 0;
+    if (data.length > 0) values.push(parseHostileJson(joined(data), this.#limits).value);
+  }
+
+  #field(line: Uint8Array): void {
+    const { frameBytes } = this.#limits;
+    this.#bytes += line.length + 1;
+    if (this.#bytes > frameBytes) {
+      throw new GuardError('frame_too_large', `an event is longer than ${frameBytes} bytes`);
+    }
+    const name = DATA.length;
+    if (line[name] !== COLON || DATA.compare(line, 0, name) !== 0) return;
+    this.#data.push(line.subarray(line[name + 1] === SPACE ? name + 2 : name + 1));
   }
 }
 
-class PendingEvent {
-  readonly #data: Uint8Array[] = [];
-  #head = '';
-  #bytes = 0;
-
-  add(line: Uint8Array, maxBytes: number): void {
-    this.#bytes += line.length + 1;
-    if (this.#bytes > maxBytes) {
-      throw new GuardError('frame_too_large', `an event is longer than ${maxBytes} bytes`);
-    }
-    const colon = line.indexOf(COLON);
-    const name = new TextDecoder().decode(colon === -1 ? line : line.subarray(0, colon));
-    if (!FIELDS.has(name) || colon === -1) return;
-    const value = line.subarray(line[colon + 1] === 0x20 ? colon + 2 : colon + 1);
-    if (name === 'data') this.#data.push(value);
-    else this.#head += `${name}: ${new TextDecoder().decode(value)}\n`;
-  }
-
-  frame(limits: FrameLimits): Uint8Array | null {
-    if (this.#data.length === 0) return null;
-    const newline = Buffer.from('\n');
-    const data = Buffer.concat(this.#data.flatMap((part) => [part, newline]));
-    // JSON without its line breaks is still the same JSON: they stand only between its tokens.
-    const text = parseHostileJson(data, limits).text.replaceAll('\n', ' ');
-    return Buffer.from(`${this.#head}data: ${text}\n\n`);
-  }
+/** Lines of data are one text; between the tokens of JSON a line break is only white space. */
+function joined(data: readonly Uint8Array[]): Uint8Array {
+  const [first] = data;
+  if (first !== undefined && data.length === 1) return first;
+  return Buffer.concat(data.flatMap((part) => [part, NEWLINE]));
 }

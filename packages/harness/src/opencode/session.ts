@@ -155,20 +155,18 @@ class OpenCodeSession implements HarnessSession {
     return pumpEvents(this.#parts.server.connection, handlers, this.#reading.signal);
   }
 
-  async #onEvent(event: ServerEvent): Promise<void> {
+  #onEvent(event: ServerEvent): undefined | Promise<void> {
     if (event.type === 'server.instance.disposed') {
       throw new GuardError('protocol', 'its configuration was reloaded from inside the sandbox');
     }
-    if (this.#turn !== null) {
-      await this.#turn.accept(event);
-      return;
-    }
+    if (this.#turn !== null) return this.#turn.accept(event);
     if (event.type === 'message.updated') {
       this.#family.sawMessage(event.properties.info.sessionID, event.properties.info.id);
     }
     if (event.type === 'session.status') {
       this.#family.status(event.properties.sessionID, event.properties.status.type);
     }
+    return undefined;
   }
 
   /** Events came that break the protocol, or none can be had: the server is ended. */

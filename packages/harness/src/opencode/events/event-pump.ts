@@ -8,8 +8,8 @@ const RECONNECTS = 5;
 const RECONNECT_MS = 100;
 
 export interface PumpHandlers {
-  /** Each event, one after the other; the next is not read before this resolves. */
-  onEvent(event: ServerEvent): Promise<void>;
+  /** Each event, one after the other; the next is not read before a promise resolves. */
+  onEvent(event: ServerEvent): undefined | Promise<void>;
   /** The stream was broken and is open again: events may have been missed. */
   onReconnected(): Promise<void>;
   /** The server sends what it must not, or cannot be reached any more. */
@@ -32,7 +32,7 @@ export async function pumpEvents(
 }
 
 async function follow(
-  first: AsyncIterable<unknown>,
+  first: AsyncIterable<unknown[]>,
   connection: Connection,
   handlers: PumpHandlers,
   signal: AbortSignal,
@@ -41,10 +41,15 @@ async function follow(
   let failures = 0;
   for (;;) {
     try {
-      for await (const data of events) {
+      for await (const batch of events) {
         failures = 0;
-        const event = parseEvent(data);
-        if (event !== null) await handlers.onEvent(event);
+        for (const data of batch) {
+          const event = parseEvent(data);
+          if (event === null) continue;
+          // Awaited only when there is something to wait for: a flood has many events at once.
+          const taken = handlers.onEvent(event);
+          if (taken !== undefined) await taken;
+        }
       }
     } catch (error) {
       if (signal.aborted || isViolation(error)) throw error;

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { createOpencodeClient, type OpencodeClient } from '@opencode-ai/sdk/v2/client';
 import { createGuardedFetch } from '../../guard/index.ts';
-import { eventData } from '../events/event-stream.ts';
 
 /** Requests that take longer are given up. A prompt is acknowledged at once … */
 const REQUEST_MS = 30_000;
@@ -11,8 +10,8 @@ const UNBOUNDED = /\/session\/[^/]+\/command$/;
 /** A way to one OpenCode server inside a sandbox. */
 export interface Connection {
   client: OpencodeClient;
-  /** The event stream of the workspace; ends when the connection does. */
-  events(signal: AbortSignal): Promise<AsyncIterable<unknown>>;
+  /** The events of the workspace, in batches as they come; ends when the connection does. */
+  events(signal: AbortSignal): Promise<AsyncIterable<unknown[]>>;
   close(): void;
 }
 
@@ -27,29 +26,24 @@ export interface ConnectionOptions {
 const ORIGIN = 'http://127.0.0.1';
 
 export function connect(options: ConnectionOptions): Connection {
-  const guarded = createGuardedFetch({ dial: options.dial });
+  const guarded = createGuardedFetch({
+    dial: options.dial,
+    timeoutMs: (path) => (UNBOUNDED.test(path) ? null : REQUEST_MS),
+  });
   const headers = { authorization: `Basic ${btoa(`opencode:${options.password}`)}` };
   const client = createOpencodeClient({
     baseUrl: ORIGIN,
     headers,
     directory: options.directory,
     // The client gives its error bodies as values; a failure of the channel itself throws.
-    fetch: (input, init) => guarded.fetch(bounded(new Request(input, init))),
+    fetch: guarded.fetch,
   });
   return {
     client,
-    async events(signal) {
+    events(signal) {
       const url = `${ORIGIN}/event?directory=${encodeURIComponent(options.directory)}`;
-      const response = await guarded.fetch(url, { headers, signal });
-      if (!response.ok) throw new Error(`the event stream answered ${response.status}`);
-      return eventData(response);
+      return guarded.events(url, { headers, signal });
     },
     close: () => guarded.close(),
   };
-}
-
-function bounded(request: Request): Request {
-  if (UNBOUNDED.test(new URL(request.url).pathname)) return request;
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(REQUEST_MS)]);
-  return new Request(request, { signal });
 }

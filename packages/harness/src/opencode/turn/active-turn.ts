@@ -79,22 +79,22 @@ export class ActiveTurn {
     }
   }
 
-  /** Takes an event of the server. Resolves when the reader keeps up. */
-  accept(event: ServerEvent): Promise<void> {
+  /** Takes an event of the server. A promise is to be waited for: the reader does not keep up. */
+  accept(event: ServerEvent): undefined | Promise<void> {
     return this.#tell((state) => state.accept(event));
   }
 
   /** Takes in what may have been missed while the stream of events was broken. */
-  resync(events: readonly ServerEvent[]): Promise<void> {
-    return this.#tell((state) => state.resync(events));
+  async resync(events: readonly ServerEvent[]): Promise<void> {
+    await this.#tell((state) => state.resync(events));
   }
 
-  async #tell(take: (state: TurnState) => HarnessEvent[]): Promise<void> {
-    if (this.#over) return;
+  #tell(take: (state: TurnState) => HarnessEvent[]): undefined | Promise<void> {
+    if (this.#over) return undefined;
     const events = take(this.#state);
     const pushed = this.#queue.push(events);
     this.#advance();
-    await pushed;
+    return pushed;
   }
 
   /** Takes an answer of the platform; `false` when no such ask waits. */
@@ -142,7 +142,7 @@ export class ActiveTurn {
     if (state.stop !== null) this.#stop();
     if (this.#stopping) this.#abortWhenStarted();
     // A denial that was held back: its failure shows as a turn that does not go on, and is cancelled.
-    else void this.#sendAnswers().catch(() => undefined);
+    else if (!state.asks.empty) void this.#sendAnswers().catch(() => undefined);
     if (state.finished) {
       this.#finish();
       return;

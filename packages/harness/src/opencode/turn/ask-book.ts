@@ -82,6 +82,11 @@ export class AskBook {
     return events;
   }
 
+  /** No ask is under way, which is nearly always. */
+  get empty(): boolean {
+    return this.#asks.size === 0;
+  }
+
   /** Asks wait for the input of their tool calls. */
   get hidden(): boolean {
     return [...this.#asks.values()].some((ask) => !ask.shown);

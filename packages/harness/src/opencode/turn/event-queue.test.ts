@@ -25,7 +25,7 @@ test('everything arrives, in order, however it was pushed', async () => {
 test('a writer waits for a slow reader', async () => {
   const queue = new EventQueue<number>(2);
   let written = false;
-  const writing = queue.push([1, 2, 3]).then(() => {
+  const writing = queue.push([1, 2, 3])?.then(() => {
     written = true;
   });
   await Promise.resolve();

@@ -1,6 +1,6 @@
 /**
- * A queue between one writer and one reader. `push` resolves once no more than `high` items wait, so
- * a writer that awaits it is slowed down to the reader's pace.
+ * A queue between one writer and one reader. A writer that waits for `push` while more than `high`
+ * items wait is slowed down to the reader's pace.
  */
 export class EventQueue<T> implements AsyncIterable<T> {
   readonly #high: number;
@@ -13,11 +13,14 @@ export class EventQueue<T> implements AsyncIterable<T> {
     this.#high = high;
   }
 
-  /** Adds items; later than `end` they are dropped. */
-  async push(items: readonly T[]): Promise<void> {
+  /**
+   * Adds items; later than `end` they are dropped. Returns a promise only when too many wait: it
+   * resolves once the reader has taken them.
+   */
+  push(items: readonly T[]): undefined | Promise<void> {
     this.add(items);
-    if (this.#items.length <= this.#high || this.#ended) return;
-    await new Promise<void>((resolve) => {
+    if (this.#items.length <= this.#high || this.#ended) return undefined;
+    return new Promise((resolve) => {
       this.#wakeWriter = resolve;
     });
   }
