@@ -14,6 +14,7 @@ import type { HostSupport, MachineHost } from './machine/machine-port.ts';
 import { defaultMemoryBudget } from './memory-budget.ts';
 import { Pool } from './pool.ts';
 import type { LiveHarness, Runner, RunnerSession } from './port.ts';
+import { rememberedFacts } from './release-facts.ts';
 import { sessionFiles } from './session-files.ts';
 import { type EndCause, type Notice, SessionTable } from './session-table.ts';
 import { Slots } from './slots.ts';
@@ -22,6 +23,7 @@ import { Slots } from './slots.ts';
 export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   const { log } = config;
   const doors = new DoorsClient(config.doors);
+  const describe = rememberedFacts((release) => host.describe(release));
   const budgetBytes = config.memoryBudgetBytes ?? defaultMemoryBudget();
   const listeners: ((sessionId: string, cause: EndCause, message: string) => void)[] = [];
   let support: HostSupport | null = null;
@@ -37,7 +39,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     doors,
     families: servedFamilies(doors),
     async envOf(release) {
-      const { secrets } = await host.describe(release);
+      const { secrets } = await describe(release);
       return { ...release.config.env, ...valuesOf(secrets, config.environment ?? {}) };
     },
     log,
@@ -124,7 +126,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       await keepWarm(releases);
     },
     keepWarm: (releases) => background(keepWarm(releases)),
-    describe: (release) => host.describe(release),
+    describe,
     attach,
     ...sessionFiles(host, sessions, ready),
     hibernate: (sessionId) => sessions.end(sessionId, 'hibernated', 'it was hibernated'),
