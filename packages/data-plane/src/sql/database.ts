@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { migrate, readMigrations } from '@karta/postgres';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { NamingClient } from './named-statements.ts';
 import type { DataTables } from './schema.ts';
 
 /** Connections of one data plane. The embedded server takes 40 in all. */
@@ -11,7 +12,7 @@ export type Database = Kysely<DataTables>;
 
 /** Opens the data plane's database. `onError` hears of idle connections that broke. */
 export function openDatabase(url: string, onError: (error: Error) => void): Database {
-  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS });
+  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, Client: NamingClient });
   pool.on('error', onError);
   return new Kysely<DataTables>({ dialect: new PostgresDialect({ pool }) });
 }
