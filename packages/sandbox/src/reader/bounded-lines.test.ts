@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReaderError } from '../reader-port.ts';
@@ -6,6 +7,7 @@ import { frames } from './body-frames.ts';
 import { lineFront } from './bounded-lines.ts';
 
 const MIB = 1024 * 1024;
+const SILENCE_MS = 10_000;
 
 test('lines come out whole, however the bytes are cut', async () => {
   await fc.assert(
@@ -20,7 +22,7 @@ test('lines come out whole, however the bytes are cut', async () => {
           pieces.push(bytes.subarray(at, at + size));
           at += size;
         }
-        const front = lineFront(Readable.from(pieces), 10_000);
+        const front = lineFront(Readable.from(pieces), 10_000, SILENCE_MS);
         for (const line of lines) expect(String(await front.next())).toBe(line);
         expect(await front.next()).toBeNull();
       },
@@ -29,7 +31,11 @@ test('lines come out whole, however the bytes are cut', async () => {
 });
 
 test('what follows a line is left as it is', async () => {
-  const front = lineFront(Readable.from([Buffer.from('head\nbo'), Buffer.from('dy\n')]), 100);
+  const front = lineFront(
+    Readable.from([Buffer.from('head\nbo'), Buffer.from('dy\n')]),
+    100,
+    SILENCE_MS,
+  );
   expect(String(await front.next())).toBe('head');
   const rest: Buffer[] = [];
   for await (const chunk of front.rest()) rest.push(chunk);
@@ -46,7 +52,7 @@ test('a line without end is refused before it is held', async () => {
       }
     })(),
   );
-  await expect(lineFront(endless, 2 * MIB).next()).rejects.toBeInstanceOf(ReaderError);
+  await expect(lineFront(endless, 2 * MIB, SILENCE_MS).next()).rejects.toBeInstanceOf(ReaderError);
   expect(given).toBeLessThan(25);
   endless.destroy();
 });
@@ -55,4 +61,16 @@ test('a body is framed piece by piece and ended', async () => {
   const out: Buffer[] = [];
   for await (const piece of frames(Readable.from(['ab', '', 'c']))) out.push(piece);
   expect(Buffer.concat(out)).toEqual(Buffer.from('\0\0\0\x02ab\0\0\0\x01c\0\0\0\0', 'latin1'));
+});
+
+test('a source that falls silent is given up, a taker that is slow is not', async () => {
+  const silence = 100;
+  const source = new PassThrough();
+  const front = lineFront(source, 100, silence);
+  source.write('one\ntwo\n');
+  expect(String(await front.next())).toBe('one');
+  await delay(2 * silence);
+  expect(String(await front.next())).toBe('two');
+  await expect(front.next()).rejects.toMatchObject({ code: 'failed' });
+  source.destroy();
 });

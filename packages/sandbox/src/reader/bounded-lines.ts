@@ -11,8 +11,12 @@ export interface LineFront {
   rest(): AsyncGenerator<Buffer>;
 }
 
-/** No line may be longer than `maxLine` bytes; memory stays below that and one chunk. */
-export function lineFront(stream: Readable, maxLine: number): LineFront {
+/**
+ * No line may be longer than `maxLine` bytes; memory stays below that and one chunk. A source that
+ * says nothing for `silenceMs` while it is waited for has failed: a planted database can compute
+ * for ever over one row. A taker may take its time.
+ */
+export function lineFront(stream: Readable, maxLine: number, silenceMs: number): LineFront {
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   let held: Buffer = Buffer.alloc(0);
   return {
@@ -29,7 +33,7 @@ export function lineFront(stream: Readable, maxLine: number): LineFront {
           held = held.subarray(end + 1);
           return Buffer.concat(parts);
         }
-        const { value, done } = await chunks.next();
+        const { value, done } = await spoken(chunks.next(), silenceMs);
         if (done === true) {
           held = Buffer.alloc(0);
           return length === 0 ? null : Buffer.concat(parts);
@@ -41,10 +45,23 @@ export function lineFront(stream: Readable, maxLine: number): LineFront {
       if (held.length > 0) yield held;
       held = Buffer.alloc(0);
       for (;;) {
-        const { value, done } = await chunks.next();
+        const { value, done } = await spoken(chunks.next(), silenceMs);
         if (done === true) return;
         yield Buffer.from(value);
       }
     },
   };
+}
+
+async function spoken<T>(saying: Promise<T>, silenceMs: number): Promise<T> {
+  const { promise: silence, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new ReaderError('failed', 'the reader fell silent')),
+    silenceMs,
+  );
+  try {
+    return await Promise.race([saying, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -18,6 +18,8 @@ const MAX_ANSWER_LINE = 64 * 1024;
 const MAX_ROW = 16 * 1024 * 1024;
 /** Starting takes a tenth of a second; a swamped sandbox must not hold a request for ever. */
 const ANSWER_TIMEOUT_MS = 30_000;
+/** The longest pause within an answer: an honest one pauses when its sandbox has no processor. */
+const SILENCE_MS = 30_000;
 
 interface Asked {
   process: SandboxProcess;
@@ -107,7 +109,7 @@ export function createReader(sandbox: Sandbox): Reader {
     });
     process.stderr.resume();
     process.stdout.on('error', () => process.kill('SIGKILL'));
-    return { process, lines: lineFront(process.stdout, MAX_ROW) };
+    return { process, lines: lineFront(process.stdout, MAX_ROW, SILENCE_MS) };
   }
 
   function refuseProtected(path: string): void {
