@@ -1,6 +1,7 @@
 import { type KartaEvent, SSE_HEARTBEAT } from '@karta/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventAt } from '../sessions/frame.ts';
+import type { EventFeed } from '../sessions/port.ts';
 import { eventStream } from './event-stream.ts';
 import { OpenStreams } from './open-streams.ts';
 
@@ -30,6 +31,7 @@ function source() {
       if (next) next({ done: false, value: event });
       else ready.push(event);
     },
+    take: () => ready.shift(),
     end: () => waiting.shift()?.({ done: true, value: undefined }),
     [Symbol.asyncIterator](): AsyncIterator<KartaEvent> {
       return {
@@ -48,7 +50,7 @@ function source() {
   };
 }
 
-function open(events: AsyncIterable<KartaEvent>) {
+function open(events: EventFeed) {
   const abort = new AbortController();
   const hooks = { closed: vi.fn(), failed: vi.fn() };
   const stream = eventStream(events, abort, HEARTBEAT_MS, hooks);
@@ -112,6 +114,23 @@ describe('a reader', () => {
     await text();
     await vi.advanceTimersByTimeAsync(1);
     expect(events.told.asked).toBe(2);
+    await reader.cancel();
+  });
+
+  it('gets what has gathered in one write, of bounded size', async () => {
+    const events = source();
+    const { text, reader } = open({
+      [Symbol.asyncIterator]: () => events[Symbol.asyncIterator](),
+      ready: events.take,
+    });
+    for (let seq = 1; seq <= 1_000; seq += 1) events.push(eventOf(seq));
+    const first = (await text()) ?? '';
+    expect(first).toMatch(/^id: 1\nevent: text\ndata: .*\n\nid: 2\n/);
+    expect(first.length).toBeLessThan(17 * 1024);
+    let all = first;
+    while (!all.includes('id: 1000\n')) all += await text();
+    const seqs = [...all.matchAll(/^id: (\d+)$/gm)].map(([, seq]) => Number(seq));
+    expect(seqs).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1));
     await reader.cancel();
   });
 

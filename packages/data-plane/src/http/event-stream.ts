@@ -1,5 +1,6 @@
 import { type KartaEvent, SSE_HEARTBEAT } from '@karta/protocol';
 import { frameOf } from '../sessions/frame.ts';
+import type { EventFeed } from '../sessions/port.ts';
 
 /** Told by the stream to whoever counts and logs. */
 export interface StreamHooks {
@@ -16,6 +17,8 @@ export interface EventStream {
 }
 
 const encoder = new TextEncoder();
+/** Enough for one write; what is more waits where all readers share it. */
+const WRITE_CHARS = 16 * 1024;
 const HEARTBEAT = encoder.encode(SSE_HEARTBEAT);
 
 /** Headers of every event stream. A proxy that buffers or compresses would break it. */
@@ -26,12 +29,12 @@ export const STREAM_HEADERS = {
 } as const;
 
 /**
- * Events as a Server-Sent Events body. Driven by the reader: one that is slow holds one frame here
- * and slows nobody else. After `heartbeatMs` of silence a comment is sent, unless an earlier write
- * still waits. When the reader goes away `abort` fires.
+ * Events as a Server-Sent Events body. Driven by the reader: one that is slow holds one write of
+ * frames here and slows nobody else. After `heartbeatMs` of silence a comment is sent, unless an
+ * earlier write still waits. When the reader goes away `abort` fires.
  */
 export function eventStream(
-  events: AsyncIterable<KartaEvent>,
+  events: EventFeed,
   abort: AbortController,
   heartbeatMs: number,
   hooks: StreamHooks,
@@ -66,7 +69,7 @@ export function eventStream(
           if (end()) controller.close();
           return;
         }
-        controller.enqueue(encoder.encode(frameOf(next.value)));
+        controller.enqueue(encoder.encode(gathered(frameOf(next.value), events)));
         heartbeat.refresh();
       } catch (error) {
         // Erroring the body would put the error's text on the wire.
@@ -90,6 +93,17 @@ export function eventStream(
       void releaseQuietly(iterator);
     },
   };
+}
+
+/** The frame with those of the events that wait behind it: each write costs as much as ten frames. */
+function gathered(first: string, events: EventFeed): string {
+  let frames = first;
+  while (frames.length < WRITE_CHARS) {
+    const event = events.ready?.();
+    if (event === undefined) break;
+    frames += frameOf(event);
+  }
+  return frames;
 }
 
 /** Lets the source free what it holds. It has been aborted: what it throws now tells nothing new. */

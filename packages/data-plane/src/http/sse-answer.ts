@@ -1,4 +1,5 @@
-import { KartaError, type KartaEvent, LIMITS } from '@karta/protocol';
+import { KartaError, LIMITS } from '@karta/protocol';
+import type { EventFeed } from '../sessions/port.ts';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -15,7 +16,7 @@ type StreamCall = Pick<Call<unknown, unknown>, 'streams' | 'requestId'>;
 export async function sseAnswer(
   call: StreamCall,
   deps: HttpDeps,
-  open: (signal: AbortSignal) => Promise<AsyncIterable<KartaEvent>>,
+  open: (signal: AbortSignal) => Promise<EventFeed>,
 ): Promise<Response> {
   const abort = new AbortController();
   const events = await open(abort.signal);
@@ -24,7 +25,7 @@ export async function sseAnswer(
 
 /** Apart, so that an open stream keeps alive what is named here and not its whole request. */
 function answerWith(
-  events: AsyncIterable<KartaEvent>,
+  events: EventFeed,
   abort: AbortController,
   streams: OpenStreams,
   requestId: string,

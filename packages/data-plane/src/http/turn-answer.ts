@@ -3,11 +3,10 @@ import {
   type FoldedTurn,
   foldEvent,
   KartaError,
-  type KartaEvent,
   type MessageAnswer,
   type TurnErrorCode,
 } from '@karta/protocol';
-import type { AcceptedTurn, Caller, SessionService } from '../sessions/port.ts';
+import type { AcceptedTurn, Caller, EventFeed, SessionService } from '../sessions/port.ts';
 
 /** Turn errors that a unary call answers with their own status when the turn gave nothing else. */
 const ANSWERED_AS_PROBLEM = [
@@ -66,11 +65,18 @@ export async function turnAnswer(
 }
 
 /** Only the events of that turn: while it waits in the queue, another one's pass by. */
-export async function* ofTurn(
-  events: AsyncIterable<KartaEvent>,
-  turnId: string,
-): AsyncGenerator<KartaEvent> {
-  for await (const event of events) if (event.turn_id === turnId) yield event;
+export function ofTurn(events: EventFeed, turnId: string): EventFeed {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for await (const event of events) if (event.turn_id === turnId) yield event;
+    },
+    ready() {
+      for (;;) {
+        const event = events.ready?.();
+        if (event === undefined || event.turn_id === turnId) return event;
+      }
+    },
+  };
 }
 
 function platformFailure(fold: FoldedTurn): KartaError | null {

@@ -1,5 +1,6 @@
 import { type KartaEvent, LIMITS } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ofTurn } from '../http/turn-answer.ts';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import { frameOf } from './frame.ts';
 import { collect, summary, TestEngine } from './testing/test-engine.ts';
@@ -65,6 +66,22 @@ test('the harness’s own event is for those who ask for it while it comes', asy
   expect(withRaw.find((event) => event.type === 'text')?.raw).toEqual({ own: true });
   expect(plain.find((event) => event.type === 'text')?.raw).toBeUndefined();
   expect(withRaw.map((event) => event.seq)).toEqual(plain.map((event) => event.seq));
+});
+
+test('what has gathered can be taken without waiting, up to where the reader stops', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, [{ deltas: 20 }]);
+  await t.turn(id, accepted);
+  const until = { turnId: accepted.turnId, at: 'done' as const };
+  const whole = await collect(await t.follow(id, { after: accepted.afterSeq, until }));
+  const feed = ofTurn(await t.follow(id, { after: accepted.afterSeq, until }), accepted.turnId);
+  const iterator = feed[Symbol.asyncIterator]();
+  const taken = [(await iterator.next()).value];
+  for (let event = feed.ready?.(); event !== undefined; event = feed.ready?.()) taken.push(event);
+  expect(taken).toEqual(whole);
+  expect((await iterator.next()).done).toBe(true);
+  const other = ofTurn(await t.follow(id, { after: accepted.afterSeq, until }), 'turn_other');
+  expect(other.ready?.()).toBeUndefined();
 });
 
 test('a reader behind what is kept is told the first that is left', async () => {

@@ -56,7 +56,7 @@ export interface SessionService {
    * Pull-driven: a slow reader slows nobody; one that falls out of what is kept has its iteration
    * throw `replay_expired`. `frameOf(event)` of `frame.ts` gives the SSE frame that all share.
    */
-  events(caller: Caller, sessionId: string, query: EventQuery): Promise<AsyncIterable<KartaEvent>>;
+  events(caller: Caller, sessionId: string, query: EventQuery): Promise<EventFeed>;
   history(caller: Caller, sessionId: string): Promise<HistoryMessage[]>;
 
   listFiles(caller: Caller, sessionId: string, prefix?: string): Promise<FileList>;
@@ -107,6 +107,15 @@ export interface AcceptedTurn {
   afterSeq: number;
   /** The agent that answers. */
   agent: string;
+}
+
+/** Events of a session for one reader. */
+export interface EventFeed extends AsyncIterable<KartaEvent> {
+  /**
+   * The next event if it is there already, else `undefined`: whether more will come, the iterator
+   * tells. Lets a reader of a flood take at once what has gathered.
+   */
+  ready?(): KartaEvent | undefined;
 }
 
 export interface EventQuery {

@@ -1,6 +1,6 @@
 import { type EventBody, KartaError, type KartaEvent } from '@karta/protocol';
 import { eventAt, frameOf } from './frame.ts';
-import type { EventQuery } from './port.ts';
+import type { EventFeed, EventQuery } from './port.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -65,7 +65,7 @@ export class SessionEvents {
   }
 
   /** Events after `query.after`. Throws `KartaError('replay_expired')` when some are gone. */
-  follow(query: FollowOptions): AsyncIterableIterator<KartaEvent> {
+  follow(query: FollowOptions): EventFeed & AsyncIterableIterator<KartaEvent> {
     if (query.after < this.#buffer.firstSeq - 1) throw this.#expired();
     const reader = {};
     this.#readers.add(reader);
@@ -84,6 +84,14 @@ export class SessionEvents {
     if (query.signal.aborted) finish();
     else query.signal.addEventListener('abort', finish);
 
+    const ready = (): KartaEvent | undefined => {
+      const kept = finished ? undefined : this.#buffer.at(cursor + 1);
+      if (kept === undefined) return undefined;
+      cursor += 1;
+      if (query.until !== undefined && this.#ends(kept.event, query.until)) finish();
+      return query.raw ? (kept.raw ?? kept.event) : kept.event;
+    };
+
     const next = async (): Promise<IteratorResult<KartaEvent, undefined>> => {
       for (;;) {
         if (finished) return { done: true, value: undefined };
@@ -91,12 +99,8 @@ export class SessionEvents {
           finish();
           throw this.#expired();
         }
-        const kept = this.#buffer.at(cursor + 1);
-        if (kept !== undefined) {
-          cursor += 1;
-          if (query.until !== undefined && this.#ends(kept.event, query.until)) finish();
-          return { done: false, value: query.raw ? (kept.raw ?? kept.event) : kept.event };
-        }
+        const event = ready();
+        if (event !== undefined) return { done: false, value: event };
         if (this.#closed || query.over) finish();
         else {
           await new Promise<void>((resolve) => {
@@ -109,6 +113,7 @@ export class SessionEvents {
       }
     };
     return {
+      ready,
       next,
       return: async () => {
         finish();
