@@ -175,6 +175,7 @@ export class TurnRun {
 
   async #failed(error: unknown): Promise<void> {
     if (KartaError.is(error) && error.code in TURN_ERRORS) {
+      if (error.cause !== undefined) this.#log(error, 'a turn could not be run');
       await this.#error(error.code as TurnErrorCode, error.retryAfter !== undefined, error.message);
       return;
     }

@@ -24,6 +24,16 @@ test.each<[string, unknown, string]>([
   expect(fault.message).not.toContain('secret path');
 });
 
+test.each(['boot_failed', 'disk_full', 'unsupported', 'refused', 'busy'] as const)(
+  'a driver that says %s tells a client no place of the host',
+  (code) => {
+    const cause = new SandboxError(code, "ENOENT: open '/run/karta-1/s/sbx_1/k'");
+    const fault = startFault(cause);
+    expect(JSON.stringify([fault.message, fault.extra])).not.toContain('/run');
+    expect(fault.cause).toBe(cause);
+  },
+);
+
 test('a sandbox that was still going may be asked for again', () => {
   expect(startFault(new SandboxError('busy', 'x')).retryAfter).toBeGreaterThan(0);
 });

@@ -15,17 +15,21 @@ const OF_SANDBOX: Record<SandboxErrorCode, ErrorCode> = {
 /** Seconds after which a sandbox that was still going may be asked for again. */
 const RETRY_AFTER_S = 2;
 
-/** What a failed start of a sandbox or a harness is to a client. */
+/**
+ * What a failed start of a sandbox or a harness is to a client. What a sandbox's driver says names
+ * places of the host: it stays the cause, for the log. A harness's own words are from inside.
+ */
 export function startFault(cause: unknown): KartaError {
   if (KartaError.is(cause)) return cause;
   if (cause instanceof SandboxError) {
     const code = OF_SANDBOX[cause.code];
     const options = code === 'capacity' ? { cause, retryAfter: RETRY_AFTER_S } : { cause };
-    return new KartaError(code, cause.message, options);
+    const message = code === 'harness_failed' ? 'The sandbox could not be made.' : undefined;
+    return new KartaError(code, message, options);
   }
   if (cause instanceof HarnessError) {
     const code = cause.code === 'not_installed' ? 'harness_missing' : 'harness_failed';
-    return new KartaError(code, cause.message, { cause });
+    return new KartaError(code, cause.message);
   }
   if (isNoSpace(cause)) return new KartaError('storage_full', undefined, { cause });
   return new KartaError('internal', 'The sandbox could not be started.', { cause });

@@ -69,7 +69,7 @@ export class Calls {
     if (answer.response?.status === 404) throw cannotResume('its store does not know it');
     const { id, directory } = await take(Promise.resolve(answer), sessionInfo, 'taking up');
     // A session goes on in the folder where it began, wherever the server runs now.
-    if (directory !== this.#server.directory) throw cannotResume(`it belongs to ${directory}`);
+    if (directory !== this.#server.directory) throw cannotResume('it belongs to another folder');
     return id;
   }
 

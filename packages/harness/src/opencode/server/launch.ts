@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { SandboxProcess } from '@karta/sandbox';
-import { splitLines } from '../../guard/index.ts';
+import { cleanHostileText, splitLines } from '../../guard/index.ts';
 import { HarnessError, type HarnessRun } from '../../port.ts';
 import { type Connection, connect } from './connection.ts';
 import { environmentOf, INSIDE, LISTEN } from './environment.ts';
@@ -112,7 +112,7 @@ function lastWordsOf(source: Readable): () => string {
     words = (words + chunk.toString()).slice(-LAST_WORDS);
   });
   source.on('error', ignoreBrokenPipe);
-  return () => words.trim();
+  return () => cleanHostileText(words).trim();
 }
 
 /** A pipe of a process that died breaks; its exit is what tells of that. */
