@@ -240,13 +240,19 @@ test('asks that the harness drops are resolved by the harness', async () => {
   ]);
   const rows = await t.database
     .selectFrom('inputs')
-    .select(['state', 'decided_by', 'tool_input'])
+    .select(['id', 'state', 'decided_by', 'tool_input'])
     .where('session_id', '=', id)
     .execute();
-  expect(rows).toEqual([
+  expect(rows).toMatchObject([
     { state: 'dropped', decided_by: 'harness', tool_input: 'null' },
     { state: 'dropped', decided_by: 'harness', tool_input: 'null' },
   ]);
+  // Nobody answered them: a late answer is told so, and not that there was one before.
+  for (const row of rows) {
+    await expect(
+      t.service.resolveInput(CALLER, id, row.id, { decision: 'approve_once' }),
+    ).rejects.toMatchObject({ code: 'input_expired' });
+  }
 });
 
 test('an approval that the platform did not give ends the turn', async () => {

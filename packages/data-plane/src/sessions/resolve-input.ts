@@ -17,8 +17,7 @@ export async function resolveInput(
 ): Promise<Omit<AcceptedTurn, 'agent'>> {
   const input = await findInput(engine.database, session.id, requestId);
   if (input === undefined) throw new KartaError('not_found', 'There is no such input.');
-  if (input.state === 'expired') throw new KartaError('input_expired');
-  if (input.state !== 'pending') throw new KartaError('input_already_resolved');
+  if (input.state !== 'pending') throw tooLate(input.state);
   const run = session.current;
   const afterSeq = session.events.lastSeq;
   const by = caller.principal.sub ?? caller.principal.id;
@@ -26,5 +25,13 @@ export async function resolveInput(
     run?.id === input.turn_id && (await run.inputs?.resolve(input.id, answer, by)) === true;
   if (settled) return { turnId: input.turn_id, afterSeq };
   const now = await findInput(engine.database, session.id, requestId);
-  throw new KartaError(now?.state === 'expired' ? 'input_expired' : 'input_already_resolved');
+  throw tooLate(now?.state ?? 'resolved');
+}
+
+/** An input that was never answered is gone, one that was answered stays so. */
+function tooLate(state: string): KartaError {
+  if (state === 'dropped') {
+    return new KartaError('input_expired', 'The turn went on or ended without an answer to it.');
+  }
+  return new KartaError(state === 'expired' ? 'input_expired' : 'input_already_resolved');
 }

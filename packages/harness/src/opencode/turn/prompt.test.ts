@@ -61,7 +61,7 @@ test('any other attachment is named to the model, and not in the conversation', 
     { path: '../a "b".json', mediaType: null },
     { path: 'drawing.png', mediaType: 'image/svg+xml' },
   ];
-  const note = 'Attached files: "uploads/b.zip", "a \\"b\\".json", "drawing.png"';
+  const note = '<attached-files>"uploads/b.zip", "a \\"b\\".json", "drawing.png"</attached-files>';
   expect(promptOf(input('look', attachments), '/workspace', COMMANDS)).toEqual({
     kind: 'text',
     text: 'look',

@@ -57,7 +57,8 @@ export function promptOf(
       named.push(JSON.stringify(below.slice(1)));
     }
   }
-  const note = named.length === 0 ? '' : `Attached files: ${named.join(', ')}`;
+  // In the form of the harnesses' own notes, so that no model takes it for the person's words.
+  const note = named.length ? `<attached-files>${named.join(', ')}</attached-files>` : '';
   const [, command, rest = ''] = COMMAND.exec(input.text) ?? [];
   if (command !== undefined && commands.has(command)) {
     return { kind: 'command', command, arguments: note ? `${rest}\n\n${note}` : rest, files };
