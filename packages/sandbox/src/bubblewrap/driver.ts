@@ -10,6 +10,7 @@ import { liveRecords } from './live-records.ts';
 import { examineMachine, type Machine } from './machine.ts';
 import { probeNamespaces } from './probe.ts';
 import { drawUser } from './sandbox-user.ts';
+import { requireHostRoom } from './volume/host-room.ts';
 import { makeImage } from './volume/image.ts';
 import { type Volume, type VolumeStore, volumeStore } from './volume/volume-store.ts';
 
@@ -80,6 +81,7 @@ export function createNamespaceDriver(options: NamespaceDriverOptions): SandboxD
 
   async function start(spec: SandboxSpec) {
     const facts = await machine();
+    if (facts.images) await requireHostRoom(home);
     const { live } = await records.sort();
     if ([...live.values()].some((record) => record.volumeId === spec.volumeId)) {
       throw busy(spec.volumeId);
