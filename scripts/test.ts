@@ -49,7 +49,7 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
   if (setup !== 0) {
     console.error('npm run setup:test failed: suites that need its packages skip themselves.');
     // A green run must mean that everything ran.
-    if (env.CI !== undefined) return setup;
+    if (process.env.CI !== undefined) return setup;
   }
   const folder = await mkdtemp(join(tmpdir(), 'karta-test-report-'));
   try {
