@@ -125,6 +125,17 @@ describe('releases', () => {
     });
   });
 
+  it('are found at once by whoever has just published', async () => {
+    const { orgId } = await ensureLocalOrg(home);
+    const control = await openLocalControl(home);
+    for (const digest of ['a', 'b', 'c']) {
+      const { releaseId } = await recordRelease(home, content('shop', digest));
+      await activateRelease(home, releaseId);
+      expect((await control.project(orgId, 'shop'))?.activeReleaseId).toBe(releaseId);
+      expect(await control.release(orgId, releaseId)).not.toBeNull();
+    }
+  });
+
   it('another harness version or configuration is another release', async () => {
     await ensureLocalOrg(home);
     await recordRelease(home, content('shop', 'a'));

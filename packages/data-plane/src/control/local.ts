@@ -10,7 +10,7 @@ import {
 import { loadPepper } from './pepper.ts';
 import type { ControlPlane, Principal, Project, Release } from './port.ts';
 
-/** The file is looked at no more often than this: a publish shows well within a second. */
+/** For keys and releases the file is looked at no more often than this. */
 const RECHECK_MS = 200;
 
 /**
@@ -27,7 +27,8 @@ export async function openLocalControl(home: string): Promise<ControlPlane> {
     orgId: string,
     matches: (project: ProjectRecord, state: LocalState) => boolean,
   ): Promise<Project | null> {
-    const state = await current();
+    // Whoever has just published asks for the project next, and must find the new release.
+    const state = await current({ fresh: true });
     if (state.org.id !== orgId) return null;
     const found = state.projects.find((project) => matches(project, state));
     return found ? projectOf(state, found) : null;
@@ -70,14 +71,14 @@ export async function openLocalControl(home: string): Promise<ControlPlane> {
 }
 
 /** Yields the state, read anew when the file's identity, size or time has changed. */
-function watchedState(home: string): () => Promise<LocalState> {
+function watchedState(home: string): (options?: { fresh: boolean }) => Promise<LocalState> {
   const path = localStatePath(home);
   let checkedAt = Number.NEGATIVE_INFINITY;
   let seen = '';
   let state: Promise<LocalState> | null = null;
-  return () => {
+  return ({ fresh } = { fresh: false }) => {
     const now = performance.now();
-    if (state !== null && now - checkedAt < RECHECK_MS) return state;
+    if (state !== null && !fresh && now - checkedAt < RECHECK_MS) return state;
     checkedAt = now;
     const mark = fingerprint(path);
     if (state === null || mark !== seen) {
