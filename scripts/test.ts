@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runBounded } from './bounded-run.ts';
 
 /**
  * `npm test` and `npm run test:full`: installs what only tests need, runs the tier, and prints
@@ -54,7 +55,7 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'karta-test-report-'));
   try {
     const file = join(folder, 'report.json');
-    const code = await run(
+    const code = await runBounded(
       process.execPath,
       [
         join(ROOT, 'node_modules/vitest/vitest.mjs'),
@@ -64,7 +65,7 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
         `--outputFile.json=${file}`,
         ...vitestArguments,
       ],
-      env,
+      { cwd: ROOT, env, report: file },
     );
     const report = JSON.parse(await readFile(file, 'utf8')) as Report;
     for (const line of summaryOf(report)) console.log(line);

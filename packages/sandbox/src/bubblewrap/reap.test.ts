@@ -10,6 +10,9 @@ import { hierarchyMounts } from './cgroup/mounts.ts';
 import { createNamespaceDriver } from './driver.ts';
 import { groupName } from './machine.ts';
 
+/** A sleep no other run of this file has, so that two may run at once. */
+const NAP = `${27_000 + (process.pid % 1000)}.${process.pid}`;
+
 const PLATFORM = `
 import { createNamespaceDriver } from ${JSON.stringify(fileURLToPath(new URL('./driver.ts', import.meta.url)))};
 const [home, runtimeDir, release] = process.argv.slice(-3);
@@ -17,7 +20,7 @@ const sandbox = await createNamespaceDriver({ home, runtimeDir }).create({
   id: 'sbx_orphan', volumeId: 'vol_orphan', release, protectedPaths: [], tools: [], files: [],
   offers: [], listens: [], limits: { memoryBytes: 1e8, pids: 50, cpus: 1, diskBytes: 3e7 },
 });
-const child = sandbox.spawn({ argv: ['/bin/sh', '-c', 'echo kept > note; (setsid sleep 27182.8 &); trap "" TERM; echo up; sleep 27182.8'], env: { PATH: '/usr/bin:/bin' } });
+const child = sandbox.spawn({ argv: ['/bin/sh', '-c', 'echo kept > note; (setsid sleep ${NAP} &); trap "" TERM; echo up; sleep ${NAP}'], env: { PATH: '/usr/bin:/bin' } });
 child.stdout.once('data', () => console.log('up'));
 `;
 
@@ -25,7 +28,7 @@ async function orphans(): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   return pids.filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'sleep\u000027182.8\0';
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${NAP}\0`;
     } catch {
       return false;
     }
@@ -40,9 +43,13 @@ test('what a killed platform left behind is ended, and its volume serves again',
     ['--input-type=module', '-e', PLATFORM, home, runtimeDir, release],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  await once(platform.stdout, 'data');
-  expect(await orphans()).toBeGreaterThan(0);
-  platform.kill('SIGKILL');
+  try {
+    await once(platform.stdout, 'data');
+    // Both sleeps are there: the one in a session of its own, and the one that is waited for.
+    await eventually(async () => (await orphans()) === 2);
+  } finally {
+    platform.kill('SIGKILL');
+  }
   await once(platform, 'exit');
   await eventually(async () => (await orphans()) === 0);
 
