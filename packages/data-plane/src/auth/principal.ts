@@ -1,6 +1,6 @@
+import { credentialOf } from '@karta/http';
 import { KartaError } from '@karta/protocol';
 import type { ControlPlane, Principal } from '../control/port.ts';
-import { credentialOf } from './credential.ts';
 
 /**
  * Who sends the request. Throws `KartaError` (`unauthenticated`, `conflicting_credentials`); the

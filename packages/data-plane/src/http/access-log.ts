@@ -1,6 +1,5 @@
+import { clientAddress, onceClosed, trustedProxies } from '@karta/http';
 import type { MiddlewareHandler } from 'hono';
-import { clientAddress, trustedProxies } from '../auth/client-address.ts';
-import { onceClosed } from './client-gone.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 
 /**

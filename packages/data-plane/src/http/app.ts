@@ -1,20 +1,24 @@
+import {
+  asKartaError,
+  honoPath,
+  loggable,
+  patternOf,
+  problemResponse,
+  requestId,
+  type ServedApp,
+  type ServedPath,
+  unmatched,
+} from '@karta/http';
 import { Hono } from 'hono';
 import { accessLog } from './access-log.ts';
 import { cors } from './cors.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 import { OpenStreams } from './open-streams.ts';
-import { openApiDocument } from './openapi.ts';
-import { asKartaError, loggable, problemResponse } from './problem.ts';
-import { requestId } from './request-id.ts';
+import { dataPlaneDocument } from './openapi.ts';
 import { type BoundRoute, FAMILY_PREFIX } from './route.ts';
 import { ROUTES } from './routes/index.ts';
-import { patternOf, type ServedPath, unmatched } from './unmatched.ts';
 
-/** The version that `/openapi.json` states: that of the public surface. */
-const API_VERSION = '1.0.0';
-
-export interface HttpApp {
-  fetch: Hono<HttpEnv>['fetch'];
+export interface HttpApp extends ServedApp {
   /** Event streams that are open now. */
   streams: OpenStreams;
 }
@@ -39,7 +43,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   for (const route of ROUTES) serve(app, route, deps, served);
   serveOpen(app, deps, served);
 
-  app.notFound(unmatched(served));
+  app.notFound(unmatched<HttpEnv>(served));
   app.onError((error, c) => {
     const known = asKartaError(error);
     if (known.code === 'internal') {
@@ -47,7 +51,11 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     }
     return problemResponse(known, c.get('requestId'));
   });
-  return { fetch: app.fetch, streams };
+  return {
+    fetch: (request, bindings) => app.fetch(request, bindings),
+    streams,
+    closeStreams: () => streams.closeAll(),
+  };
 }
 
 function serve(app: Hono<HttpEnv>, route: BoundRoute, deps: HttpDeps, served: ServedPath[]): void {
@@ -64,7 +72,7 @@ function serve(app: Hono<HttpEnv>, route: BoundRoute, deps: HttpDeps, served: Se
 
 /** What needs no credential: the description and the health of the server. */
 function serveOpen(app: Hono<HttpEnv>, deps: HttpDeps, served: ServedPath[]): void {
-  const document = JSON.stringify(openApiDocument(ROUTES, API_VERSION));
+  const document = JSON.stringify(dataPlaneDocument(ROUTES));
   const plain = { 'content-type': 'application/json', 'cache-control': 'no-store' };
   const open: Record<string, () => Response> = {
     '/openapi.json': () =>
@@ -82,14 +90,4 @@ function serveOpen(app: Hono<HttpEnv>, deps: HttpDeps, served: ServedPath[]): vo
     });
     served.push({ pattern: patternOf(path), methods: ['GET', 'HEAD'] });
   }
-}
-
-/** `{name}` as Hono writes it; `{path}` takes slashes too, and line breaks: names may have them. */
-function honoPath(path: string): string {
-  return path
-    .split('/')
-    .map((segment) =>
-      segment === '{path}' ? ':path{[^]+}' : segment.replace(/^\{(\w+)\}$/, ':$1'),
-    )
-    .join('/');
 }

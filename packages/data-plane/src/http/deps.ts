@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Harness } from '@karta/harness';
+import type { TrustedProxies } from '@karta/http';
 import type { Logger } from 'pino';
-import type { TrustedProxies } from '../auth/client-address.ts';
 import type { ControlPlane, Principal, Project } from '../control/port.ts';
 import type { SessionService } from '../sessions/port.ts';
 import type { IdempotencyStore } from './idempotency.ts';

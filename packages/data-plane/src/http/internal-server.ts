@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { close, type HttpServer, listen } from '@karta/http';
 import type { HttpMetrics } from './metrics.ts';
-import { close, type HttpServer, listen } from './server.ts';
 
 /** Metrics and health are for the operator's own machine: never for the public port. */
 const LOOPBACK = '127.0.0.1';

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
+import { type AnswerSpec, goneSignal, readJsonBody, validBody, validQuery } from '@karta/http';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { authenticate } from '../auth/principal.ts';
@@ -7,12 +8,9 @@ import { projectForRoute, requireFlatFamily } from '../auth/route-family.ts';
 import { requireScope } from '../auth/scopes.ts';
 import type { Principal, Project, Scope } from '../control/port.ts';
 import type { Caller } from '../sessions/port.ts';
-import { goneSignal } from './client-gone.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 import { type IdempotencyScope, idempotencyKeyOf } from './idempotency.ts';
-import { readJsonBody } from './json-body.ts';
 import type { OpenStreams } from './open-streams.ts';
-import { validBody, validQuery } from './validate.ts';
 
 /** `flat`: `/v1/…` with an API key. `project`: `/v1/projects/{ref}/…` with either credential. */
 export type Family = 'flat' | 'project';
@@ -21,12 +19,6 @@ export const FAMILY_PREFIX: Readonly<Record<Family, string>> = {
   flat: '/v1',
   project: '/v1/projects/{ref}',
 };
-
-/** An answer as `/openapi.json` tells of it: schemas by content type; none without a body. */
-export interface AnswerSpec {
-  description: string;
-  content?: Readonly<Record<string, z.ZodType>>;
-}
 
 /** One operation, written once and served in each of its families. */
 export interface Route<Body, Query> {

@@ -61,27 +61,6 @@ export const harnessList = z.object({
 
 export const limitList = z.object({ limits: z.record(z.string(), z.int()) });
 
-export const health = z.object({ status: z.literal('ok') });
-
-export const problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  error: z.string(),
-  suggestion: z.string(),
-  request_id: z.string(),
-  errors: z
-    .array(
-      z.object({
-        pointer: z.string(),
-        message: z.string(),
-        parameter: z.string().optional(),
-      }),
-    )
-    .optional(),
-});
-
 /** Schemas that `/openapi.json` names, so that generated clients have named types. */
 export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   Session: session,
@@ -92,5 +71,4 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   HistoryMessage: historyMessage,
   Event: kartaEvent,
   EventType: z.enum(EVENT_TYPES as [string, ...string[]]),
-  Problem: problem,
 };

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
+import { listenHttp } from '@karta/http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listenInternal } from './internal-server.ts';
-import { listenHttp } from './server.ts';
 import { startEngineServer } from './testing/engine-server.ts';
 import { collect, eventsOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';

@@ -1,9 +1,9 @@
+import { loggable } from '@karta/http';
 import { KartaError, LIMITS } from '@karta/protocol';
 import type { EventFeed } from '../sessions/port.ts';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
 import type { OpenStreams } from './open-streams.ts';
-import { loggable } from './problem.ts';
 import type { Call } from './route.ts';
 
 /** What of a call an event stream needs. */

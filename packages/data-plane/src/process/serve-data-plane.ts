@@ -1,7 +1,7 @@
 import { createHarnesses } from '@karta/harness';
+import { trustedProxies } from '@karta/http';
 import type { Isolation } from '@karta/protocol';
 import type { Logger } from 'pino';
-import { trustedProxies } from '../auth/client-address.ts';
 import type { DataPlaneConfig } from '../config.ts';
 import { openLocalControl } from '../control/index.ts';
 import { createHttpApp, createMetrics, listenHttp, listenInternal } from '../http/index.ts';

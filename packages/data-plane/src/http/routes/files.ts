@@ -1,10 +1,10 @@
 import { type Readable, Transform } from 'node:stream';
+import { tooLarge } from '@karta/http';
 import { isoTime, KartaError, LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import { fileBody } from '../file-body.ts';
 import { readerErrors } from '../file-errors.ts';
 import { attachmentHeader, filePathOf } from '../file-path.ts';
-import { tooLarge } from '../json-body.ts';
 import { defineRoute, json, noContent } from '../route.ts';
 import { fileList, storedFile } from '../schemas.ts';
 import { BOTH_FAMILIES, jsonOf, sessionIdOf } from './session-route.ts';

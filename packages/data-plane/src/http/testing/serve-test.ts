@@ -1,11 +1,11 @@
 import { Writable } from 'node:stream';
+import { type HttpServer, listenHttp } from '@karta/http';
 import type { KartaEvent, Session } from '@karta/protocol';
 import { createParser } from 'eventsource-parser';
 import { pino } from 'pino';
 import { createHttpApp, type HttpApp } from '../app.ts';
 import type { HttpDeps } from '../deps.ts';
 import { createMetrics } from '../metrics.ts';
-import { type HttpServer, listenHttp } from '../server.ts';
 import { KEYS, testControl } from './test-control.ts';
 
 /** A served HTTP surface, with what its tests do over and over. */

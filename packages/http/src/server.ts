@@ -3,12 +3,18 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { KartaError, problemOf } from '@karta/protocol';
-import type { HttpApp } from './app.ts';
 import { asKartaError, problemResponse } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
+
+/** What a public surface is to its server. */
+export interface ServedApp {
+  fetch(request: Request, bindings: HttpBindings): Response | Promise<Response>;
+  /** Ends what would never end by itself. */
+  closeStreams(): void;
+}
 
 export interface HttpServer {
   /** `http://host:port`, with the port that was really taken. */
@@ -23,7 +29,7 @@ export interface HttpServer {
 
 /** Serves the public surface. Rejects with an `Error` that says what to do when the port is taken. */
 export async function listenHttp(
-  app: HttpApp,
+  app: ServedApp,
   address: { host: string; port: number },
 ): Promise<HttpServer> {
   const listener = getRequestListener(
@@ -39,7 +45,7 @@ export async function listenHttp(
   return {
     url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
     port,
-    close: (graceMs) => close(server, graceMs, () => app.streams.closeAll()),
+    close: (graceMs) => close(server, graceMs, () => app.closeStreams()),
   };
 }
 

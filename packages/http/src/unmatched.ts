@@ -1,6 +1,6 @@
 import { KartaError } from '@karta/protocol';
 import type { Context } from 'hono';
-import type { HttpEnv } from './deps.ts';
+import type { RequestEnv } from './env.ts';
 import { problemResponse } from './problem.ts';
 
 /** A path that is served, and by which methods. */
@@ -10,8 +10,8 @@ export interface ServedPath {
 }
 
 /** Answers what no route took: `OPTIONS`, 405 with `Allow` for a known path, else 404. */
-export function unmatched(served: readonly ServedPath[]) {
-  return (c: Context<HttpEnv>): Response => {
+export function unmatched<Env extends RequestEnv>(served: readonly ServedPath[]) {
+  return (c: Context<Env>): Response => {
     const path = new URL(c.req.url).pathname;
     const methods = served.filter((one) => one.pattern.test(path)).flatMap((one) => one.methods);
     if (methods.length === 0) {

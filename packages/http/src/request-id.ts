@@ -1,6 +1,6 @@
 import { newId } from '@karta/protocol';
 import type { MiddlewareHandler } from 'hono';
-import type { HttpEnv } from './deps.ts';
+import type { RequestEnv } from './env.ts';
 
 /** What an id from outside may be: it is written into logs and headers as it stands. */
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -10,7 +10,7 @@ const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
  * Set on the socket's answer: changing the headers of a `Response` copies them into an object that
  * an open stream then keeps.
  */
-export const requestId: MiddlewareHandler<HttpEnv> = async (c, next) => {
+export const requestId: MiddlewareHandler<RequestEnv> = async (c, next) => {
   const id = requestIdOf(c.req.header('x-request-id'));
   c.set('requestId', id);
   c.env.outgoing.setHeader('x-request-id', id);
