@@ -38,13 +38,13 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
 /**
  * Brings the database at `url` to the newest migration, all steps in one transaction, and returns
  * the numbers applied. Safe when several do it at once. `grantTo` names the role that may then read
- * and write (but not own) every table. Throws `PostgresError`: `migration_changed` when a recorded
+ * and write (but not own) every table, and of the tables `appendOnly` only read and insert. Throws `PostgresError`: `migration_changed` when a recorded
  * file is not what was applied, `migration_unknown` when the database is newer than this program.
  */
 export async function migrate(
   url: string,
   migrations: readonly Migration[],
-  options: { grantTo?: string } = {},
+  options: { grantTo?: string; appendOnly?: readonly string[] } = {},
 ): Promise<number[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -54,7 +54,8 @@ export async function migrate(
     // A row lock, not an advisory one: PostgreSQL-compatible engines have it too.
     await client.query('select id from karta_migration_lock where id = 1 for update');
     const applied = await apply(client, migrations);
-    if (options.grantTo !== undefined) await grant(client, options.grantTo);
+    if (options.grantTo !== undefined)
+      await grant(client, options.grantTo, options.appendOnly ?? []);
     await client.query('commit');
     return applied;
   } finally {
@@ -123,11 +124,20 @@ async function apply(client: pg.Client, migrations: readonly Migration[]): Promi
   return applied;
 }
 
-async function grant(client: pg.Client, role: string): Promise<void> {
+async function grant(
+  client: pg.Client,
+  role: string,
+  appendOnly: readonly string[],
+): Promise<void> {
   const to = client.escapeIdentifier(role);
   await client.query(
     `grant select, insert, update, delete on all tables in schema public to ${to}`,
   );
+  for (const table of appendOnly) {
+    await client.query(
+      `revoke update, delete, truncate on ${client.escapeIdentifier(table)} from ${to}`,
+    );
+  }
   await client.query(
     `revoke insert, update, delete on karta_migrations, karta_migration_lock from ${to}`,
   );

@@ -4,6 +4,7 @@ export * from './fold.ts';
 export * from './ids.ts';
 export * from './input.ts';
 export * from './internal/channels.ts';
+export * from './internal/planes.ts';
 export * from './limits.ts';
 export * from './message.ts';
 export * from './metadata.ts';

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { migrate, readMigrations } from '@karta/postgres';
+import { migrateFolder, NamingClient } from '@karta/postgres';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { NamingClient } from './named-statements.ts';
 import type { DataTables } from './schema.ts';
 
 /** Connections of one data plane. The embedded server takes 40 in all. */
@@ -22,12 +21,5 @@ export function openDatabase(url: string, onError: (error: Error) => void): Data
  * the same role, on a server of the operator's own.
  */
 export async function migrateDataPlane(ownerUrl: string, applicationUrl: string): Promise<void> {
-  const migrations = await readMigrations(join(import.meta.dirname, 'migrations'));
-  const owner = roleOf(ownerUrl);
-  const application = roleOf(applicationUrl);
-  await migrate(ownerUrl, migrations, owner === application ? {} : { grantTo: application });
-}
-
-function roleOf(url: string): string {
-  return decodeURIComponent(new URL(url.replace('@/', '@localhost/')).username);
+  await migrateFolder(join(import.meta.dirname, 'migrations'), ownerUrl, applicationUrl);
 }

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65_535);
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL');
+
+/** What a control plane process reads from its standard input: one line of JSON. */
+export const controlPlaneConfig = z.strictObject({
+  /** Karta's home: secrets, blobs, `credentials.json`. */
+  home: z.string().startsWith('/'),
+  host: z.string().min(1),
+  /** Public surface; 0 takes any. */
+  port,
+  /** `/v1/internal/*`, metrics and health; 0 takes any. */
+  internal_port: port,
+  /** The application role, which owns nothing. */
+  database_url: postgresUrl,
+  /** The role that owns the schema: when given, it is brought up to date first. */
+  database_owner_url: postgresUrl.optional(),
+  /** How long requests in flight may go on after SIGTERM, in milliseconds. */
+  drain_ms: z.int().nonnegative(),
+  /** `KARTA_TRUSTED_PROXIES`: addresses and ranges, by commas. */
+  trusted_proxies: z.string().default(''),
+});
+export type ControlPlaneConfig = z.infer<typeof controlPlaneConfig>;
+
+/** What it prints to its standard output once it serves: one line of JSON, without a secret. */
+export const controlPlaneReady = z.strictObject({
+  ready: z.literal(true),
+  url: z.url(),
+  internal_url: z.url(),
+});
+export type ControlPlaneReady = z.infer<typeof controlPlaneReady>;

@@ -1,0 +1,60 @@
+import { type ApiScope, KartaError } from '@karta/protocol';
+import {
+  type Action,
+  PERMISSIONS,
+  type Role,
+  roleMay,
+  scopesMay,
+} from '../identity/permissions.ts';
+
+/** A signed-in person, in one org or (before choosing or having one) in none. */
+export interface Person {
+  kind: 'person';
+  id: string;
+  email: string;
+  org: { id: string; role: Role } | null;
+}
+
+/** A program with an API key, which belongs to one org. */
+export interface KeyHolder {
+  kind: 'api_key';
+  id: string;
+  orgId: string;
+  scopes: readonly ApiScope[];
+}
+
+export type Actor = Person | KeyHolder;
+
+/** Whoever acts within an org, as services and the audit log see them. */
+export interface OrgActor {
+  kind: 'person' | 'api_key';
+  id: string;
+  orgId: string;
+  /** Shown in the audit log: an e-mail address or the key's id. */
+  label: string;
+}
+
+/**
+ * The actor within an org, allowed to do `action`. Throws `KartaError`: `not_found` when a person
+ * is in no such org, `forbidden` when role or scope do not suffice.
+ */
+export function requireAction(actor: Actor, action: Action): OrgActor {
+  if (actor.kind === 'api_key') {
+    if (!scopesMay(actor.scopes, action)) throw forbidden(action);
+    return { kind: 'api_key', id: actor.id, orgId: actor.orgId, label: actor.id };
+  }
+  if (actor.org === null) {
+    throw new KartaError('not_found', 'You are in no such org. Name one in the header karta-org.');
+  }
+  if (!roleMay(actor.org.role, action)) throw forbidden(action);
+  return { kind: 'person', id: actor.id, orgId: actor.org.id, label: actor.email };
+}
+
+function forbidden(action: Action): KartaError {
+  const { summary, roles, scope } = PERMISSIONS[action];
+  const keys = scope === null ? 'no API key may' : `or an API key with the scope "${scope}"`;
+  return new KartaError(
+    'forbidden',
+    `"${summary}" needs one of the roles ${roles.join(', ')}; ${keys}.`,
+  );
+}

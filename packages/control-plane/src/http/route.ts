@@ -1,0 +1,123 @@
+import {
+  type AnswerSpec,
+  type Operation,
+  type RequestEnv,
+  readJsonBody,
+  validBody,
+  validQuery,
+} from '@karta/http';
+import { KartaError } from '@karta/protocol';
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import type { Action } from '../identity/permissions.ts';
+import { type Actor, type OrgActor, type Person, requireAction } from './actor.ts';
+
+/** What a credential is resolved by. Never throws for a bad credential. */
+export interface Authenticator {
+  actorOf(headers: Pick<Headers, 'get'>): Promise<Actor | null>;
+}
+
+/**
+ * Who may call: an action of the permission matrix within an org, any signed-in person, or anybody.
+ */
+export type Access = Action | 'person' | 'open';
+
+type CallerOf<A extends Access> = A extends 'person' ? Person : A extends 'open' ? null : OrgActor;
+
+/** One operation of the control plane's public surface. */
+export interface Route<A extends Access, Body, Query> {
+  id: string;
+  summary: string;
+  tag: string;
+  method: Operation['method'];
+  /** From the root, with `{name}` for parameters. */
+  path: string;
+  access: A;
+  body?: z.ZodType<Body>;
+  query?: z.ZodType<Query>;
+  /** The content type of a body that the handler reads by itself. */
+  bytes?: string;
+  answers: Readonly<Record<number, AnswerSpec>>;
+  handle(call: Call<A, Body, Query>): Promise<Response>;
+}
+
+/** A request that has passed authentication, permission and validation. */
+export interface Call<A extends Access, Body, Query> {
+  caller: CallerOf<A>;
+  body: Body;
+  query: Query;
+  /** A path parameter, percent-decoded. */
+  param(name: string): string;
+  /** The request itself, for streams, headers and the socket. */
+  context: Context<RequestEnv>;
+  /** SHA-256 of the JSON body, hex; empty without one. */
+  bodyDigest: string;
+}
+
+/** A route with its types closed over, as the application registers it. */
+export interface BoundRoute {
+  operation: Operation;
+  serve(context: Context<RequestEnv>, authenticator: Authenticator): Promise<Response>;
+}
+
+/** Binds an operation to the steps that every request goes through before its handler. */
+export function defineRoute<A extends Access, Body = undefined, Query = undefined>(
+  route: Route<A, Body, Query>,
+): BoundRoute {
+  const { id, summary, tag, method, path, body, query, bytes, answers } = route;
+  return {
+    operation: {
+      id,
+      summary,
+      tag,
+      method,
+      path,
+      body,
+      query,
+      bytes,
+      answers,
+      open: route.access === 'open',
+    },
+    async serve(context, authenticator) {
+      context.set('route', path);
+      const caller = (await callerOf(route.access, context, authenticator)) as CallerOf<A>;
+      const search = Object.fromEntries(new URL(context.req.url).searchParams);
+      const read = body ? await readJsonBody(context.env.incoming) : null;
+      return route.handle({
+        caller,
+        body: body && read ? validBody(body, read.value) : (undefined as Body),
+        query: query ? validQuery(query, search) : (undefined as Query),
+        param: (name) => context.req.param(name) ?? '',
+        context,
+        bodyDigest: read?.digest ?? '',
+      });
+    },
+  };
+}
+
+async function callerOf(
+  access: Access,
+  context: Context<RequestEnv>,
+  authenticator: Authenticator,
+): Promise<Person | OrgActor | null> {
+  if (access === 'open') return null;
+  const actor = await authenticator.actorOf({ get: (name) => context.req.header(name) ?? null });
+  if (actor === null) throw new KartaError('unauthenticated');
+  if (access !== 'person') return requireAction(actor, access);
+  if (actor.kind !== 'person') {
+    throw new KartaError('forbidden', 'This is for signed-in people; an API key may not.');
+  }
+  return actor;
+}
+
+/** A JSON answer. Nothing of an org is ever kept by a cache. */
+export function json(status: number, value: unknown): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  });
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } });
+}

@@ -1,0 +1,43 @@
+import { createServer } from 'node:http';
+import { close, type HttpServer, listen } from '@karta/http';
+import type { Logger } from 'pino';
+import type { ControlPlaneConfig } from '../config.ts';
+import type { ControlHttp } from '../http/app.ts';
+import type { Database } from '../sql/database.ts';
+
+/** What every room of the control plane is built from. */
+export interface RoomDeps {
+  config: ControlPlaneConfig;
+  database: Database;
+  log: Logger;
+}
+
+/** The rooms of one control plane, put together. */
+export interface Rooms {
+  /** What the public surface serves. */
+  http: Pick<ControlHttp, 'routes' | 'authenticator' | 'mounts' | 'webhooks'>;
+  /** `/v1/internal/*`, for the data planes only. */
+  listenInternal(ready: () => boolean): Promise<HttpServer>;
+  /** Begins what works by itself: syncs, deliveries. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Builds every room. Each brings its routes; what works in the background begins with `start`. */
+export async function createRooms(deps: RoomDeps): Promise<Rooms> {
+  return {
+    http: { routes: [], authenticator: { actorOf: async () => null }, mounts: [], webhooks: {} },
+    async listenInternal() {
+      const server = createServer((_request, response) => response.writeHead(404).end());
+      const host = '127.0.0.1';
+      const port = await listen(server, { host, port: deps.config.internal_port });
+      return {
+        url: `http://${host}:${port}`,
+        port,
+        close: (graceMs) => close(server, graceMs, () => {}),
+      };
+    },
+    start: async () => {},
+    stop: async () => {},
+  };
+}

@@ -1,0 +1,56 @@
+import { listenHttp } from '@karta/http';
+import type { Logger } from 'pino';
+import type { ControlPlaneConfig } from '../config.ts';
+import { createControlApp } from '../http/app.ts';
+import { migrateControlPlane, openDatabase } from '../sql/database.ts';
+import { createRooms } from './rooms.ts';
+
+/** Requests in flight are given this long once no new ones are taken, in ms. */
+const CLOSE_MS = 2_000;
+
+export interface ServedControlPlane {
+  url: string;
+  internalUrl: string;
+  /** Takes nothing new, lets requests end, closes what is open. Idempotent. */
+  drain(): Promise<void>;
+}
+
+/** Starts a whole control plane. What had been started when something fails is stopped again. */
+export async function serveControlPlane(
+  config: ControlPlaneConfig,
+  log: Logger,
+): Promise<ServedControlPlane> {
+  await using started = new AsyncDisposableStack();
+  if (config.database_owner_url !== undefined) {
+    await migrateControlPlane(config.database_owner_url, config.database_url);
+  }
+  const database = openDatabase(config.database_url, (error) => {
+    log.warn({ err: error }, 'a database connection broke');
+  });
+  started.defer(() => database.destroy());
+  const rooms = await createRooms({ config, database, log });
+  started.defer(() => rooms.stop());
+
+  let ready = false;
+  const app = createControlApp({ ...rooms.http, log, ready: () => ready });
+  const http = await listenHttp(app, { host: config.host, port: config.port });
+  started.defer(() => http.close(CLOSE_MS));
+  const internal = await rooms.listenInternal(() => ready);
+  started.defer(() => internal.close(CLOSE_MS));
+  await rooms.start();
+  started.defer(async () => {
+    ready = false;
+  });
+  ready = true;
+
+  const running = started.move();
+  let draining: Promise<void> | null = null;
+  return {
+    url: http.url,
+    internalUrl: internal.url,
+    drain: () => {
+      draining ??= running.disposeAsync();
+      return draining;
+    },
+  };
+}
