@@ -14,6 +14,9 @@ const PREFIXES = {
   call: 'call_',
   request: 'req_',
   key: 'key_',
+  event: 'evt_',
+  webhook: 'whe_',
+  delivery: 'whd_',
 } as const;
 
 export type IdKind = keyof typeof PREFIXES;
