@@ -139,6 +139,16 @@ export const ERRORS = {
     'The harness did not start',
     'Run karta doctor on the server; the message has its last words.',
   ),
+  control_unavailable: entry(
+    503,
+    'The control plane cannot be reached',
+    'Retry after the seconds in Retry-After; an operator looks at its log and at karta doctor.',
+  ),
+  plane_mismatch: entry(
+    503,
+    'The planes are of different versions',
+    'Run the same release of Karta on both planes.',
+  ),
   shutting_down: entry(
     503,
     'The server is shutting down',

@@ -14,6 +14,8 @@ const PREFIXES = {
   call: 'call_',
   request: 'req_',
   key: 'key_',
+  token: 'tok_',
+  embed_key: 'emb_',
   event: 'evt_',
   webhook: 'whe_',
   delivery: 'whd_',

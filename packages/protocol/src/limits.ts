@@ -43,4 +43,10 @@ export const LIMITS = {
   idleMs: 5 * 60 * 1000,
   /** A session without a turn ends after this long, its volume destroyed. */
   sessionTtlMs: 30 * 24 * 60 * 60 * 1000,
+  /** Life of a session token, at most and by default. */
+  sessionTokenMs: 15 * 60 * 1000,
+  /** Life of a stream ticket; a `ticket` event on the stream brings the next. */
+  streamTicketMs: 5 * 60 * 1000,
+  /** How long a stream goes on after its token has expired. */
+  streamGraceMs: 60 * 1000,
 } as const;
