@@ -1,4 +1,8 @@
 import type { IdentityTables } from '../identity/tables.ts';
+import type { UsageTables } from '../usage/tables.ts';
+import type { WebhookTables } from '../webhooks/tables.ts';
+import type { ProjectsTables } from '../projects/tables.ts';
+import type { ReleasesTables } from '../releases/tables.ts';
 
 /** The tables of the control plane, each described in the folder that it belongs to. */
-export interface ControlTables extends IdentityTables {}
+export interface ControlTables extends IdentityTables, ProjectsTables, ReleasesTables {}

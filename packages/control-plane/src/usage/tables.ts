@@ -1,0 +1,43 @@
+/** Tables of usage. Counts are `bigint`, which the driver reads as text. */
+export interface UsageTables {
+  usage_events: UsageEventTable;
+  usage_daily: UsageDailyTable;
+}
+
+interface Tokens {
+  input_tokens: string;
+  cache_read_tokens: string;
+  cache_write_tokens: string;
+  output_tokens: string;
+}
+
+export interface UsageEventTable extends Tokens {
+  org_id: string;
+  id: string;
+  project_id: string;
+  session_id: string;
+  turn_id: string | null;
+  principal_id: string | null;
+  end_user: string | null;
+  provider: string;
+  model: string;
+  estimated: boolean;
+  paid_by: 'platform' | 'byok';
+  mode: 'live' | 'test';
+  at: Date;
+}
+
+/** Sums of {@link UsageEventTable}; a `null` there is the empty string here. */
+export interface UsageDailyTable extends Tokens {
+  org_id: string;
+  day: string;
+  project_id: string;
+  provider: string;
+  model: string;
+  principal_id: string;
+  end_user: string;
+  mode: 'live' | 'test';
+  paid_by: 'platform' | 'byok';
+  calls: string;
+  estimated_calls: string;
+}
