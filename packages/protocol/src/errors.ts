@@ -75,6 +75,32 @@ export const ERRORS = {
     'The project has no active release',
     'Publish one: karta serve <folder> locally.',
   ),
+  already_exists: entry(409, 'It exists already', 'Use the one there is, or choose another name.'),
+  release_revoked: entry(
+    409,
+    'The release was revoked',
+    'Create a new session; it runs on the active release.',
+  ),
+  build_failed: entry(
+    422,
+    'The publish failed',
+    'Correct what "problems" lists and publish again; nothing that runs has changed.',
+  ),
+  release_expired: entry(
+    410,
+    'The release is no longer kept',
+    'Publish its content again, or choose a newer version.',
+  ),
+  release_unavailable: entry(
+    503,
+    'The release cannot be had at the moment',
+    'Retry after the seconds in Retry-After.',
+  ),
+  not_installed: entry(
+    501,
+    'The server lacks a program that this needs',
+    'Install what the message names on the server; karta deploy works without it.',
+  ),
   idempotency_conflict: entry(
     409,
     'The idempotency key was used with another body',
@@ -176,6 +202,7 @@ export const TURN_ERRORS = {
   harness_missing: 'The harness is not installed.',
   harness_failed: 'The harness did not start.',
   storage_full: 'The disk is full.',
+  release_revoked: 'The release of this session was revoked.',
   input_expired: 'An approval waited too long and was denied.',
   internal: 'Internal error.',
 } as const satisfies Record<string, string>;

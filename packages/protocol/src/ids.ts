@@ -19,6 +19,9 @@ const PREFIXES = {
   event: 'evt_',
   webhook: 'whe_',
   delivery: 'whd_',
+  build: 'bld_',
+  activation: 'act_',
+  preview: 'prv_',
 } as const;
 
 export type IdKind = keyof typeof PREFIXES;

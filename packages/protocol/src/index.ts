@@ -8,6 +8,7 @@ export * from './internal/planes.ts';
 export * from './limits.ts';
 export * from './management/embed-keys.ts';
 export * from './management/keys.ts';
+export * from './management/projects.ts';
 export * from './management/session-tokens.ts';
 export * from './management/usage.ts';
 export * from './management/webhook-events.ts';

@@ -58,6 +58,14 @@ export const projectRecord = z.strictObject({
   allowed_origins: z.array(z.string()),
   /** Flat sessions of the org belong to this project. */
   is_default: z.boolean(),
+  /** Refs of their own at which a release that is not active can be tried, until they expire. */
+  previews: z.array(
+    z.strictObject({
+      ref: z.string(),
+      release_id: z.string(),
+      expires_at: z.iso.datetime({ offset: true }),
+    }),
+  ),
   deleted: z.boolean(),
 });
 export type ProjectRecord = z.infer<typeof projectRecord>;
@@ -140,12 +148,23 @@ export const buildLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('failed'), problems: z.array(buildProblem) }),
   z.strictObject({
     kind: z.literal('built'),
-    /** Content digest: the same content is the same release. */
+    /** Digest of the content as it was published: the same content is the same release. */
+    content_digest: z.string(),
+    /** Digest of the tree that runs: differs where `[build] setup` changed something. */
     digest: z.string(),
     image_bytes: z.int().nonnegative(),
     name: z.string(),
     harness: releaseRecord.shape.harness,
     config: releaseRecord.shape.config,
+    /** What `[env]` declares, so that a value set later finds the release that uses it. */
+    declared_env: z.array(
+      z.strictObject({
+        name: z.string(),
+        secret: z.boolean(),
+        required: z.boolean(),
+        expose: z.boolean(),
+      }),
+    ),
     agents: z.array(z.string()),
     skills: z.array(z.string()),
     warnings: z.array(buildProblem),
