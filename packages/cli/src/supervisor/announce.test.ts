@@ -6,6 +6,7 @@ import type { RunningServer } from './server.ts';
 
 const server = {
   url: 'http://localhost:8000',
+  controlUrl: 'http://localhost:8001',
   apiKey: 'kt_live_abc',
   credentialsPath: '/home/x/credentials.json',
   isolation: 'namespace',
@@ -40,7 +41,13 @@ test('a person is told the URL, the key, where it is kept, the model and the iso
   const { terminal, written } = captured();
   announce(announcement, terminal);
   expect(written.out).toContain('support-bot v3 (OpenCode 1.2.3), other');
-  for (const part of [server.url, server.apiKey, server.credentialsPath, 'namespace']) {
+  for (const part of [
+    server.url,
+    server.controlUrl,
+    server.apiKey,
+    server.credentialsPath,
+    'namespace',
+  ]) {
     expect(written.out).toContain(part);
   }
   expect(written.out).toContain('demo model, embedded; set ANTHROPIC_API_KEY or OPENAI_API_KEY');
@@ -56,6 +63,7 @@ test('a program gets the same as one object', () => {
   expect(announcementJson(announcement)).toMatchObject({
     ready: true,
     url: server.url,
+    control_url: server.controlUrl,
     api_key: 'kt_live_abc',
     isolation: 'namespace',
     upstreams: ['demo'],

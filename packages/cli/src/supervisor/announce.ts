@@ -30,6 +30,7 @@ export function announce(announcement: Announcement, terminal: Terminal): void {
     `  ${terminal.style('bold', 'Karta')} serves ${served(server)}`,
     '',
     `  ${label('URL')}${terminal.style('cyan', server.url)}`,
+    `  ${label('Control')}${terminal.style('cyan', server.controlUrl)}`,
     `  ${label('Key')}${server.apiKey}`,
     `  ${label('')}also in ${server.credentialsPath}`,
     `  ${label('Model')}${modelLine(upstreams)}`,
@@ -51,7 +52,9 @@ export function announcementJson(announcement: Announcement): Record<string, unk
   return {
     ready: true,
     url: server.url,
+    control_url: server.controlUrl,
     internal_url: server.internalUrl,
+    control_internal_url: server.controlInternalUrl,
     api_key: server.apiKey,
     credentials: server.credentialsPath,
     isolation: server.isolation,

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isolation } from '@karta/protocol';
 import { z } from 'zod';
-import { type Child, type ChildEnd, endText, startChild } from './child.ts';
+import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
 import { type Doors, mainOf } from './doors.ts';
-import { restartWait } from './restart-budget.ts';
+import { type KeptChild, keepRunning } from './keep-running.ts';
+import { announcedUrl, portIn } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** How long running turns may go on after a stop was asked for. In milliseconds. */
@@ -33,81 +33,27 @@ export interface DataPlaneStart {
 }
 
 /** The data plane, which is started again when it ends unexpectedly: its sessions resume. */
-export interface DataPlane {
+export interface DataPlane extends Omit<KeptChild<Ready>, 'ready'> {
   url: string;
   /** Metrics and health, on loopback. */
   internalUrl: string;
   isolation: Ready['isolation'];
-  /** Resolves with the reason when it ended so often that restarting does not help. */
-  gaveUp: Promise<string>;
-  stop(): Promise<void>;
-  kill(): void;
 }
 
 export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> {
-  const { settings } = start;
-  let child = await launch(start, { port: settings.port, internal: settings.internalPort });
-  const { isolation: rung, internal_url: internalUrl } = child.ready;
-  const url = announcedUrl(child.ready.url);
-  // Clients know the addresses: a restart must take the same ports, also when any were asked for.
-  const ports = { port: portIn(url), internal: portIn(internalUrl) };
-  let stopping = false;
-
-  async function keepRunning(): Promise<string> {
-    const ends: number[] = [];
-    for (;;) {
-      const end = await child.ended;
-      if (stopping) return never();
-      ends.push(performance.now());
-      const wait = restartWait(ends);
-      if (wait === null) return `the data plane ended too often, last by ${lastWords(end)}`;
-      start.notice(`The data plane ended unexpectedly (${lastWords(end)}); starting it again.`);
-      await delay(wait);
-      if (stopping) return never();
-      try {
-        child = await launch(start, ports);
-      } catch (error) {
-        return `the data plane could not be started again: ${(error as Error).message}`;
-      }
-      if (stopping) {
-        await child.stop();
-        return never();
-      }
-      start.notice('The data plane serves again.');
-    }
-  }
-
+  const { ready, ...kept } = await keepRunning<Ready>(
+    (first) => launch(start, first),
+    start.notice,
+  );
   return {
-    url,
-    internalUrl,
-    isolation: rung,
-    gaveUp: keepRunning(),
-    stop: async () => {
-      stopping = true;
-      await child.stop();
-    },
-    kill: () => {
-      stopping = true;
-      child.kill();
-    },
+    ...kept,
+    url: announcedUrl(ready.url),
+    internalUrl: ready.internal_url,
+    isolation: ready.isolation,
   };
 }
 
-/** `http://localhost:8000` for a server on loopback: what people type, and what browsers trust. */
-export function announcedUrl(url: string): string {
-  return url.replace('//127.0.0.1:', '//localhost:');
-}
-
-function portIn(url: string): number {
-  return Number(new URL(url).port);
-}
-
-interface Ports {
-  port: number;
-  internal: number;
-}
-
-function launch(start: DataPlaneStart, { port, internal }: Ports): Promise<Child<Ready>> {
+function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready>> {
   const { settings, doors } = start;
   return startChild(
     {
@@ -117,8 +63,8 @@ function launch(start: DataPlaneStart, { port, internal }: Ports): Promise<Child
         home: settings.home,
         runtime_dir: start.runtimeFolder,
         host: settings.host,
-        port,
-        internal_port: internal,
+        port: first === null ? settings.port : portIn(first.url),
+        internal_port: first === null ? settings.internalPort : portIn(first.internal_url),
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,
@@ -135,14 +81,4 @@ function launch(start: DataPlaneStart, { port, internal }: Ports): Promise<Child
     },
     (line) => readyLine.parse(line),
   );
-}
-
-function lastWords(end: ChildEnd): string {
-  const words = end.lastLines.at(-1);
-  return words === undefined || words === '' ? endText(end) : `${endText(end)}: ${words}`;
-}
-
-/** A stop that was asked for is no failure: nobody is told of it. */
-function never(): Promise<string> {
-  return new Promise(() => undefined);
 }

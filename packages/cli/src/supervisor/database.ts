@@ -1,41 +1,71 @@
+import { migrateControlPlane } from '@karta/control-plane';
 import { migrateDataPlane } from '@karta/data-plane';
-import { PostgresError, provisionDatabase, startPostgres } from '@karta/postgres';
+import {
+  type DatabaseAccess,
+  type EmbeddedPostgres,
+  PostgresError,
+  provisionDatabase,
+  startPostgres,
+} from '@karta/postgres';
 import { CliError } from '../cli-error.ts';
 
-const DATABASE = 'karta_data';
+type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface Database {
-  /** URL of the data plane's role, which owns nothing. */
-  url: string;
-  /** Resolves when the server ends; never for one of the operator's own. */
+/** The two databases. Neither role of one can open the other. */
+const DATABASES = {
+  control: {
+    name: 'karta_control',
+    url: 'KARTA_CONTROL_DATABASE_URL',
+    ownerUrl: 'KARTA_CONTROL_DATABASE_OWNER_URL',
+    migrate: migrateControlPlane,
+  },
+  data: {
+    name: 'karta_data',
+    url: 'KARTA_DATA_DATABASE_URL',
+    ownerUrl: 'KARTA_DATA_DATABASE_OWNER_URL',
+    migrate: migrateDataPlane,
+  },
+} as const;
+export type DatabaseName = keyof typeof DATABASES;
+
+/** The databases of a server, or of one plane of it, with their schemas up to date. */
+export interface Databases<Name extends DatabaseName> {
+  /** URLs of the roles that the planes use, which own nothing. */
+  urls: Readonly<Record<Name, string>>;
+  /** Resolves when the embedded server ends; never when all are the operator's own. */
   exited: Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * The data plane's database with its schema up to date: the one that `ownUrl` names
- * (`KARTA_DATA_DATABASE_URL`), else an embedded PostgreSQL. Throws `CliError`.
+ * Opens the databases by the names of their planes: those that the environment names
+ * (`KARTA_CONTROL_DATABASE_URL`, `KARTA_DATA_DATABASE_URL`), the others in an embedded PostgreSQL.
+ * Throws `CliError`.
  */
-export async function startDatabase(
-  home: string,
-  ownUrl: string | undefined,
-  log: (line: string) => void,
-): Promise<Database> {
+export async function startDatabases<Name extends DatabaseName>(
+  names: readonly Name[],
+  { home, environment, log }: { home: string; environment: Environment; log(line: string): void },
+): Promise<Databases<Name>> {
+  let embedded: EmbeddedPostgres | null = null;
   try {
-    if (ownUrl !== undefined && ownUrl !== '') {
-      await migrateDataPlane(ownUrl, ownUrl);
-      return { url: ownUrl, exited: new Promise(() => undefined), stop: async () => {} };
+    const given = names.map((name) => [name, givenAccess(name, environment)] as const);
+    if (given.some(([, access]) => access === null)) {
+      embedded = await startPostgres({ home, log: (line) => log(`postgres: ${line}`) });
     }
-    const server = await startPostgres({ home, log: (line) => log(`postgres: ${line}`) });
-    try {
-      const { ownerUrl, applicationUrl } = await provisionDatabase(server, DATABASE);
-      await migrateDataPlane(ownerUrl, applicationUrl);
-      return { url: applicationUrl, exited: server.exited, stop: () => server.stop() };
-    } catch (error) {
-      await server.stop();
-      throw error;
+    const urls: Partial<Record<Name, string>> = {};
+    for (const [name, own] of given) {
+      const access = own ?? (embedded && (await provisionDatabase(embedded, DATABASES[name].name)));
+      if (access === null) throw new Error(`the database of ${name} is nowhere`);
+      await DATABASES[name].migrate(access.ownerUrl, access.applicationUrl);
+      urls[name] = access.applicationUrl;
     }
+    return {
+      urls: urls as Record<Name, string>,
+      exited: embedded?.exited ?? new Promise(() => undefined),
+      stop: async () => embedded?.stop(),
+    };
   } catch (error) {
+    await embedded?.stop();
     if (!(error instanceof PostgresError)) throw error;
     throw new CliError(
       error.code === 'in_use' ? 'busy' : 'machine',
@@ -44,4 +74,12 @@ export async function startDatabase(
       { cause: error },
     );
   }
+}
+
+/** A database of the operator's own; its role may be owner and application in one. */
+function givenAccess(name: DatabaseName, environment: Environment): DatabaseAccess | null {
+  const { url, ownerUrl } = DATABASES[name];
+  const applicationUrl = environment[url];
+  if (applicationUrl === undefined || applicationUrl === '') return null;
+  return { applicationUrl, ownerUrl: environment[ownerUrl] || applicationUrl };
 }

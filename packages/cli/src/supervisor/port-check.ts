@@ -8,7 +8,11 @@ const PROPOSALS = 20;
  * Makes sure before anything is started that `port` can be listened on. Throws `CliError` that
  * proposes a free one.
  */
-export async function requireFreePort(host: string, port: number): Promise<void> {
+export async function requireFreePort(
+  host: string,
+  port: number,
+  option: '--port' | '--control-port' | '--operator-port' = '--port',
+): Promise<void> {
   if (port === 0) return;
   const failure = (await listenFailure(host, port)) ?? (await otherLoopbackFailure(host, port));
   if (failure === null) return;
@@ -16,7 +20,7 @@ export async function requireFreePort(host: string, port: number): Promise<void>
     throw new CliError(
       'busy',
       `Port ${port} is reserved for the system`,
-      'Choose one above 1023: karta serve --port 8000',
+      `Choose one above 1023: karta serve ${option} 8000`,
     );
   }
   if (failure !== 'EADDRINUSE') {
@@ -30,7 +34,7 @@ export async function requireFreePort(host: string, port: number): Promise<void>
   throw new CliError(
     'busy',
     `Port ${port} on ${host} is in use by another program`,
-    `Stop that program, or choose another port: karta serve --port ${free}`,
+    `Stop that program, or choose another port: karta serve ${option} ${free}`,
   );
 }
 

@@ -10,10 +10,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
+const urls = {
+  url: 'http://localhost:8000',
+  control_url: 'http://localhost:8001',
+  internal_url: 'http://127.0.0.1:9000',
+  control_internal_url: 'http://127.0.0.1:9001',
+};
 const upstreams = [{ id: 'demo' as const, families: ['openai' as const], endpoint: 'embedded' }];
 
 test('tells of a server while its process lives', async () => {
-  const content = { pid: process.pid, url: 'http://localhost:8000', upstreams };
+  const content = { pid: process.pid, ...urls, upstreams };
   await writeServerFile(home, content);
   expect(await readServerFile(home)).toEqual(content);
   await removeServerFile(home);
@@ -22,7 +28,7 @@ test('tells of a server while its process lives', async () => {
 
 test('one that a killed server left, whole or half, is none', async () => {
   // The largest pid that Linux gives is 2^22.
-  await writeServerFile(home, { pid: 2 ** 22 + 1, url: 'http://localhost:8000', upstreams });
+  await writeServerFile(home, { pid: 2 ** 22 + 1, ...urls, upstreams });
   expect(await readServerFile(home)).toBeNull();
   await writeFile(join(home, 'server.json'), '{"pid":1');
   expect(await readServerFile(home)).toBeNull();

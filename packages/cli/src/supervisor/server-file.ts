@@ -6,6 +6,9 @@ import { z } from 'zod';
 const serverFile = z.object({
   pid: z.int(),
   url: z.url(),
+  control_url: z.url(),
+  internal_url: z.url(),
+  control_internal_url: z.url(),
   upstreams: upstreamsAnswer.shape.upstreams,
 });
 /** `server.json`: what a running server tells the other commands on this machine. No secret. */

@@ -3,8 +3,9 @@ import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-p
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
 import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
-import { startDatabase } from './database.ts';
+import { startDatabases } from './database.ts';
 import { startDoors } from './doors.ts';
 import { exposedSecretsOf } from './exposed-secrets.ts';
 import { lockHome } from './home-lock.ts';
@@ -32,8 +33,12 @@ export interface ServerRequest {
 /** A server that serves. */
 export interface RunningServer {
   url: string;
+  /** Where orgs, keys, projects and releases are managed. */
+  controlUrl: string;
   /** Metrics and health, on loopback. */
   internalUrl: string;
+  /** The control plane's, on loopback. */
+  controlInternalUrl: string;
   apiKey: string;
   credentialsPath: string;
   isolation: Isolation;
@@ -45,14 +50,14 @@ export interface RunningServer {
   publishing: PublishSettings;
   /** Resolves with the reason when the server cannot go on; it must then be stopped. */
   failed: Promise<string>;
-  /** Drains: data plane, then doors, then database. Idempotent. */
+  /** Drains: data plane, control plane, database, doors. Idempotent. */
   stop(): Promise<void>;
   /** Ends everything at once. */
   kill(): Promise<void>;
 }
 
 /**
- * Starts a whole server: doors, then the applications, the database, the data plane. Throws
+ * Starts a whole server: doors, the applications, the databases, the two planes. Throws
  * `CliError`; whatever had been started by then is stopped again.
  */
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
@@ -65,7 +70,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));
-    await requireFreePort(settings.host, settings.port);
+    await requireFreePort(settings.host, settings.port, '--port');
+    await requireFreePort(settings.host, settings.controlPort, '--control-port');
     const runtimeFolder = await makeRuntimeFolder(home);
     started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
     const { orgId } = await ensureLocalOrg(home);
@@ -73,6 +79,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     started.defer(log.close);
     const doorsLog = openLog(home, 'doors');
     started.defer(doorsLog.close);
+    const controlLog = openLog(home, 'control-plane');
+    started.defer(controlLog.close);
     const planeLog = openLog(home, 'data-plane');
     started.defer(planeLog.close);
 
@@ -87,16 +95,24 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     };
     const published = await publishFolders(request.folders, publishing);
     const projects = await servedProjects(home, orgId);
-    const database = await startDatabase(
+    const databases = await startDatabases(['control', 'data'], {
       home,
-      request.environment.KARTA_DATA_DATABASE_URL,
-      log.line,
-    );
-    started.defer(() => database.stop());
+      environment: request.environment,
+      log: log.line,
+    });
+    started.defer(() => databases.stop());
+    const control = await startControlPlane({
+      settings,
+      databaseUrl: databases.urls.control,
+      environment: request.environment,
+      log: controlLog.line,
+      notice,
+    });
+    started.defer(() => control.stop());
     const plane = await startDataPlane({
       settings,
       runtimeFolder,
-      databaseUrl: database.url,
+      databaseUrl: databases.urls.data,
       doors,
       allowUnsandboxed: request.allowUnsandboxed,
       environment: request.environment,
@@ -109,11 +125,14 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     requireIsolation(plane.isolation, settings);
     const { apiKey } = await ensureLocalOrg(home, {
       dataUrl: plane.url,
-      controlUrl: `http://localhost:${settings.controlPort}`,
+      controlUrl: control.url,
     });
     await writeServerFile(home, {
       pid: process.pid,
       url: plane.url,
+      control_url: control.url,
+      internal_url: plane.internalUrl,
+      control_internal_url: control.internalUrl,
       upstreams: doors.upstreams,
     });
     started.defer(() => removeServerFile(home));
@@ -121,7 +140,9 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     let stopping: Promise<void> | undefined;
     return {
       url: plane.url,
+      controlUrl: control.url,
       internalUrl: plane.internalUrl,
+      controlInternalUrl: control.internalUrl,
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,
@@ -129,13 +150,14 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       projects,
       published,
       publishing,
-      failed: firstFailure(plane, doors.child.ended, database.exited),
+      failed: firstFailure([plane, control], doors.child.ended, databases.exited),
       stop: () => {
         stopping ??= started.disposeAsync();
         return stopping;
       },
       kill: async () => {
         plane.kill();
+        control.kill();
         doors.child.kill();
         stopping ??= started.disposeAsync();
         await stopping;
@@ -175,14 +197,14 @@ function requireIsolation(actual: Isolation, settings: ServeSettings): void {
   );
 }
 
-/** The first reason for which the server cannot go on. A data plane that ends is restarted first. */
+/** The first reason for which the server cannot go on. A plane that ends is restarted first. */
 async function firstFailure(
-  plane: DataPlane,
+  planes: readonly (DataPlane | ControlPlane)[],
   doorsEnd: Promise<Parameters<typeof endText>[0]>,
   databaseEnd: Promise<void>,
 ): Promise<string> {
   return Promise.race([
-    plane.gaveUp,
+    ...planes.map((plane) => plane.gaveUp),
     doorsEnd.then((end) => `the doors ended unexpectedly (${endText(end)})`),
     databaseEnd.then(() => 'the database ended unexpectedly'),
   ]);

@@ -31,9 +31,14 @@ describe('the settings of a server', () => {
     expect(() => serveSettings({}, { KARTA_INTERNAL_PORT: 'x' })).toThrow(/is no port/);
   });
 
-  test('the control plane is looked for on 8001 unless the environment says otherwise', () => {
+  test('the control plane has the next port unless told otherwise', () => {
     expect(serveSettings({}, {}).controlPort).toBe(8001);
-    expect(serveSettings({}, { KARTA_CONTROL_PORT: '9001' }).controlPort).toBe(9001);
+    expect(serveSettings({ port: '9000' }, {}).controlPort).toBe(9001);
+    expect(serveSettings({ port: '0' }, {}).controlPort).toBe(0);
+    expect(serveSettings({ port: '65535' }, {}).controlPort).toBe(0);
+    expect(serveSettings({}, { KARTA_CONTROL_PORT: '9005' }).controlPort).toBe(9005);
+    const options = { controlPort: '9006' };
+    expect(serveSettings(options, { KARTA_CONTROL_PORT: '9005' }).controlPort).toBe(9006);
   });
 
   test('an unknown driver is refused with the known ones', () => {

@@ -6,7 +6,6 @@ import { CliError } from '../cli-error.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEFAULT_PORT = 8000;
-const DEFAULT_CONTROL_PORT = 8001;
 /** One makes the first answer of a session quick and costs the memory of one idle harness. */
 const DEFAULT_WARM = 1;
 const MOST_WARM = 64;
@@ -19,6 +18,7 @@ export const RUNGS: readonly Isolation[] = ['vm', 'kernel', 'namespace', 'vm-emu
 /** Options as the command line gives them. */
 export interface ServeOptions {
   port?: string | undefined;
+  controlPort?: string | undefined;
   host?: string | undefined;
   home?: string | undefined;
   sandbox?: string | undefined;
@@ -33,8 +33,10 @@ export interface ServeSettings {
   port: number;
   /** Of metrics and health, on loopback; 0 takes any free port. */
   internalPort: number;
-  /** Where a control plane of this machine answers, as `credentials.json` tells it. */
+  /** Of the control plane: by default the one after `port`; 0 takes any free port. */
   controlPort: number;
+  /** Of `/v1/internal/*` of the control plane, on loopback; 0 takes any free port. */
+  controlInternalPort: number;
   sandbox: SandboxChoice;
   minIsolation: Isolation;
   /** Started sandboxes that wait for a session, per application. */
@@ -56,12 +58,14 @@ export function serveSettings(
 ): ServeSettings {
   const host = options.host ?? env.KARTA_HOST ?? '127.0.0.1';
   const hosted = env.KARTA_MODE === 'hosted' || !isLoopback(host);
+  const port = portOf(options.port ?? env.KARTA_PORT, DEFAULT_PORT);
   return {
     home: homeFolder(options.home, env),
     host,
-    port: portOf(options.port ?? env.KARTA_PORT, DEFAULT_PORT),
+    port,
     internalPort: portOf(env.KARTA_INTERNAL_PORT, 0),
-    controlPort: portOf(env.KARTA_CONTROL_PORT, DEFAULT_CONTROL_PORT),
+    controlPort: portOf(options.controlPort ?? env.KARTA_CONTROL_PORT, portAfter(port)),
+    controlInternalPort: portOf(env.KARTA_CONTROL_INTERNAL_PORT, 0),
     warm: warmOf(options.warm),
     sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
     minIsolation: choice(
@@ -79,6 +83,11 @@ export function isLoopback(host: string): boolean {
 /** Whether `actual` isolates at least as strongly as `wanted`. */
 export function isolatesEnough(actual: Isolation, wanted: Isolation): boolean {
   return RUNGS.indexOf(actual) <= RUNGS.indexOf(wanted);
+}
+
+/** The port that comes with one: of a second server, 9000 and 9001; any and any. */
+function portAfter(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
 }
 
 function portOf(text: string | undefined, otherwise: number): number {
