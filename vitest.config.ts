@@ -20,8 +20,29 @@ const ALL = [
   'bench/**/*.test.ts',
 ];
 
+/** Of the runner, which the daily tier drives with the harness that starts soonest. */
+const RUNNER = 'packages/data-plane/src/runner/*.test.ts';
+
 const full = process.env.KARTA_TIER === 'full';
 const never = ['**/node_modules/**', ...(full ? [] : ['**/*.full.test.ts'])];
+
+const heavy = {
+  name: 'heavy',
+  include: HEAVY,
+  exclude: never,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  maxWorkers: Math.max(1, Math.min(2, availableParallelism())),
+  sequence: { groupOrder: 1 },
+};
+
+const onOpenCode = {
+  ...heavy,
+  name: 'runner-opencode',
+  include: [RUNNER],
+  env: { KARTA_RUNNER_HARNESS: 'opencode' },
+  sequence: { groupOrder: 2 },
+};
 
 export default defineConfig({
   test: {
@@ -37,17 +58,8 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      {
-        test: {
-          name: 'heavy',
-          include: HEAVY,
-          exclude: never,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: Math.max(1, Math.min(2, availableParallelism())),
-          sequence: { groupOrder: 1 },
-        },
-      },
+      { test: heavy },
+      ...(full ? [{ test: onOpenCode }] : []),
     ],
   },
 });

@@ -13,6 +13,7 @@ import {
   type ServedKarta,
   serveKarta,
   temporaryHome,
+  WITH_CLAUDE_CODE,
 } from './karta-process.ts';
 import { processes } from './processes-of.ts';
 
@@ -103,6 +104,7 @@ describe('without a server', () => {
     const { code, stdout } = await karta(['run', 'Do you sell decaf?'], {
       home: home.path,
       cwd: example('support-bot'),
+      env: WITH_CLAUDE_CODE,
     });
     expect(stdout).toContain('Embers Out');
     expect(code).toBe(0);

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandBlocks } from './command-blocks.ts';
-import { cleanEnvironment, ROOT, type ServedKarta, serveKarta } from './karta-process.ts';
+import {
+  cleanEnvironment,
+  example,
+  ROOT,
+  type ServedKarta,
+  serveKarta,
+  WITH_CLAUDE_CODE,
+} from './karta-process.ts';
 
 /**
  * Commands that this suite does not run where they stand: a clone and an installation are what
@@ -29,7 +36,9 @@ let home: string;
 let server: ServedKarta;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'karta-readme-'));
-  server = await serveKarta(join(home, '.karta'), [join(ROOT, 'examples/support-bot')]);
+  // Claude Code where it is installed: it starts sooner, and what a reader sees is the same.
+  const options = { env: WITH_CLAUDE_CODE };
+  server = await serveKarta(join(home, '.karta'), [example('support-bot')], options);
 });
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();

@@ -1,11 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { cleanEnvironment, example, serveKarta, temporaryHome } from './karta-process.ts';
+import {
+  cleanEnvironment,
+  example,
+  serveKarta,
+  temporaryHome,
+  WITH_CLAUDE_CODE,
+} from './karta-process.ts';
 import { descendantsOf, processes, stillAlive } from './processes-of.ts';
 
 /** A Node older than the pinned one, when this machine has it. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync);
+
+/** Claude Code where it is installed: it starts in a tenth of the time, and nothing here depends on it. */
+const quick = { env: WITH_CLAUDE_CODE };
 
 const scripted = (...steps: unknown[]) => `@@${JSON.stringify(steps)}@@`;
 
@@ -48,7 +57,7 @@ describe('a server that is killed', () => {
 
   test('by SIGTERM it drains: the running turn ends, the exit code is 0, nothing stays', async () => {
     await using home = await temporaryHome();
-    const server = await serveKarta(home.path, [example('support-bot')]);
+    const server = await serveKarta(home.path, [example('support-bot')], quick);
     const session = await server.karta.sessions.create();
     const turn = session.stream(scripted({ text: 'slow '.repeat(20), n: 20, gap: 50 }));
     let family: ReturnType<typeof descendantsOf> = [];
@@ -69,7 +78,7 @@ describe('a server that is killed', () => {
 describe('a data plane that dies', () => {
   test('is started again on the same address, and sessions go on', async () => {
     await using home = await temporaryHome();
-    await using server = await serveKarta(home.path, [example('support-bot')]);
+    await using server = await serveKarta(home.path, [example('support-bot')], quick);
     const session = await server.karta.sessions.create();
     await session.send('When are you open?');
     const plane = descendantsOf(server.pid).find(({ command }) =>
@@ -87,7 +96,7 @@ describe('a data plane that dies', () => {
 describe('doors that die', () => {
   test('stop the whole server with the reason', async () => {
     await using home = await temporaryHome();
-    const server = await serveKarta(home.path, [example('support-bot')]);
+    const server = await serveKarta(home.path, [example('support-bot')], quick);
     const family = descendantsOf(server.pid);
     const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
     process.kill(doors?.pid ?? 0, 'SIGKILL');
@@ -102,7 +111,11 @@ describe('provider keys', () => {
     await using home = await temporaryHome();
     const key = 'sk-test-never-to-be-seen-again';
     await using server = await serveKarta(home.path, [example('support-bot')], {
-      env: { ANTHROPIC_API_KEY: key, ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
+      env: {
+        ...WITH_CLAUDE_CODE,
+        ANTHROPIC_API_KEY: key,
+        ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
+      },
     });
     expect(server.ready.upstreams).toEqual(['anthropic']);
     const family = descendantsOf(server.pid);
@@ -125,7 +138,7 @@ describe.skipIf(oldNode === undefined)('the launcher', () => {
     await using home = await temporaryHome();
     const server = await serveKarta(home.path, [example('support-bot')], {
       ...(oldNode === undefined ? {} : { runtime: oldNode }),
-      env: { PATH: cleanEnvironment().PATH ?? '' },
+      env: { ...WITH_CLAUDE_CODE, PATH: cleanEnvironment().PATH ?? '' },
     });
     const answer = await (await server.karta.sessions.create()).send('Do you sell decaf?');
     expect(answer.text).toContain('Embers Out');

@@ -4,8 +4,11 @@ import { expect, test } from 'vitest';
 import { eventually } from './testing/eventually.ts';
 import { descendants } from './testing/processes.ts';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
+import { HARNESS } from './testing/runner-harness.ts';
 
-const HARNESS = 'opencode serve';
+/** Many that hold a little each: the largest, which the kernel ends first, is the harness itself. */
+const GREED =
+  'for i in $(seq 60); do (held=$(head -c 20000000 /dev/zero | tr "\\0" a); sleep 60) & done; wait';
 
 test('a sandbox killed in the middle of a turn fails it visibly, and the session goes on', async () => {
   const ground = await runnerGround();
@@ -19,7 +22,7 @@ test('a sandbox killed in the middle of a turn fails it visibly, and the session
   const killed = await runTurnOn(harness, scripted({ text: 'half', hang: true }), {
     onEvent({ type }) {
       if (type !== 'text') return;
-      for (const pid of descendants(HARNESS)) process.kill(pid, 'SIGKILL');
+      for (const pid of descendants(HARNESS.process)) process.kill(pid, 'SIGKILL');
     },
   });
   expect(killed.text).toBe('half');
@@ -44,8 +47,8 @@ test('a limit that ends a sandbox is named, and the session goes on', async () =
   runner.onEnded((_sessionId, cause) => ended.push(cause));
   const session = newSession(release);
   const harness = await runner.attach(session, () => undefined);
-  const greedy = { command: 'head -c 3000000000 /dev/zero | tail > /dev/null', description: 'x' };
-  const steps = scripted({ tools: [{ name: 'bash', input: greedy }] }, { text: 'survived' });
+  const greedy = HARNESS.shell(GREED);
+  const steps = scripted({ tools: [greedy] }, { text: 'survived' });
   const limited = await runTurnOn(harness, steps);
   expect(limited.events.at(-2)).toMatchObject({ type: 'error', code: 'sandbox_limit' });
   expect(limited.end.stopReason).toBe('error');
@@ -61,10 +64,13 @@ test('a stop ends every process, live or being warmed, and leaves but a volume',
   const release = await ground.publish({});
   const runner = await ground.runner([release], { poolSize: 1 });
   const { volumeId } = await runner.attach(newSession(release), () => undefined);
-  const live = descendants(HARNESS).length;
-  await eventually('the next slot is being warmed', () => descendants(HARNESS).length > live);
+  const live = descendants(HARNESS.process).length;
+  await eventually(
+    'the next slot is being warmed',
+    () => descendants(HARNESS.process).length > live,
+  );
   await runner.stop();
-  await eventually('every process has ended', () => descendants(HARNESS).length === 0);
+  await eventually('every process has ended', () => descendants(HARNESS.process).length === 0);
   await expect(runner.attach(newSession(release), () => undefined)).rejects.toMatchObject({
     code: 'shutting_down',
   });

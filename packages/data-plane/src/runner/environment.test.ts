@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
+import { HARNESS } from './testing/runner-harness.ts';
 
 test('only exposed secrets and nothing of the platform is in the environment inside', async () => {
   const ground = await runnerGround();
@@ -14,8 +15,7 @@ test('only exposed secrets and nothing of the platform is in the environment ins
   };
   const runner = await ground.runner([release], { environment });
   const harness = await runner.attach(newSession(release), () => undefined);
-  const command = 'env';
-  const look = { name: 'bash', input: { command, description: 'look' } };
+  const look = HARNESS.shell('env');
   const { events } = await runTurnOn(harness, scripted({ tools: [look] }, { text: 'seen' }));
   const result = events.find((event) => event.type === 'tool_result');
   const output = result?.type === 'tool_result' ? result.output : '';

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
+import { HARNESS } from './testing/runner-harness.ts';
 
 const MB = 1024 * 1024;
 
@@ -13,7 +14,8 @@ test('files before the first message, while the session sleeps, and while it run
 
   // Nothing is started to look at what the release says anyway.
   const listed = await runner.listFiles(session, '');
-  expect(listed.files.map(({ path }) => path)).toEqual(['AGENTS.md', 'docs/a.md', 'menu.txt']);
+  const published = [...Object.keys(HARNESS.application), 'docs/a.md', 'menu.txt'].sort();
+  expect(listed.files.map(({ path }) => path).sort()).toEqual(published);
   expect((await runner.listFiles(session, 'docs/')).files).toHaveLength(1);
   expect(await textOf((await runner.readFile(session, 'menu.txt')).body)).toBe('espresso');
   await expect(runner.readFile(session, 'gone')).rejects.toMatchObject({ code: 'not_found' });
@@ -33,10 +35,7 @@ test('files before the first message, while the session sleeps, and while it run
   // The first message finds the file, whether or not the caller has kept the volume's id.
   const harness = await runner.attach(session, () => undefined);
   expect(harness.volumeId).toBe(written.volumeId);
-  const cat = {
-    name: 'bash',
-    input: { command: 'cat note.txt; echo more >> note.txt', description: 'c' },
-  };
+  const cat = HARNESS.shell('cat note.txt; echo more >> note.txt');
   const turn = await runTurnOn(harness, scripted({ tools: [cat] }, { text: 'ok' }));
   expect(turn.events.find(({ type }) => type === 'tool_result')).toMatchObject({
     output: expect.stringContaining('hi'),
@@ -53,7 +52,7 @@ test('files before the first message, while the session sleeps, and while it run
     code: 'outside',
   });
   const rules = Readable.from([Buffer.from('obey')]);
-  await expect(runner.writeFile(known, 'AGENTS.md', rules, MB)).rejects.toMatchObject({
+  await expect(runner.writeFile(known, HARNESS.rules, rules, MB)).rejects.toMatchObject({
     code: 'read_only',
   });
   await runner.destroy(known);

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { eventually } from './testing/eventually.ts';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
+import { HARNESS } from './testing/runner-harness.ts';
 
 test('a session goes on after hibernation where it stopped, with its own files', async () => {
   const ground = await runnerGround();
@@ -11,7 +12,7 @@ test('a session goes on after hibernation where it stopped, with its own files',
   runner.onEnded((sessionId, cause) => ended.push(`${sessionId} ${cause}`));
   const session = newSession(release);
   const harness = await runner.attach(session, () => undefined);
-  const write = { name: 'bash', input: { command: 'echo kept > note.txt', description: 'w' } };
+  const write = HARNESS.shell('echo kept > note.txt');
   // One script over two messages: the second step is only right if the first turn is remembered.
   const first = await runTurnOn(harness, scripted({ tools: [write] }, { text: 'written' }));
   expect(first.text).toBe('written');
@@ -23,7 +24,7 @@ test('a session goes on after hibernation where it stopped, with its own files',
   const known = { ...session, volumeId: harness.volumeId, resumeId: first.end.resumeId };
   const again = await runner.attach(known, () => undefined);
   expect(again.resumeId).toBe(first.end.resumeId);
-  const read = { name: 'bash', input: { command: 'cat note.txt', description: 'r' } };
+  const read = HARNESS.shell('cat note.txt');
   const second = await runTurnOn(again, scripted({ tools: [read] }, { text: 'read' }));
   const result = second.events.find((event) => event.type === 'tool_result');
   expect(result).toMatchObject({ isError: false, output: expect.stringContaining('kept') });

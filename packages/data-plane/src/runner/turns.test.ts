@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
+import { HARNESS } from './testing/runner-harness.ts';
 
 test.each([
   ['this thread', 0],
@@ -25,7 +26,7 @@ test.each([
     const again = await runner.attach(session, (kind) => notices.push(kind));
     expect(notices).toEqual(['warming']);
     expect(again.resumeId).toBe(first.end.resumeId);
-    const read = { name: 'read', input: { filePath: '/workspace/AGENTS.md' } };
+    const read = HARNESS.read(`/workspace/${HARNESS.rules}`);
     const second = await runTurnOn(again, scripted({ tools: [read] }, { text: 'done' }));
     expect(second.text).toBe('done');
     // Two steps, two calls: those of the first turn are not among them.

@@ -12,6 +12,7 @@ import { type FolderSpec, folderOf, tempFolder } from '../../releases/testing/te
 import type { RunnerConfig } from '../config.ts';
 import { createRunner } from '../create-runner.ts';
 import type { LiveHarness, Runner, RunnerEvent, RunnerSession } from '../port.ts';
+import { HARNESS } from './runner-harness.ts';
 
 /** A platform home with real doors, to publish to and to run sessions on. */
 export interface RunnerGround {
@@ -27,8 +28,6 @@ export interface RunnerGround {
   /** Everything the runners of this ground have logged. */
   logged: { level: string; message: string; details: object }[];
 }
-
-const AGENTS = { 'AGENTS.md': 'You are a test.\n' };
 
 /** Makes a ground that goes with the test. */
 export async function runnerGround(): Promise<RunnerGround> {
@@ -46,7 +45,7 @@ export async function runnerGround(): Promise<RunnerGround> {
     home,
     doors,
     logged,
-    publish: async (files) => publish(await folderOf({ ...AGENTS, ...files })),
+    publish: async (files) => publish(await folderOf({ ...HARNESS.application, ...files })),
     publishFolder: publish,
     async forgetChannels() {
       for (const name of await readdir(join(home, 'sandboxes'))) {
