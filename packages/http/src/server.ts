@@ -9,6 +9,9 @@ import { requestIdOf } from './request-id.ts';
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
 
+/** How soon a connection is closed that has become idle while its server closes, in ms. */
+const IDLE_CHECK_MS = 20;
+
 /** What a public surface is to its server. */
 export interface ServedApp {
   fetch(request: Request, bindings: HttpBindings): Response | Promise<Response>;
@@ -106,7 +109,10 @@ export async function close(server: Server, graceMs: number, drain: () => void):
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   drain();
   server.closeIdleConnections();
+  // A connection whose last answer goes out from now on would be kept open for another request.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(cut);
 }

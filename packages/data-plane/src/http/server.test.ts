@@ -148,7 +148,10 @@ describe('closing', () => {
     await collect(eventsOf(following));
     server.runner.open('closing');
     expect(await (await unary).json()).toMatchObject({ text: 'whole', stop_reason: 'end_turn' });
+    const before = performance.now();
     await closed;
+    // The connection that was kept alive for a next request is not waited for.
+    expect(performance.now() - before).toBeLessThan(5_000);
     await expect(server.call('GET', '/healthz')).rejects.toThrow();
   });
 
