@@ -39,6 +39,21 @@ export const ERRORS = {
     'The credential may not do this',
     'Use a credential with the scope that the message names.',
   ),
+  org_suspended: entry(
+    403,
+    'The org is suspended',
+    'Ask whoever operates this server; nothing of the org works until they lift it.',
+  ),
+  sign_up_closed: entry(
+    403,
+    'Sign-up is not open here',
+    'Ask for an invitation and use its link, or sign in.',
+  ),
+  second_factor_needed: entry(
+    403,
+    'A second factor is needed',
+    'Set up TOTP at /v1/auth/two-factor/enable, then sign in with it.',
+  ),
   wrong_project: entry(
     403,
     'The token belongs to another project',
@@ -100,6 +115,16 @@ export const ERRORS = {
     501,
     'The server lacks a program that this needs',
     'Install what the message names on the server; karta deploy works without it.',
+  ),
+  last_owner: entry(
+    409,
+    'The org would have no owner',
+    'Make another member an owner first, or delete the org.',
+  ),
+  invitation_void: entry(
+    410,
+    'The invitation no longer counts',
+    'It has expired, was used or was taken back; ask for a new one.',
   ),
   idempotency_conflict: entry(
     409,

@@ -1,11 +1,5 @@
-import { type ApiScope, KartaError } from '@karta/protocol';
-import {
-  type Action,
-  PERMISSIONS,
-  type Role,
-  roleMay,
-  scopesMay,
-} from '../identity/permissions.ts';
+import { type ApiScope, KartaError, type Role } from '@karta/protocol';
+import { type Action, PERMISSIONS, roleMay, scopesMay } from '../identity/permissions.ts';
 
 /** A signed-in person, in one org or (before choosing or having one) in none. */
 export interface Person {

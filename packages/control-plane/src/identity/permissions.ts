@@ -1,8 +1,4 @@
-import type { ApiScope } from '@karta/protocol';
-
-/** Roles of an org's members, the most powerful first. */
-export const ROLES = ['owner', 'admin', 'developer', 'billing', 'viewer'] as const;
-export type Role = (typeof ROLES)[number];
+import { type ApiScope, ROLES, type Role } from '@karta/protocol';
 
 interface Permission {
   /** What it allows, for the published matrix. */
@@ -26,8 +22,10 @@ export const PERMISSIONS = {
   'org.read': may('See the org', everyone, 'read'),
   'org.update': may('Rename the org, change its settings', admins, null),
   'org.delete': may('Delete the org', ['owner'], null),
+  'org.leave': may('Leave the org', everyone, null),
   'members.read': may('See members and invitations', everyone, 'read'),
   'members.manage': may('Invite, change roles, remove', admins, null),
+  'owners.manage': may('Invite owners, make, demote and remove them', ['owner'], null),
   'keys.read': may('See API keys, never their secret', builders, 'admin'),
   'keys.manage': may('Create and revoke API keys', admins, 'admin'),
   'projects.read': may('See projects', everyone, 'read'),

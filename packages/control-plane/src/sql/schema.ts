@@ -1,8 +1,17 @@
+import type { AuditTables } from '../audit/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
-import type { UsageTables } from '../usage/tables.ts';
-import type { WebhookTables } from '../webhooks/tables.ts';
+import type { KeyTables } from '../keys/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
 import type { ReleasesTables } from '../releases/tables.ts';
+import type { UsageTables } from '../usage/tables.ts';
+import type { WebhookTables } from '../webhooks/tables.ts';
 
 /** The tables of the control plane, each described in the folder that it belongs to. */
-export interface ControlTables extends IdentityTables, ProjectsTables, ReleasesTables {}
+export interface ControlTables
+  extends AuditTables,
+    IdentityTables,
+    KeyTables,
+    ProjectsTables,
+    ReleasesTables,
+    UsageTables,
+    WebhookTables {}

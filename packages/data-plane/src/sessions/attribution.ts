@@ -1,5 +1,5 @@
 import type { HistoryMessage } from '@karta/protocol';
-import { digestOf } from './canonical.ts';
+import { digestOf } from './digest.ts';
 
 /** A message that was accepted: whose, in which turn, and the digest of its text. */
 export interface AcceptedText {

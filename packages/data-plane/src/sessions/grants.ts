@@ -1,6 +1,6 @@
 import type { Database } from '../sql/index.ts';
-import { digestOf } from './canonical.ts';
 import { cleanName } from './clean.ts';
+import { digestOf } from './digest.ts';
 
 /** What a grant covers: a tool with the harness's rule, or with this exact input. */
 export function grantDigest(tool: string, rule: string | null, inputDigest: string): string {

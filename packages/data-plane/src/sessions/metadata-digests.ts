@@ -1,5 +1,5 @@
-import type { Metadata } from '@karta/protocol';
-import { canonicalJson, digestOf } from './canonical.ts';
+import { canonicalJson, type Metadata } from '@karta/protocol';
+import { digestOf } from './digest.ts';
 
 /** The digest by which a session is found by one key of its metadata and the key's value. */
 export function metadataDigest(key: string, value: unknown): string {

@@ -9,7 +9,7 @@ import {
 import type { Transaction } from 'kysely';
 import type { Project } from '../control/port.ts';
 import type { DataTables, SessionRow } from '../sql/index.ts';
-import { digestOf } from './canonical.ts';
+import { digestOf } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { metadataDigest } from './metadata-digests.ts';
 import type { Caller } from './port.ts';

@@ -1,8 +1,8 @@
 import type { AskAnswer, HarnessEvent } from '@karta/harness';
-import { type Decision, newId, type SessionStatus } from '@karta/protocol';
+import { canonicalJson, type Decision, newId, type SessionStatus } from '@karta/protocol';
 import type { LiveHarness } from '../runner/port.ts';
-import { canonicalJson, digestOf } from './canonical.ts';
 import { cleanName } from './clean.ts';
+import { digestOf } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { grantDigest, storeGrant } from './grants.ts';
 import { insertInput, settleInput } from './input-store.ts';

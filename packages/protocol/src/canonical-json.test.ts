@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalJson, digestOf } from './canonical.ts';
+import { canonicalJson } from './canonical-json.ts';
 
 test('equal values have equal text, however their keys are ordered', () => {
   fc.assert(
@@ -12,6 +12,10 @@ test('equal values have equal text, however their keys are ordered', () => {
   );
 });
 
+test('keys stand in the order of their code units, numbers among them', () => {
+  expect(canonicalJson({ b: 1, 10: 2, 9: 3, a: [] })).toBe('{"10":2,"9":3,"a":[],"b":1}');
+});
+
 test('a key named __proto__ is a key', () => {
   expect(canonicalJson(JSON.parse('{"__proto__":{"a":1},"b":2}'))).toBe(
     '{"__proto__":{"a":1},"b":2}',
@@ -20,15 +24,6 @@ test('a key named __proto__ is a key', () => {
 
 test('what JSON cannot hold is null', () => {
   expect(canonicalJson(undefined)).toBe('null');
-});
-
-test('parts of a digest cannot run into each other', () => {
-  fc.assert(
-    fc.property(fc.array(fc.string()), fc.array(fc.string()), (a, b) => {
-      const same = a.length === b.length && a.every((part, index) => part === b[index]);
-      expect(digestOf(...a) === digestOf(...b)).toBe(same);
-    }),
-  );
 });
 
 function reordered(value: unknown, order: Iterator<number>): unknown {
