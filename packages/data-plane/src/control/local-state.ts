@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NETWORK_TARGETS, networkTarget } from '@karta/protocol';
 import { z } from 'zod';
 import { writeFileAtomically } from './atomic-file.ts';
 import { withFileLock } from './file-lock.ts';
@@ -19,6 +20,8 @@ const releaseConfig = z.strictObject({
   maxTurnMs: z.int().positive().nullable(),
   env: z.record(z.string(), z.string()),
   modelDefault: z.string().nullable(),
+  networkAllow: z.array(networkTarget).max(NETWORK_TARGETS).default([]),
+  providerTools: z.boolean().default(false),
 });
 
 const releaseRecord = z.strictObject({

@@ -14,6 +14,8 @@ const CONFIG = {
   maxTurnMs: null,
   env: {},
   modelDefault: null,
+  networkAllow: [],
+  providerTools: false,
 };
 const content = (ref: string, fill: string) => ({
   ref,

@@ -54,6 +54,13 @@ export async function openLocalControl(home: string): Promise<ControlPlane> {
       const state = await current();
       return state.projects.find((project) => project.ref === ref)?.allowed_origins ?? [];
     },
+    projectOfHost: (orgId, label) =>
+      projectWhere(orgId, (project) => hostLabel(project.ref) === label),
+    async originsOfHost(label) {
+      const state = await current();
+      const found = state.projects.find((project) => hostLabel(project.ref) === label);
+      return found?.allowed_origins ?? [];
+    },
     async release(orgId, releaseId) {
       const state = await current();
       if (state.org.id !== orgId) return null;
@@ -68,6 +75,11 @@ export async function openLocalControl(home: string): Promise<ControlPlane> {
         .map((release) => releaseOf(state, release));
     },
   };
+}
+
+/** The one org of a home without a control plane is called `local` in host names. */
+function hostLabel(ref: string): string {
+  return `${ref}-local`;
 }
 
 /** Yields the state, read anew when the file's identity, size or time has changed. */

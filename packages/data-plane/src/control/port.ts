@@ -1,3 +1,5 @@
+import type { NetworkTarget } from '@karta/protocol';
+
 /**
  * What the data plane asks of the system of record: who is calling, which project, which release.
  * The local implementation answers from a file in the platform's home; the control plane will
@@ -16,6 +18,10 @@ export interface ControlPlane {
    * carries no credential. The call itself is held against its own project's `allowedOrigins`.
    */
   originsOf(ref: string): Promise<readonly string[]>;
+  /** A project of the org by the label of its own host, `{ref}-{org}`. */
+  projectOfHost(orgId: string, label: string): Promise<Project | null>;
+  /** As `originsOf`, for a project's own host. */
+  originsOfHost(label: string): Promise<readonly string[]>;
   /** A release that sessions may be pinned to. */
   release(orgId: string, releaseId: string): Promise<Release | null>;
   /** Every active release, for the pool of started sandboxes. */
@@ -70,4 +76,8 @@ export interface ReleaseConfig {
   env: Readonly<Record<string, string>>;
   /** `[model] default`, when the folder itself chooses none. */
   modelDefault: string | null;
+  /** Hosts that its sandboxes may reach. */
+  networkAllow: readonly NetworkTarget[];
+  /** Whether the model's provider may reach the network for the agent. */
+  providerTools: boolean;
 }

@@ -55,7 +55,11 @@ export async function recordRelease(
       digest: content.digest,
       harness: content.harness,
       created_at: now,
-      config: { ...content.config, env: { ...content.config.env } },
+      config: {
+        ...content.config,
+        env: { ...content.config.env },
+        networkAllow: [...content.config.networkAllow],
+      },
     };
     const projects = state.projects.includes(project)
       ? state.projects

@@ -35,7 +35,7 @@ it('two processes that publish at once lose nothing of each other', async () => 
         ref: '${ref}',
         digest: String(n).repeat(64),
         harness: { id: 'opencode', version: '1' },
-        config: { memoryMb: null, cpus: null, diskMb: null, maxTurnMs: null, env: {}, modelDefault: null },
+        config: { memoryMb: null, cpus: null, diskMb: null, maxTurnMs: null, env: {}, modelDefault: null, networkAllow: [], providerTools: false },
       });
       await activateRelease(home, releaseId);
     }`;

@@ -1,7 +1,19 @@
+import { NETWORK_TARGETS, type NetworkTarget } from '@karta/protocol';
 import { z } from 'zod';
+import { allowedTarget, plainTarget, sameTarget } from './network-targets.ts';
 
 const text = z.string().min(1);
 const MAX_TURN_S = 24 * 60 * 60;
+
+function targets(entry: z.ZodType<NetworkTarget>) {
+  return z
+    .array(entry)
+    .max(NETWORK_TARGETS, `at most ${NETWORK_TARGETS} hosts`)
+    .refine(
+      (all) => all.every((one, at) => all.findIndex((other) => sameTarget(one, other)) === at),
+      'a host is named twice',
+    );
+}
 
 /** A variable of the application: `[env] NAME = {…}`. */
 export const envVariable = z.object({
@@ -23,7 +35,7 @@ export const kartaTomlSchema = z.object({
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a variable name'), envVariable)
     .optional(),
-  build: z.object({ setup: text.optional(), allow: z.array(text).optional() }).optional(),
+  build: z.object({ setup: text.optional(), allow: targets(plainTarget).optional() }).optional(),
   sandbox: z
     .object({
       memory_mb: z.int().min(128).max(65_536).optional(),
@@ -34,9 +46,10 @@ export const kartaTomlSchema = z.object({
     .optional(),
   network: z
     .object({
-      allow: z
-        .array(z.string().regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'must be "host:port"'))
-        .optional(),
+      /** Hosts that sandboxes may reach. Default: nothing but the model. */
+      allow: targets(allowedTarget).optional(),
+      /** The model's provider may reach the network: hosted tools, addresses that it fetches. */
+      provider_tools: z.boolean().optional(),
     })
     .optional(),
   cli: z

@@ -13,7 +13,6 @@ const WITHOUT_EFFECT: readonly { path: [string, string]; why: string }[] = [
   { path: ['build', 'setup'], why: 'a local publish runs no build' },
   { path: ['build', 'allow'], why: 'a local publish runs no build' },
   { path: ['model', 'fallback'], why: 'one upstream serves each model' },
-  { path: ['network', 'allow'], why: 'a local sandbox reaches nothing but the model' },
   { path: ['cli', 'hidden_event_types'], why: 'the commands show every event' },
   { path: ['cli', 'input_policy'], why: 'karta run --approve says it' },
 ];

@@ -29,6 +29,8 @@ async function releaseOf(home: string): Promise<Release> {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      networkAllow: [],
+      providerTools: false,
     },
   };
 }

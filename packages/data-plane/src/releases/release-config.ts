@@ -14,5 +14,7 @@ export function releaseConfigOf(
     maxTurnMs: max_turn_s === undefined ? null : max_turn_s * 1000,
     env,
     modelDefault: toml.model?.default ?? null,
+    networkAllow: toml.network?.allow ?? [],
+    providerTools: toml.network?.provider_tools ?? false,
   };
 }

@@ -1,4 +1,4 @@
-import type { OpenChannelBody } from '@karta/protocol';
+import type { ChannelOrder } from '@karta/protocol';
 import { TurnLedger } from '../metering/turn-ledger.ts';
 import { newCredential, Secret } from './credential.ts';
 import type { BodyBudget } from './read-body.ts';
@@ -18,12 +18,12 @@ export class Channel {
   private live: boolean;
 
   /** The credential itself is told once, to whoever opens the channel. */
-  static open(body: OpenChannelBody): { channel: Channel; credential: string } {
+  static open(body: ChannelOrder): { channel: Channel; credential: string } {
     const credential = newCredential();
     return { channel: new Channel(body, new Secret(credential)), credential };
   }
 
-  private constructor(body: OpenChannelBody, credential: Secret) {
+  private constructor(body: ChannelOrder, credential: Secret) {
     this.id = body.channel_id;
     this.orgId = body.org_id;
     this.projectId = body.project_id;

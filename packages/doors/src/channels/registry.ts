@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
-import type { OpenChannelAnswer, OpenChannelBody } from '@karta/protocol';
+import type { ChannelOrder, OpenChannelAnswer } from '@karta/protocol';
 import * as limits from '../limits.ts';
 import type { CallContext } from './call-context.ts';
 import { Channel } from './channel.ts';
@@ -43,7 +43,7 @@ export class ChannelRegistry {
   }
 
   /** Opens a channel and its socket. `null` when its id is taken. */
-  async create(body: OpenChannelBody): Promise<OpenChannelAnswer | null> {
+  async create(body: ChannelOrder): Promise<OpenChannelAnswer | null> {
     if (this.open.has(body.channel_id)) return null;
     const { channel, credential } = Channel.open(body);
     const dir = join(this.dir, randomBytes(NAME_BYTES).toString('base64url'));
@@ -60,7 +60,7 @@ export class ChannelRegistry {
       throw error;
     }
     this.context.metrics.channels.set(this.open.size);
-    return { socket_path: socket, credential };
+    return { socket_path: socket, credential, egress: [] };
   }
 
   /** Closes a channel: its calls are cut, its socket is gone. False when there is none. */

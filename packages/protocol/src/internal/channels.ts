@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostName, NETWORK_TARGETS, networkPort } from '../network-target.ts';
 import { usage } from '../usage.ts';
 
 /**
@@ -6,7 +7,8 @@ import { usage } from '../usage.ts';
  *
  * A *channel* is one sandbox's way to the model: a unix socket that only this sandbox can reach and
  * a credential that the harness sends as its API key. What a call costs is booked on the turn that
- * is open on its channel when the call begins.
+ * is open on its channel when the call begins. Each host that the sandbox may reach besides has a
+ * socket of its own beside the channel's.
  */
 
 /** The wire a harness speaks. Families are never translated into each other. */
@@ -26,16 +28,74 @@ export const openChannelBody = z.strictObject({
   project_id: z.string(),
   session_id: z.string().nullable(),
   mode: channelMode,
+  /** Hosts that the sandbox may reach; with `inject` by plain HTTP, to which a header is added. */
+  egress: z
+    .array(
+      z.strictObject({
+        host: hostName,
+        port: networkPort,
+        inject: z.strictObject({ header: z.string(), value: z.string() }).nullable(),
+      }),
+    )
+    .max(NETWORK_TARGETS)
+    .default([]),
+  /** Whether requests may have the provider reach the network: hosted tools, addresses to fetch. */
+  provider_tools: z.boolean().default(false),
 });
-export type OpenChannelBody = z.infer<typeof openChannelBody>;
+export type OpenChannelBody = z.input<typeof openChannelBody>;
+export type ChannelOrder = z.output<typeof openChannelBody>;
 
 export const openChannelAnswer = z.strictObject({
   /** Absolute path of the channel's unix socket on the host. Speaks HTTP/1.1. */
   socket_path: z.string(),
   /** What the harness must send as `x-api-key` or bearer token. Worth nothing on another channel. */
   credential: z.string(),
+  /** For each host of the request, in its order, the unix socket that leads there. */
+  egress: z
+    .array(z.strictObject({ host: z.string(), port: networkPort, socket_path: z.string() }))
+    .default([]),
 });
-export type OpenChannelAnswer = z.infer<typeof openChannelAnswer>;
+export type OpenChannelAnswer = z.output<typeof openChannelAnswer>;
+
+/** How a connection through the egress door ended. */
+export const egressOutcome = z.enum([
+  /** Both sides have closed it. */
+  'complete',
+  /** One side broke it off. */
+  'cut',
+  /** No byte moved for too long. */
+  'idle',
+  /** Nobody answered at the host. */
+  'unreachable',
+  /** The name has no address. */
+  'unresolved',
+  /** The name leads only to addresses that no sandbox may reach. */
+  'forbidden_address',
+  /** Too many connections were open. */
+  'limit',
+]);
+export type EgressOutcome = z.infer<typeof egressOutcome>;
+
+/** One connection of a sandbox through the egress door: where, how much, how long. No content. */
+export const egressConnection = z.strictObject({
+  host: z.string(),
+  port: networkPort,
+  /** When it was opened. */
+  at: z.iso.datetime(),
+  ms: z.int().nonnegative(),
+  bytes_sent: z.int().nonnegative(),
+  bytes_received: z.int().nonnegative(),
+  outcome: egressOutcome,
+});
+export type EgressConnection = z.infer<typeof egressConnection>;
+
+/** `GET /channels/{id}/connections`: the latest that have ended, oldest first. */
+export const egressLogAnswer = z.strictObject({
+  connections: z.array(egressConnection),
+  /** Older ones that are no longer kept. */
+  dropped: z.int().nonnegative(),
+});
+export type EgressLogAnswer = z.infer<typeof egressLogAnswer>;
 
 /** `PATCH /channels/{id}`: a parked channel is claimed by a session. */
 export const claimChannelBody = z.strictObject({ session_id: z.string(), mode: z.literal('live') });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
 
 /**
  * What the control plane and the data plane say to each other, on `/v1/internal/*` of their internal
@@ -33,14 +34,13 @@ export const releaseRecord = z.strictObject({
       z.strictObject({ name: z.string(), expose: z.boolean(), required: z.boolean() }),
     ),
     model_default: z.string().nullable(),
-    /** `host:port` of `[network] allow`; `inject` names the secret that the door adds. */
-    network_allow: z.array(
-      z.strictObject({
-        host: z.string(),
-        port: z.int().min(1).max(65_535),
-        inject: z.strictObject({ header: z.string(), secret: z.string() }).nullable(),
-      }),
-    ),
+    /** `[network] allow`: what the egress door lets its sandboxes reach. */
+    network_allow: z.array(networkTarget).max(NETWORK_TARGETS),
+    /**
+     * `[network] provider_tools`: whether the model's provider may reach the network for the agent,
+     * by tools that it hosts and addresses that it fetches.
+     */
+    provider_tools: z.boolean(),
   }),
   created_at: z.iso.datetime({ offset: true }),
   /** Set when it was revoked: its sessions end, nothing new starts. */

@@ -15,6 +15,9 @@ export const KEYS = {
   anonymousToken: 'token-anonymous',
 } as const;
 
+/** What stands for an org in the host of a project. */
+const SLUG_OF: Readonly<Record<string, string>> = { org_1: 'acme', org_2: 'umbrella' };
+
 export const SHOP_ORIGIN = 'https://shop.example';
 
 /**
@@ -47,6 +50,12 @@ export function testControl(): ControlPlane {
     originsOf: async (ref) =>
       projects
         .filter((project) => project.ref === ref)
+        .flatMap((project) => project.allowedOrigins),
+    projectOfHost: async (orgId, label) =>
+      find(orgId, (project) => label === `${project.ref}-${SLUG_OF[orgId]}`),
+    originsOfHost: async (label) =>
+      projects
+        .filter((project) => label === `${project.ref}-${SLUG_OF[project.orgId]}`)
         .flatMap((project) => project.allowedOrigins),
     release: async (orgId, releaseId) => releaseOf(orgId, releaseId),
     activeReleases: async () => [],
@@ -83,6 +92,8 @@ function releaseOf(orgId: string, releaseId: string): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      networkAllow: [],
+      providerTools: false,
     },
   };
 }

@@ -30,6 +30,8 @@ export function releaseNamed(id: string): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      networkAllow: [],
+      providerTools: false,
     },
   };
 }

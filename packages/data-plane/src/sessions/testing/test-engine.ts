@@ -168,6 +168,8 @@ function testControl(): ControlPlane {
     projectById: async () => null,
     defaultProject: async () => null,
     originsOf: async () => [],
+    projectOfHost: async () => null,
+    originsOfHost: async () => [],
     activeReleases: async () => [],
     release: async (orgId, releaseId) => {
       const of = projects.find((known) => known.orgId === orgId && releaseId === `rel_${known.id}`);
@@ -192,6 +194,8 @@ function releaseOf(of: Project): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      networkAllow: [],
+      providerTools: false,
     },
   };
 }
