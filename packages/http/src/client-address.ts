@@ -8,15 +8,20 @@ export type TrustedProxies = Pick<BlockList, 'check'>;
  * Throws an `Error` that names an entry which is neither.
  */
 export function trustedProxies(setting: string | undefined): TrustedProxies {
+  return addressList((setting ?? '').split(','), 'KARTA_TRUSTED_PROXIES');
+}
+
+/** Addresses and CIDR ranges. Throws an `Error` that names `setting` and an entry which is neither. */
+export function addressList(entries: readonly string[], setting: string): BlockList {
   const list = new BlockList();
-  for (const entry of (setting ?? '').split(',').map((part) => part.trim())) {
+  for (const entry of entries.map((part) => part.trim())) {
     if (entry === '') continue;
     const [address = '', bits] = entry.split('/');
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     const longest = family === 'ipv6' ? 128 : 32;
     const prefix = bits === undefined ? longest : Number(bits);
     if (isIP(address) === 0 || !/^\d+$/.test(bits ?? '0') || prefix > longest) {
-      throw new Error(`KARTA_TRUSTED_PROXIES: "${entry}" is no address or range`);
+      throw new Error(`${setting}: "${entry}" is no address or range`);
     }
     list.addSubnet(address, prefix, family);
   }

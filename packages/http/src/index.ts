@@ -1,8 +1,13 @@
-export { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts';
+export {
+  addressList,
+  clientAddress,
+  type TrustedProxies,
+  trustedProxies,
+} from './client-address.ts';
 export { goneSignal, onceClosed } from './client-gone.ts';
 export { credentialOf } from './credential.ts';
 export type { RequestEnv } from './env.ts';
-export { type JsonBody, readJsonBody, tooLarge } from './json-body.ts';
+export { type JsonBody, readBytes, readJsonBody, tooLarge } from './json-body.ts';
 export { type JsonSchema, SchemaWriter } from './json-schema.ts';
 export {
   type AnswerSpec,

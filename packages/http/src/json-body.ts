@@ -33,7 +33,8 @@ export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody>
   return { value: jsonObject(parseJson(bytes)), digest };
 }
 
-async function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
+/** All of a body. Throws `KartaError`: `payload_too_large`, `invalid_request` when it breaks off. */
+export async function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
   if (Number(incoming.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   const chunks: Buffer[] = [];
   let size = 0;

@@ -1,0 +1,40 @@
+export {
+  type InternalHandler,
+  type InternalSurface,
+  internalSurface,
+  listenInternalSurface,
+  loopbackSurface,
+} from './internal-listener.ts';
+export {
+  type BoundInternalRoute,
+  type InternalCall,
+  type InternalRoute,
+  internalRoute,
+} from './internal-route.ts';
+export { type InternalRouterOptions, internalRouter } from './internal-router.ts';
+export { type PlaneKeys, planeKeys } from './key-files.ts';
+export {
+  newPlaneKey,
+  nodeIdOf,
+  type PlanePrivateKey,
+  type PlanePublicKey,
+  planePrivateKey,
+  planePublicKey,
+  publicHalf,
+} from './key-pair.ts';
+export {
+  GRANT_HEADER,
+  PLANE_PROTOCOL_HEADER,
+  type PlaneClient,
+  type PlaneClientOptions,
+  type PlaneRequest,
+  planeClient,
+} from './plane-client.ts';
+export {
+  type BoundRequest,
+  bodyDigest,
+  mintServiceToken,
+  type PlaneName,
+  UNSIGNED_STREAM,
+} from './service-token.ts';
+export { createServiceVerifier, type ServiceVerifier } from './service-verifier.ts';
