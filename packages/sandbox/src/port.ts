@@ -54,9 +54,24 @@ export interface SandboxSpec {
    * inside becomes one connection to `socket`, a host unix socket, with no byte changed.
    */
   offers: readonly { name: string; socket: string }[];
+  /**
+   * Hosts of the network by their own name. Each name gets a loopback address inside, and each
+   * connection to `port` there becomes one connection to `socket`, a host unix socket, with no byte
+   * changed. Nothing else resolves. A driver that shares the host's network makes none of it and
+   * says so among its weaknesses. Default: none.
+   */
+  hosts?: readonly SandboxHost[];
   /** Names of ports on which something inside will listen; reached from outside by `dial`. */
   listens: readonly string[];
   limits: SandboxLimits;
+}
+
+/** A host of the network as it is reached from inside. */
+export interface SandboxHost {
+  /** A host name in lower case; never an address, `localhost` or the sandbox's own name. */
+  name: string;
+  port: number;
+  socket: string;
 }
 
 /** What a protected path is when the release lacks it. */
@@ -111,6 +126,8 @@ export interface SandboxCommand {
   listens?: readonly string[];
   /** Names of the offers this process needs; default all. A driver may give it more. */
   offers?: readonly string[];
+  /** Whether this process needs the hosts of the spec; default true. A driver may give them anyway. */
+  hosts?: boolean;
 }
 
 /** A process inside, with back-pressure on all three streams. */

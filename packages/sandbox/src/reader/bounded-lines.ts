@@ -9,6 +9,8 @@ export interface LineFront {
   next(): Promise<Buffer | null>;
   /** All that has not been taken as lines. */
   rest(): AsyncGenerator<Buffer>;
+  /** Whoever waits now waits `silenceMs` from now: the source has shown life in another way. */
+  renew(): void;
 }
 
 /**
@@ -19,7 +21,22 @@ export interface LineFront {
 export function lineFront(stream: Readable, maxLine: number, silenceMs: number): LineFront {
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   let held: Buffer = Buffer.alloc(0);
+  let silence: NodeJS.Timeout | undefined;
+
+  async function spoken<T>(saying: Promise<T>): Promise<T> {
+    const { promise: silent, reject } = Promise.withResolvers<never>();
+    const gaveUp = () => reject(new ReaderError('failed', 'the reader fell silent'));
+    silence = setTimeout(gaveUp, silenceMs);
+    try {
+      return await Promise.race([saying, silent]);
+    } finally {
+      clearTimeout(silence);
+      silence = undefined;
+    }
+  }
+
   return {
+    renew: () => void silence?.refresh(),
     async next() {
       const parts: Buffer[] = [];
       let length = 0;
@@ -33,7 +50,7 @@ export function lineFront(stream: Readable, maxLine: number, silenceMs: number):
           held = held.subarray(end + 1);
           return Buffer.concat(parts);
         }
-        const { value, done } = await spoken(chunks.next(), silenceMs);
+        const { value, done } = await spoken(chunks.next());
         if (done === true) {
           held = Buffer.alloc(0);
           return length === 0 ? null : Buffer.concat(parts);
@@ -45,23 +62,10 @@ export function lineFront(stream: Readable, maxLine: number, silenceMs: number):
       if (held.length > 0) yield held;
       held = Buffer.alloc(0);
       for (;;) {
-        const { value, done } = await spoken(chunks.next(), silenceMs);
+        const { value, done } = await spoken(chunks.next());
         if (done === true) return;
         yield Buffer.from(value);
       }
     },
   };
-}
-
-async function spoken<T>(saying: Promise<T>, silenceMs: number): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new ReaderError('failed', 'the reader fell silent')),
-    silenceMs,
-  );
-  try {
-    return await Promise.race([saying, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -16,21 +16,30 @@ const MAX_LIST = 10_000;
 const MAX_ANSWER_LINE = 64 * 1024;
 /** One message of a conversation with large tool outputs in it. */
 const MAX_ROW = 16 * 1024 * 1024;
+
+/** How long the reader may take, in milliseconds. */
+export interface ReaderPatience {
+  /** Until its first line, or, while it is sent a body, from one piece that it took to the next. */
+  answerMs: number;
+  /** The longest pause within an answer: an honest one pauses when its sandbox has no processor. */
+  silenceMs: number;
+}
+
 /** Starting takes a tenth of a second; a swamped sandbox must not hold a request for ever. */
-const ANSWER_TIMEOUT_MS = 30_000;
-/** The longest pause within an answer: an honest one pauses when its sandbox has no processor. */
-const SILENCE_MS = 30_000;
+const PATIENCE: ReaderPatience = { answerMs: 30_000, silenceMs: 30_000 };
 
 interface Asked {
   process: SandboxProcess;
   lines: LineFront;
+  /** Ends the process when its first line does not come in time. */
+  answerTimer: NodeJS.Timeout;
 }
 
 /**
  * The reader of a sandbox: each operation is a process inside, which ends with it, so an idle
  * session has none. Nothing that comes back is believed beyond its shape.
  */
-export function createReader(sandbox: Sandbox): Reader {
+export function createReader(sandbox: Sandbox, patience: ReaderPatience = PATIENCE): Reader {
   const workspace = sandbox.place(WORKSPACE_INSIDE);
   const home = sandbox.place(HOME_INSIDE);
 
@@ -57,7 +66,8 @@ export function createReader(sandbox: Sandbox): Reader {
       const asked = ask({ operation: 'write', root: workspace, path, maxBytes });
       return answered(asked, async () => {
         // A refusal inside closes the input early; its answer is the better error.
-        const sent = pipeline(body, frames, asked.process.stdin).then(
+        const taken = (pieces: AsyncIterable<Buffer>) => renewing(asked, frames(pieces));
+        const sent = pipeline(body, taken, asked.process.stdin).then(
           () => null,
           (error: unknown) => error,
         );
@@ -109,7 +119,8 @@ export function createReader(sandbox: Sandbox): Reader {
     });
     process.stderr.resume();
     process.stdout.on('error', () => process.kill('SIGKILL'));
-    return { process, lines: lineFront(process.stdout, MAX_ROW, SILENCE_MS) };
+    const answerTimer = setTimeout(() => process.kill('SIGKILL'), patience.answerMs);
+    return { process, lines: lineFront(process.stdout, MAX_ROW, patience.silenceMs), answerTimer };
   }
 
   function refuseProtected(path: string): void {
@@ -125,7 +136,6 @@ async function answer<T>(
   asked: Asked,
   schema: z.ZodType<T>,
 ): Promise<Exclude<T, { error: unknown }>> {
-  const timer = setTimeout(() => asked.process.kill('SIGKILL'), ANSWER_TIMEOUT_MS);
   try {
     const line = await asked.lines.next();
     if (line === null) throw failed('the reader ended without an answer');
@@ -135,7 +145,19 @@ async function answer<T>(
     if (refusal.success) throw new ReaderError(refusal.data.error, refusal.data.message);
     return said as Exclude<T, { error: unknown }>;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(asked.answerTimer);
+  }
+}
+
+/**
+ * Lets the reader's time begin anew with each piece that it takes: a body may be as slow as its
+ * sender, and a refusal is still read while it is being sent.
+ */
+async function* renewing(asked: Asked, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    yield piece;
+    asked.lines.renew();
+    asked.answerTimer.refresh();
   }
 }
 

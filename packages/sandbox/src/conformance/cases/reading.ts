@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createReader } from '../../reader/reader.ts';
 import { NODE_INSIDE } from '../../reader/tools.ts';
 import { ReaderError, type ReaderErrorCode } from '../../reader-port.ts';
@@ -108,6 +109,25 @@ export const readingCases: Case[] = [
       await assert.rejects(reader.write('f', Readable.from(zeros(3)), 2 * MIB), fails('too_large'));
       assert.deepEqual((await reader.list({ prefix: 'f' })).files, []);
       assert.ok(!(await reader.list()).files.some(({ path }) => path.includes('.write-')));
+    },
+  },
+  {
+    name: 'a body may be slower than an answer, as long as it goes on',
+    async run({ create }) {
+      const patience = { answerMs: 1_500, silenceMs: 1_500 };
+      const reader = createReader(await create(), patience);
+      let stalls = false;
+      const slow = async function* () {
+        for (const word of ['one ', 'two ', 'three ', 'four']) {
+          await delay(stalls ? 4_000 : 600);
+          yield word;
+        }
+      };
+      assert.equal((await reader.write('slow.txt', Readable.from(slow()), 100)).size, 18);
+      assert.equal(await text((await reader.read('slow.txt')).body), 'one two three four');
+      stalls = true;
+      await assert.rejects(reader.write('slow.txt', Readable.from(slow()), 100), fails('failed'));
+      assert.equal(await text((await reader.read('slow.txt')).body), 'one two three four');
     },
   },
   {
