@@ -10,6 +10,13 @@ export const SILENCE_MS = 45_000;
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(EVENT_TYPES);
 
+/** One message of an SSE answer. */
+export interface SseMessage {
+  id: string | undefined;
+  event: string | undefined;
+  data: string;
+}
+
 /**
  * The events in the body of an SSE answer. Ends when the body ends; throws `ConnectionError` when
  * it breaks off or falls silent. Events of a type this version does not know are left out.
@@ -18,12 +25,20 @@ export async function* eventFrames(
   body: ReadableStream<Uint8Array>,
   silenceMs: number = SILENCE_MS,
 ): AsyncGenerator<KartaEvent> {
-  const ready: KartaEvent[] = [];
+  for await (const message of sseMessages(body, silenceMs)) {
+    const event = eventIn(message.data);
+    if (event !== null) yield event;
+  }
+}
+
+/** The messages of an SSE answer, whatever they hold. Ends and throws as {@link eventFrames}. */
+export async function* sseMessages(
+  body: ReadableStream<Uint8Array>,
+  silenceMs: number = SILENCE_MS,
+): AsyncGenerator<SseMessage> {
+  const ready: SseMessage[] = [];
   const parser = createParser({
-    onEvent: (message) => {
-      const event = eventIn(message.data);
-      if (event !== null) ready.push(event);
-    },
+    onEvent: ({ id, event, data }) => void ready.push({ id, event, data }),
   });
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -61,13 +76,17 @@ async function readWithin(
   }
 }
 
-function eventIn(data: string): KartaEvent | null {
-  let value: unknown;
+/** The JSON of a message. Throws `ConnectionError` when it is none: what came is not whole. */
+export function jsonIn(data: string): unknown {
   try {
-    value = JSON.parse(data);
+    return JSON.parse(data);
   } catch (cause) {
     throw new ConnectionError('The stream holds an event that is not JSON', { cause });
   }
+}
+
+function eventIn(data: string): KartaEvent | null {
+  const value = jsonIn(data);
   const { type, seq } = (value ?? {}) as { type?: unknown; seq?: unknown };
   if (typeof seq !== 'number' || typeof type !== 'string') return null;
   return KNOWN_TYPES.has(type) ? (value as KartaEvent) : null;

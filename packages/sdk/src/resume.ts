@@ -1,18 +1,19 @@
-import type { KartaEvent } from '@karta/protocol';
 import { pause, waitBefore } from './backoff.ts';
 import { ConnectionError } from './errors.ts';
-import { eventFrames, SILENCE_MS } from './event-frames.ts';
+import { SILENCE_MS } from './event-frames.ts';
 import type { Transport } from './transport.ts';
 
 /** A stream of events that survives its connections. */
-export interface ResumableSource {
+export interface ResumableSource<E extends { seq: number }> {
   transport: Transport;
   /** Opens the stream after the event `after`; `null` before the first event. */
   open(after: number | null): Promise<Response>;
+  /** The events in the body of an answer. */
+  read(body: ReadableStream<Uint8Array>, silenceMs: number): AsyncGenerator<E>;
   /** Events that are not wanted: they count as seen. */
-  wanted(event: KartaEvent): boolean;
+  wanted(event: E): boolean;
   /** Whether `event` is the last one wanted. */
-  ends(event: KartaEvent): boolean;
+  ends(event: E): boolean;
   /** Whether the server's closing the stream in order is its end, and no drop. */
   endsWithStream: boolean;
   signal: AbortSignal;
@@ -25,7 +26,9 @@ export interface ResumableSource {
  * arrives. Throws `ConnectionError` when that fails too often in a row, and `ApiError` when the
  * server refuses (`replay_expired`: the events in between are no longer kept).
  */
-export async function* resume(source: ResumableSource): AsyncGenerator<KartaEvent> {
+export async function* resume<E extends { seq: number }>(
+  source: ResumableSource<E>,
+): AsyncGenerator<E> {
   const { transport, signal } = source;
   let last: number | null = null;
   let failures = 0;
@@ -34,7 +37,7 @@ export async function* resume(source: ResumableSource): AsyncGenerator<KartaEven
     if (response.status === 204 || response.body === null) return;
     let drop: ConnectionError;
     try {
-      for await (const event of eventFrames(response.body, source.silenceMs ?? SILENCE_MS)) {
+      for await (const event of source.read(response.body, source.silenceMs ?? SILENCE_MS)) {
         signal.throwIfAborted();
         if (last !== null && event.seq <= last) continue;
         last = event.seq;
@@ -43,7 +46,7 @@ export async function* resume(source: ResumableSource): AsyncGenerator<KartaEven
         if (source.ends(event)) return;
       }
       if (source.endsWithStream) return;
-      drop = new ConnectionError('The stream ended before the turn did');
+      drop = new ConnectionError('The stream ended too early');
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ConnectionError)) throw error;

@@ -7,6 +7,7 @@ import type {
   PatchSessionBody,
   Session,
 } from '@karta/protocol';
+import { eventFrames } from './event-frames.ts';
 import { SessionFiles } from './files.ts';
 import { resume } from './resume.ts';
 import type { Transport } from './transport.ts';
@@ -107,6 +108,7 @@ export class SessionHandle {
           signal,
         });
       },
+      read: eventFrames,
       wanted: () => true,
       ends: () => false,
       endsWithStream: false,

@@ -1,5 +1,5 @@
 import type { CreateSessionBody, Metadata, PatchSessionBody, Session } from '@karta/protocol';
-import { PagedList } from './page.ts';
+import { listOf, type PagedList } from './page.ts';
 import { SessionHandle } from './session-handle.ts';
 import type { Transport } from './transport.ts';
 
@@ -67,17 +67,9 @@ export class Sessions {
   /** Sessions, newest first: `for await (const session of karta.sessions.list())`. */
   list(options: ListOptions = {}): PagedList<Session> {
     const filters = metadataQuery(options.metadata ?? {});
-    return new PagedList(async (cursor) => {
-      const answer = await this.#transport.json<{
-        sessions: Session[];
-        next_cursor: string | null;
-      }>({
-        method: 'GET',
-        path: this.#path,
-        query: { ...filters, status: options.status, limit: options.limit?.toString(), cursor },
-        signal: options.signal,
-      });
-      return { items: answer.sessions, nextCursor: answer.next_cursor };
+    return listOf(this.#transport, this.#path, 'sessions', {
+      ...options,
+      query: { ...filters, status: options.status },
     });
   }
 }

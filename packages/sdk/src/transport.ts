@@ -13,6 +13,8 @@ export interface TransportOptions {
   maxRetries?: number | undefined;
   backoff?: Backoff | undefined;
   fetch?: typeof fetch | undefined;
+  /** Sent with every request. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RequestOptions {
@@ -49,12 +51,14 @@ export class Transport {
   readonly #apiKey: string;
   readonly #baseUrl: string;
   readonly #fetch: typeof fetch;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(options: TransportOptions) {
     this.maxRetries = options.maxRetries ?? DEFAULT_MAX_RETRIES;
     this.backoff = options.backoff ?? DEFAULT_BACKOFF;
     this.#apiKey = options.apiKey;
     this.#baseUrl = options.baseUrl.replace(/\/+$/, '');
+    this.#headers = options.headers ?? {};
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
   }
 
@@ -131,6 +135,7 @@ export class Transport {
   #init(options: RequestOptions): RequestInit {
     const headers: Record<string, string> = {
       authorization: `Bearer ${this.#apiKey}`,
+      ...this.#headers,
       ...(options.json === undefined ? {} : { 'content-type': 'application/json' }),
       ...(options.method === 'POST' ? { 'idempotency-key': crypto.randomUUID() } : {}),
       ...options.headers,

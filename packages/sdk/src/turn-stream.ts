@@ -1,4 +1,5 @@
 import { emptyFold, type FoldedTurn, foldEvent, type KartaEvent } from '@karta/protocol';
+import { eventFrames } from './event-frames.ts';
 import { resume } from './resume.ts';
 import type { Transport } from './transport.ts';
 
@@ -87,6 +88,7 @@ export class TurnStream implements AsyncIterable<KartaEvent>, AsyncDisposable {
               headers: { accept: 'text/event-stream', 'last-event-id': String(after) },
               signal,
             }),
+      read: eventFrames,
       wanted: (event) => {
         if (event.turn_id === null) return true;
         // The first stream holds this turn alone; later ones hold whatever the session does.

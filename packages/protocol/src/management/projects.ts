@@ -33,6 +33,7 @@ export const createProjectBody = z.strictObject({
   ref: projectRef,
   allowed_origins: allowedOrigins.default([]),
 });
+export type CreateProjectBody = z.input<typeof createProjectBody>;
 
 /** `PATCH /v1/projects/{ref}` */
 export const patchProjectBody = z.strictObject({
@@ -40,6 +41,7 @@ export const patchProjectBody = z.strictObject({
   /** Makes it the project of the org's flat sessions; another takes its place the same way. */
   default: z.literal(true).optional(),
 });
+export type PatchProjectBody = z.input<typeof patchProjectBody>;
 
 export const project = z.strictObject({
   id: z.string(),
@@ -221,6 +223,7 @@ export const envChange = z.strictObject({
   value: envValue.nullable(),
   release: release.nullable(),
 });
+export type EnvChange = z.infer<typeof envChange>;
 
 /** Pages of every list here. */
 export const projectsListQuery = z.strictObject({
