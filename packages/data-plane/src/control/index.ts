@@ -1,5 +1,4 @@
-export type { Credentials } from './credentials-file.ts';
-export { credentialsPath, readCredentials } from './credentials-file.ts';
+export { type Credentials, credentialsPath, readCredentials } from '@karta/service/home';
 export { openLocalControl } from './local.ts';
 export { ensureLocalOrg, type LocalUrls } from './local-org.ts';
 export { localStatePath, projectRef } from './local-state.ts';

@@ -1,9 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { newId } from '@karta/protocol';
-import { keyDigest, keyPrefix, mintApiKey, sameDigest } from './api-key.ts';
-import { type Credentials, readCredentials, writeCredentials } from './credentials-file.ts';
+import {
+  type Credentials,
+  keyDigest,
+  keyPrefix,
+  loadPepper,
+  mintApiKey,
+  readCredentials,
+  sameDigest,
+  writeCredentials,
+} from '@karta/service/home';
 import { type ApiKeyRecord, changeLocalState, type LocalState } from './local-state.ts';
-import { loadPepper } from './pepper.ts';
 
 /** The name of the key that `credentials.json` holds. */
 const FIRST_KEY = 'local';

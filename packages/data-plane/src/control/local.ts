@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { isApiKey, keyDigest, keyPrefix, sameDigest } from './api-key.ts';
+import { isApiKey, keyDigest, keyPrefix, loadPepper, sameDigest } from '@karta/service/home';
 import {
   type LocalState,
   localStatePath,
@@ -7,7 +7,6 @@ import {
   type ReleaseRecord,
   readLocalState,
 } from './local-state.ts';
-import { loadPepper } from './pepper.ts';
 import type { ControlPlane, Principal, Project, Release } from './port.ts';
 
 /** For keys and releases the file is looked at no more often than this. */

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeFileAtomically } from '@karta/service/home';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeFileAtomically } from './atomic-file.ts';
 import { openLocalControl } from './local.ts';
 import { ensureLocalOrg } from './local-org.ts';
 

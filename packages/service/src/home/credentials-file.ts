@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isApiKey } from './api-key.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { parseJsonFile } from './local-state.ts';
+import { parseJsonFile } from './json-file.ts';
 
 /** `credentials.json`: what the CLI and a person's own programs need to call this platform. */
 export const credentials = z.object({

@@ -7,15 +7,20 @@ const PREFIX_CHARS = 'kt_live_'.length + 8;
 /** The largest multiple of 62 below 256: bytes above it would favour some characters. */
 const UNBIASED = 248;
 
-/** A fresh API key: `kt_live_` and 32 base62 characters (190 random bits). */
-export function mintApiKey(): string {
-  let secret = '';
-  while (secret.length < SECRET_CHARS) {
-    for (const byte of randomBytes(SECRET_CHARS)) {
-      if (byte < UNBIASED && secret.length < SECRET_CHARS) secret += BASE62[byte % 62];
+/** A fresh API key: `kt_live_` (or `kt_test_`) and 32 base62 characters (190 random bits). */
+export function mintApiKey(mode: 'live' | 'test' = 'live'): string {
+  return `kt_${mode}_${randomBase62(SECRET_CHARS)}`;
+}
+
+/** Random base62 characters, each as likely as any other. */
+export function randomBase62(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length)) {
+      if (byte < UNBIASED && text.length < length) text += BASE62[byte % 62];
     }
   }
-  return `kt_live_${secret}`;
+  return text;
 }
 
 /** Whether `value` has the form of an API key. Says nothing about whether it is one. */
