@@ -20,6 +20,24 @@ export const controlPlaneConfig = z.strictObject({
   drain_ms: z.int().nonnegative(),
   /** `KARTA_TRUSTED_PROXIES`: addresses and ranges, by commas. */
   trusted_proxies: z.string().default(''),
+  /**
+   * As people's browsers reach the public surface, such as `https://karta.example.com`: logins and
+   * links are bound to it. Without it `http://localhost:{port}`.
+   */
+  public_url: z.url({ protocol: /^https?$/ }).optional(),
+  /** Who may sign up. `invite`: whoever an org invites. `closed`: whoever an operator invites. */
+  signup: z.enum(['closed', 'invite', 'open']).default('closed'),
+  /** Mail by SMTP; without it links are shown to whoever invites. */
+  mail: z.strictObject({ smtp_url: z.string().regex(/^smtps?:\/\//), from: z.string() }).optional(),
+  /** The operator's admin plane, with accounts of its own. */
+  operator: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      port,
+      /** As the operator's browser reaches it. Without it `http://localhost:{port}`. */
+      public_url: z.url({ protocol: /^https?$/ }).optional(),
+    })
+    .optional(),
 });
 export type ControlPlaneConfig = z.infer<typeof controlPlaneConfig>;
 
@@ -28,5 +46,6 @@ export const controlPlaneReady = z.strictObject({
   ready: z.literal(true),
   url: z.url(),
   internal_url: z.url(),
+  operator_url: z.url().nullable(),
 });
 export type ControlPlaneReady = z.infer<typeof controlPlaneReady>;
