@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SandboxError, type SandboxSpec } from '../port.ts';
 import { outerArguments, type Sources } from './bwrap-arguments.ts';
 import type { ControlGroup } from './cgroup/control-groups.ts';
+import { type Forwarder, forwardersOf } from './forwarders.ts';
 import { type InsideFolder, makeInsideFolder } from './inside-folder.ts';
 import type { Launch } from './launcher.ts';
 import type { Machine } from './machine.ts';
@@ -15,7 +16,6 @@ import { detached, imageBytes } from './volume/image.ts';
 import type { Volume } from './volume/volume-store.ts';
 
 /** Ports inside belong to the sandbox alone; these are below those that the kernel gives out. */
-const FIRST_OFFER_PORT = 4100;
 const FIRST_LISTEN_PORT = 4300;
 /** Part of the memory limit that `/tmp`, and likewise `/dev/shm`, may fill. */
 const TEMPORARY_SHARE = 0.5;
@@ -45,14 +45,14 @@ export async function boot(parts: BootParts): Promise<NamespaceSandbox> {
     undo.push(() => rm(folder, { recursive: true, force: true }));
     if (machine.root) undo.push(await lockUser(volume.user));
     const ports = new Map<string, number>();
-    for (const [at, { name }] of spec.offers.entries()) ports.set(name, FIRST_OFFER_PORT + at);
+    const forwarders = forwardersOf(spec);
+    for (const { offer, port } of forwarders) if (offer !== null) ports.set(offer, port);
     for (const [at, name] of spec.listens.entries()) ports.set(name, FIRST_LISTEN_PORT + at);
     const entries = await protectedEntries(spec.release, spec.protectedPaths);
-    const offered = spec.offers.map(({ name }) => ports.get(name) as number);
-    const inside = await makeInsideFolder(join(folder, 'k'), spec, entries, offered);
+    const inside = await makeInsideFolder(join(folder, 'k'), spec, entries, forwarders);
     const { sources, become } = machine.root
-      ? await rootSources(parts, inside, entries, offered, undo)
-      : { sources: plainSources(parts, inside, entries, offered), become: null };
+      ? await rootSources(parts, inside, entries, forwarders, undo)
+      : { sources: plainSources(parts, inside, entries, forwarders), become: null };
     let group: ControlGroup | null = null;
     if (machine.groups !== null) {
       group = await machine.groups.create(spec.id, spec.limits);
@@ -62,7 +62,8 @@ export async function boot(parts: BootParts): Promise<NamespaceSandbox> {
       outer: outerArguments(sources),
       covers: inside.covers,
       filter: parts.filter,
-      offeredPorts: offered,
+      forwarders,
+      hosts: sources.hosts,
       join: group?.join ?? [],
       become,
       limits: resourceLimits(parts),
@@ -93,14 +94,14 @@ async function rootSources(
   { spec, volume, folder }: BootParts,
   inside: InsideFolder,
   entries: readonly ProtectedEntry[],
-  offered: readonly number[],
+  forwarders: readonly Forwarder[],
   undo: (() => Promise<void>)[],
 ): Promise<{ sources: Sources; become: Launch['become'] }> {
   const stage = join(folder, 's');
   await mkdir(stage);
   if (volume.kind === 'image') await detached(volume.data);
   // Connecting needs the right to write; the folder of a socket is what keeps others away from it.
-  for (const { socket } of spec.offers) await chmod(socket, 0o666);
+  for (const { socket } of forwarders) await chmod(socket, 0o666);
   const holder = await holdMounts({
     stage,
     user: volume.user,
@@ -110,7 +111,7 @@ async function rootSources(
     binds: [
       { source: inside.path, name: 'karta' },
       ...spec.tools.map(({ source }, at) => ({ source, name: `tool-${at}` })),
-      ...spec.offers.map(({ socket }, at) => ({ source: socket, name: `offer-${at}` })),
+      ...forwarders.map(({ socket, file }) => ({ source: socket, name: file })),
     ],
     guards: guarded(entries),
   });
@@ -130,7 +131,8 @@ async function rootSources(
         source: join(view, 'volume/guarded', name),
       })),
       tools: spec.tools.map(({ target }, at) => ({ target, source: join(view, `tool-${at}`) })),
-      offers: offered.map((port, at) => ({ port, source: join(view, `offer-${at}`) })),
+      offers: forwarders.map(({ file }) => ({ file, source: join(view, file) })),
+      hosts: hasHosts(spec),
       files: inside.files,
       temporaryBytes: spec.limits.memoryBytes * TEMPORARY_SHARE,
     },
@@ -141,7 +143,7 @@ function plainSources(
   { spec, volume }: BootParts,
   inside: InsideFolder,
   entries: readonly ProtectedEntry[],
-  offered: readonly number[],
+  forwarders: readonly Forwarder[],
 ): Sources {
   return {
     workspace: join(volume.data, 'workspace'),
@@ -149,10 +151,15 @@ function plainSources(
     karta: inside.path,
     guarded: guarded(entries),
     tools: spec.tools,
-    offers: spec.offers.map(({ socket }, at) => ({ source: socket, port: offered[at] as number })),
+    offers: forwarders.map(({ socket, file }) => ({ source: socket, file })),
+    hosts: hasHosts(spec),
     files: inside.files,
     temporaryBytes: spec.limits.memoryBytes * TEMPORARY_SHARE,
   };
+}
+
+function hasHosts({ hosts = [] }: SandboxSpec): boolean {
+  return hosts.length > 0;
 }
 
 function guarded(entries: readonly ProtectedEntry[]): { name: string; source: string }[] {

@@ -22,6 +22,20 @@ const SYSTEM_FILES = [
   '/etc/services',
 ];
 
+/**
+ * The kernel lets only the administrator of the network's own user namespace open low ports to all.
+ * `bwrap` stays in that namespace as user 0 only; leaving it again for the user inside takes
+ * CAP_SETFCAP. Our preparation alone runs so: the inner `bwrap` drops both.
+ */
+const PORT_OPENING = [
+  ...identity(0),
+  ...['--cap-add', 'CAP_NET_ADMIN', '--cap-add', 'CAP_SETFCAP'],
+];
+
+function identity(user: number): string[] {
+  return ['--uid', String(user), '--gid', String(user)];
+}
+
 /** Where the parts of a sandbox are, as the process that starts `bwrap` sees them. */
 export interface Sources {
   workspace: string;
@@ -31,8 +45,10 @@ export interface Sources {
   /** Files and folders of the release by their name below `/run/karta/protected`. */
   guarded: readonly { name: string; source: string }[];
   tools: readonly { source: string; target: string }[];
-  /** Host sockets by the loopback port that leads to them. */
-  offers: readonly { source: string; port: number }[];
+  /** Host sockets by their file name below `/run/karta/offer`. */
+  offers: readonly { source: string; file: string }[];
+  /** Whether forwarders for hosts must listen on ports below 1024. */
+  hosts: boolean;
   /** Files of the spec outside `/home`, by their name below `/run/karta/files`. */
   files: readonly { name: string; target: string }[];
   /** Bounds `/tmp` and `/dev/shm`, which are memory. */
@@ -45,7 +61,8 @@ export function outerArguments(sources: Sources): string[] {
   return [
     ...['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts'],
     ...['--unshare-cgroup-try', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
-    ...['--uid', String(USER_INSIDE), '--gid', String(USER_INSIDE), '--hostname', 'karta'],
+    ...(sources.hosts ? PORT_OPENING : identity(USER_INSIDE)),
+    ...['--hostname', 'karta'],
     '--clearenv',
     ...['--ro-bind', '/usr', '/usr'],
     ...systemFolders(),
@@ -57,8 +74,8 @@ export function outerArguments(sources: Sources): string[] {
     ...sources.guarded.flatMap(({ name, source }) => [
       ...['--ro-bind', source, join(KARTA_INSIDE, 'protected', name)],
     ]),
-    ...sources.offers.flatMap(({ source, port }) => [
-      ...['--ro-bind', source, join(KARTA_INSIDE, 'offer', `${port}.sock`)],
+    ...sources.offers.flatMap(({ source, file }) => [
+      ...['--ro-bind', source, join(KARTA_INSIDE, 'offer', file)],
     ]),
     ...['passwd', 'group', 'hosts', 'nsswitch.conf', 'gai.conf'].flatMap((name) => [
       ...['--ro-bind', join(sources.karta, 'etc', name), join('/etc', name)],
@@ -91,6 +108,7 @@ export function innerArguments(
 ): string[] {
   return [
     ...['--unshare-user', '--disable-userns', '--die-with-parent', '--cap-drop', 'ALL'],
+    ...identity(USER_INSIDE),
     ...['--bind', '/', '/', '--dev-bind', '/dev', '/dev'],
     ...covers.flatMap(({ source, target }) => ['--ro-bind', source, target]),
     ...(filtered ? ['--seccomp', String(FILTER_FD)] : []),

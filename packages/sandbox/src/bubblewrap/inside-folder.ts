@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { SandboxSpec } from '../port.ts';
 import { HOME_INSIDE, WORKSPACE_INSIDE } from '../spec/check-spec.ts';
 import { type Cover, USER_INSIDE } from './bwrap-arguments.ts';
+import { type Forwarder, hostLines } from './forwarders.ts';
 import { CONTROL_SCRIPT, KARTA_INSIDE, LAUNCH_SCRIPT, PREPARE_SCRIPT } from './inside-scripts.ts';
 import type { ProtectedEntry } from './protected-tree.ts';
 
@@ -12,11 +13,12 @@ const ETC: Readonly<Record<string, string>> = {
     `agent:x:${USER_INSIDE}:${USER_INSIDE}:agent:${HOME_INSIDE}:/bin/sh\n` +
     'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
   group: `root:x:0:\nagent:x:${USER_INSIDE}:\nnogroup:x:65534:\n`,
-  hosts: '127.0.0.1 localhost karta\n::1 localhost\n',
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n',
   // There is no IPv6 route: names with both kinds of address answer the other first.
   'gai.conf': 'precedence ::ffff:0:0/96 100\n',
 };
+
+const LOOPBACK_HOSTS = '127.0.0.1 localhost karta\n::1 localhost\n';
 
 /** The platform's own folder of one sandbox, seen at `/run/karta`, and what is mounted from it. */
 export interface InsideFolder {
@@ -35,7 +37,7 @@ export async function makeInsideFolder(
   path: string,
   spec: SandboxSpec,
   entries: readonly ProtectedEntry[],
-  offeredPorts: readonly number[],
+  forwarders: readonly Forwarder[],
 ): Promise<InsideFolder> {
   const dialFolder = join(path, 'dial');
   // Modes are given by hand, as the platform's umask may be strict and the user inside is another.
@@ -48,10 +50,11 @@ export async function makeInsideFolder(
     await chmod(join(path, name), 0o644);
   };
   for (const [name, content] of Object.entries(ETC)) await put(join('etc', name), content);
+  await put(join('etc', 'hosts'), `${LOOPBACK_HOSTS}${hostLines(spec)}`);
   await put('prepare', PREPARE_SCRIPT);
   await put('launch', LAUNCH_SCRIPT);
   await put('control', CONTROL_SCRIPT);
-  for (const port of offeredPorts) await put(join('offer', `${port}.sock`), '');
+  for (const { file } of forwarders) await put(join('offer', file), '');
 
   const lines: string[] = [];
   const covers: Cover[] = [];

@@ -17,9 +17,13 @@ export const LAUNCH_FAILED = 125;
  * Makes the mount points of the protected paths in the volume, as the sandbox's own user and where
  * nothing of the host is to be seen: a planted link leads nowhere. Lines of `paths`: what the path
  * must be (`directory`, `file`, `absent`), a tab, the path. Several processes may start at once, so
- * each step is one that another may have taken just now.
+ * each step is one that another may have taken just now. With \`hosts\` as the first argument it first
+ * lets forwarders listen on the ports of hosts, most of which are below 1024.
  */
 export const PREPARE_SCRIPT = `set -u
+limit=/proc/sys/net/ipv4/ip_unprivileged_port_start
+if [ "$1" = hosts ]; then echo 0 > "$limit" || exit ${LAUNCH_FAILED}; fi
+shift
 folder() {
   if [ -L "$1" ]; then rm -f -- "$1"; elif [ -e "$1" ] && [ ! -d "$1" ]; then rm -f -- "$1"; fi
   [ -d "$1" ] || mkdir -- "$1" 2>/dev/null
@@ -52,11 +56,12 @@ exec /usr/bin/bwrap --args ${INNER_ARGUMENTS_FD} -- /bin/sh ${KARTA_INSIDE}/laun
 `;
 
 /**
- * Starts a forwarder for each offered port, waits until all listen, starts the control loop and
- * becomes the command. Arguments: offered ports, comma-separated; options of \`prlimit\` or empty; variables to drop that the shell itself made; then the command.
+ * Starts the forwarders, waits until all listen, starts the control loop and becomes the command.
+ * Arguments: forwarders, comma-separated, each as address, port, socket and the hexadecimal address
+ * and port, with slashes between; options of \`prlimit\` or empty; variables to drop that the shell itself made; then the command.
  */
 export const LAUNCH_SCRIPT = `set -u
-ports=$1 limits=$2 drop=$3
+forwarders=$1 limits=$2 drop=$3
 shift 3
 listening() {
   while IFS=' ' read -r _ local _ state _; do
@@ -64,15 +69,20 @@ listening() {
   done < /proc/net/tcp
   return 1
 }
+part() { rest=\${rest#*/}; now=\${rest%%/*}; }
 old=$IFS IFS=,
-for port in $ports; do
+for forwarder in $forwarders; do
+  rest=/$forwarder
+  part; address=$now; part; port=$now; part
   ( /usr/bin/setsid /usr/bin/socat -t600 -b65536 \\
-    "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork,max-children=128,nodelay" \\
-    "UNIX-CONNECT:${KARTA_INSIDE}/offer/$port.sock" \\
+    "TCP-LISTEN:$port,bind=$address,reuseaddr,fork,max-children=128,nodelay" \\
+    "UNIX-CONNECT:${KARTA_INSIDE}/offer/$now" \\
     </dev/null >/dev/null 2>&1 ${CONTROL_FD}>&- & )
 done
-for port in $ports; do
-  wanted=$(printf '0100007F:%04X 0A' "$port") tries=0
+for forwarder in $forwarders; do
+  rest=/$forwarder
+  part; part; port=$now; part; part; wanted=$now; part
+  wanted="$wanted:$now 0A" tries=0
   until listening "$wanted"; do
     tries=$((tries + 1))
     if [ "$tries" -gt 500 ]; then echo "no forwarder listens on port $port" >&2; exit ${LAUNCH_FAILED}; fi

@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { PipedChild } from '../child/child-process.ts';
 import type { SandboxCommand } from '../port.ts';
 import { type Cover, innerArguments, nulSeparated } from './bwrap-arguments.ts';
+import { type Forwarder, forwarderArgument } from './forwarders.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { CONTROL_FD, INNER_ARGUMENTS_FD, KARTA_INSIDE } from './inside-scripts.ts';
 import { program } from './programs.ts';
@@ -27,8 +28,9 @@ export interface Launch {
   covers: readonly Cover[];
   /** File with the system-call filter; `null`: none for this processor. */
   filter: string | null;
-  /** Ports with a forwarder. */
-  offeredPorts: readonly number[];
+  forwarders: readonly Forwarder[];
+  /** Whether some forwarder of the sandbox is for a host of the network. */
+  hosts: boolean;
   /** `cgroup.procs` files. */
   join: readonly string[];
   /** Namespace with the mounts and the user to become, as root. */
@@ -53,7 +55,8 @@ export function launch(plan: Launch, command: SandboxCommand): Launched {
     ...(plan.become === null ? [] : becoming(plan.become)),
     ...[program('bwrap'), '--args', String(OUTER_ARGUMENTS_FD), '--'],
     ...['/bin/sh', `${KARTA_INSIDE}/prepare`],
-    ...[plan.offeredPorts.join(','), plan.limits.join(' '), dropped(command)],
+    ...[plan.hosts ? 'hosts' : '-'],
+    ...[plan.forwarders.map(forwarderArgument).join(','), plan.limits.join(' '), dropped(command)],
     ...command.argv,
   ];
   const nothing = openSync('/dev/null', 'r');

@@ -101,8 +101,11 @@ export function namespaceSandbox(parts: NamespaceSandboxParts): NamespaceSandbox
   function start(command: SandboxCommand): SandboxProcess {
     if (ending !== null) throw disposedError();
     checkCommand(spec, command);
-    const wanted = command.offers ?? spec.offers.map((offer) => offer.name);
-    const launched = launch({ ...parts.plan, offeredPorts: wanted.map(portOf) }, command);
+    const { offers, hosts = true } = command;
+    const forwarders = parts.plan.forwarders.filter(({ offer }) =>
+      offer === null ? hosts : (offers?.includes(offer) ?? true),
+    );
+    const launched = launch({ ...parts.plan, forwarders }, command);
     const { child } = launched;
     const process: Live = {
       launched,

@@ -19,6 +19,7 @@ import { restoreProtected } from './protect.ts';
 
 const WEAKNESSES = [
   'no isolation: the agent runs as the user of the platform, with its files and its network',
+  'allowed hosts are not enforced: every host that this machine reaches is reached',
   'no limits on memory, processes, processor or disk',
   'protected files can be changed until the next process starts',
   'a process that makes itself a session of its own outlives the sandbox',

@@ -116,6 +116,7 @@ export function createReader(sandbox: Sandbox, patience: ReaderPatience = PATIEN
       env: {},
       cwd: '/',
       offers: [],
+      hosts: false,
     });
     process.stderr.resume();
     process.stdout.on('error', () => process.kill('SIGKILL'));

@@ -1,9 +1,14 @@
 import { posix } from 'node:path';
-import { type SandboxCommand, SandboxError, type SandboxSpec } from '../port.ts';
+import { type SandboxCommand, SandboxError, type SandboxHost, type SandboxSpec } from '../port.ts';
 
 /** Ids become file, cgroup and socket names: short (socket paths end at 107 bytes) and plain. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/;
+/** The letter that the last label begins with tells a name from an address. */
+const HOST_NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$/;
+const OWN_NAMES = new Set(['localhost', 'karta']);
+/** Each takes an address of 127.0.1.0/24 and a process inside. A target may be offered on two ports. */
+const MAX_HOSTS = 64;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Folders inside that the driver itself makes: nothing of a spec may cover them. */
 const RESERVED = ['/workspace', '/home', '/tmp', '/proc', '/dev', '/sys', '/run', '/usr', '/bin'];
@@ -31,11 +36,24 @@ export function checkSpec(spec: SandboxSpec): void {
     if (targets.has(target)) throw invalid(`two things have the target ${target}`);
     targets.add(target);
   }
+  checkHosts(spec.hosts ?? []);
   const names = [...spec.offers.map((offer) => offer.name), ...spec.listens];
   for (const name of names) if (!NAME.test(name)) throw invalid(`bad port name ${name}`);
   if (new Set(names).size !== names.length) throw invalid('two ports have one name');
   for (const [limit, value] of Object.entries(spec.limits)) {
     if (!Number.isFinite(value) || value <= 0) throw invalid(`limit ${limit} must be above 0`);
+  }
+}
+
+function checkHosts(hosts: readonly SandboxHost[]): void {
+  if (hosts.length > MAX_HOSTS) throw invalid(`at most ${MAX_HOSTS} hosts`);
+  const places = new Set<string>();
+  for (const { name, port } of hosts) {
+    if (!HOST_NAME.test(name) || OWN_NAMES.has(name)) throw invalid(`bad host name ${name}`);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(`bad port ${port}`);
+    const place = `${name}:${port}`;
+    if (places.has(place)) throw invalid(`the host ${place} is named twice`);
+    places.add(place);
   }
 }
 

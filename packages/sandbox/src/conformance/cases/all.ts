@@ -1,4 +1,5 @@
 import type { Case } from '../case.ts';
+import { hostCases } from './hosts.ts';
 import { limitCases } from './limits.ts';
 import { portCases } from './ports.ts';
 import { processCases } from './processes.ts';
@@ -12,6 +13,7 @@ export const conformanceCases: Case[] = [
   ...streamCases,
   ...processCases,
   ...portCases,
+  ...hostCases,
   ...volumeCases,
   ...protectionCases,
   ...limitCases,
