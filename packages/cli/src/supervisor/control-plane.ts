@@ -1,3 +1,4 @@
+import { loopbackSurface, type PlaneKeys, publicHalf } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 import { mainOf } from './doors.ts';
@@ -13,6 +14,9 @@ type Ready = z.infer<typeof readyLine>;
 
 export interface ControlPlaneStart {
   settings: ServeSettings;
+  keys: PlaneKeys;
+  /** Where the data plane listens for this one. */
+  dataInternalPort: number;
   databaseUrl: string;
   environment: Readonly<Record<string, string | undefined>>;
   log: (line: string) => void;
@@ -44,7 +48,16 @@ function launch(start: ControlPlaneStart, first: Ready | null): Promise<Child<Re
         home: settings.home,
         host: settings.host,
         port: first === null ? settings.controlPort : portIn(first.url),
-        internal_port: first === null ? settings.controlInternalPort : portIn(first.internal_url),
+        internal: loopbackSurface(
+          first === null ? settings.controlInternalPort : portIn(first.internal_url),
+        ),
+        plane_key: start.keys.control,
+        nodes: [
+          {
+            internal_url: `http://127.0.0.1:${start.dataInternalPort}`,
+            key: publicHalf(start.keys.data),
+          },
+        ],
         database_url: start.databaseUrl,
         drain_ms: DRAIN_MS,
         trusted_proxies: start.environment.KARTA_TRUSTED_PROXIES ?? '',

@@ -1,4 +1,5 @@
 import { isolation } from '@karta/protocol';
+import { loopbackSurface } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
@@ -20,6 +21,7 @@ type Ready = z.infer<typeof readyLine>;
 
 export interface DataPlaneStart {
   settings: ServeSettings;
+  internalPort: number;
   runtimeFolder: string;
   databaseUrl: string;
   doors: Doors;
@@ -64,7 +66,7 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
         runtime_dir: start.runtimeFolder,
         host: settings.host,
         port: first === null ? settings.port : portIn(first.url),
-        internal_port: first === null ? settings.internalPort : portIn(first.internal_url),
+        internal: loopbackSurface(start.internalPort),
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,

@@ -27,6 +27,7 @@ export interface Doors {
 
 /** Starts the doors: the only process that is given provider keys. */
 export async function startDoors(options: {
+  home: string;
   runtimeFolder: string;
   upstreams: readonly Upstream[];
   log: (line: string) => void;
@@ -42,6 +43,7 @@ export async function startDoors(options: {
       main: mainOf('@karta/doors'),
       configuration: {
         runtime_dir: folder,
+        journal_dir: join(options.home, 'doors', 'usage'),
         management_socket: managementSocket,
         management_token: token,
         upstreams: options.upstreams,

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-plane';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
+import { planeKeys } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -10,7 +11,7 @@ import { startDoors } from './doors.ts';
 import { exposedSecretsOf } from './exposed-secrets.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
-import { requireFreePort } from './port-check.ts';
+import { freePort, requireFreePort } from './port-check.ts';
 import type { Upstream } from './provider-keys.ts';
 import { type Published, type PublishSettings, publishFolders } from './publish-folders.ts';
 import { makeRuntimeFolder } from './runtime-folder.ts';
@@ -84,7 +85,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     const planeLog = openLog(home, 'data-plane');
     started.defer(planeLog.close);
 
-    const doors = await startDoors({ runtimeFolder, upstreams, log: doorsLog.line });
+    const doors = await startDoors({ home, runtimeFolder, upstreams, log: doorsLog.line });
     started.defer(() => doors.child.stop());
     // Before the database, which takes longest: what is wrong with a folder is told at once.
     const publishing: PublishSettings = {
@@ -101,8 +102,13 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       log: log.line,
     });
     started.defer(() => databases.stop());
+    const keys = await planeKeys(home);
+    // The planes call each other, so the port of one must be known before the other starts.
+    const internalPort = settings.internalPort || (await freePort());
     const control = await startControlPlane({
       settings,
+      keys,
+      dataInternalPort: internalPort,
       databaseUrl: databases.urls.control,
       environment: request.environment,
       log: controlLog.line,
@@ -111,6 +117,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     started.defer(() => control.stop());
     const plane = await startDataPlane({
       settings,
+      internalPort,
       runtimeFolder,
       databaseUrl: databases.urls.data,
       doors,

@@ -12,12 +12,17 @@ import { folderName, projectRef } from './project-ref.ts';
 export function collidingFolders(folders: readonly string[]): { ref: string; folders: string[] }[] {
   const byRef = new Map<string, string[]>();
   for (const folder of folders) {
-    const ref = projectRef(ownName(folder) ?? folderName(folder));
+    const ref = refOfFolder(folder);
     if (ref !== null) byRef.set(ref, [...(byRef.get(ref) ?? []), folder]);
   }
   return [...byRef]
     .filter(([, same]) => same.length > 1)
     .map(([ref, same]) => ({ ref, folders: same }));
+}
+
+/** The ref that a folder is published as; `null` when none can be made of its name. */
+export function refOfFolder(folder: string): string | null {
+  return projectRef(ownName(folder) ?? folderName(folder));
 }
 
 /** The name that a folder gives itself; what is wrong with its karta.toml is the publish's to say. */

@@ -1,4 +1,6 @@
-export { collidingFolders } from './distinct-refs.ts';
+export { collidingFolders, refOfFolder } from './distinct-refs.ts';
+export type { Entry } from './entry.ts';
+export { RELEASE_LIMITS } from './limits.ts';
 export type { Upstreams } from './model-check.ts';
 export { problemText } from './problem.ts';
 export {
@@ -7,3 +9,4 @@ export {
   type PublishResult,
   publishFolder,
 } from './publish.ts';
+export { type LeavesOut, walkFolder } from './walk.ts';

@@ -12,12 +12,19 @@ import { appError } from './problem.ts';
 const MAX_PROBLEMS = 20;
 
 /**
+ * Whether a member of `folder` is left out, with all that is in it. Asked for each folder (`''` is
+ * the root) before its members are looked at.
+ */
+export type LeavesOut = (folder: string) => Promise<(path: string, isFolder: boolean) => boolean>;
+
+/**
  * The members of an application folder, sorted by path, and what is wrong with them: devices,
  * FIFOs, sockets, links that lead out, names and sizes beyond {@link RELEASE_LIMITS}. Rejects with
  * the file system's error when a folder cannot be read.
  */
 export async function walkFolder(
   root: string,
+  leavesOut: LeavesOut = async () => () => false,
 ): Promise<{ entries: Entry[]; problems: AppProblem[] }> {
   const entries: Entry[] = [];
   const problems: AppProblem[] = [];
@@ -25,6 +32,7 @@ export async function walkFolder(
   const folders = [''];
 
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const isLeftOut = await leavesOut(folder);
     for (const raw of await readdir(join(root, folder), { encoding: 'buffer' })) {
       const name = raw.toString('utf8');
       if (EXCLUDED_NAMES.has(name)) continue;
@@ -36,6 +44,7 @@ export async function walkFolder(
         continue;
       }
       const entry = await entryAt(root, path);
+      if (isLeftOut(path, typeof entry !== 'string' && entry.kind === 'directory')) continue;
       if (typeof entry === 'string') {
         problems.push(appError(path, 0, entry));
       } else {
