@@ -1,3 +1,4 @@
+import { internalSurface, planePrivateKey, planePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
@@ -10,8 +11,12 @@ export const controlPlaneConfig = z.strictObject({
   host: z.string().min(1),
   /** Public surface; 0 takes any. */
   port,
-  /** `/v1/internal/*`, metrics and health; 0 takes any. */
-  internal_port: port,
+  /** Where the data planes speak to this one: `/v1/internal/*`, metrics and health. */
+  internal: internalSurface,
+  /** Signs what this plane asks of the data planes. */
+  plane_key: planePrivateKey,
+  /** The data planes: where each is asked, and the key that it signs with. */
+  nodes: z.array(z.strictObject({ internal_url: z.url(), key: planePublicKey })).max(1_000),
   /** The application role, which owns nothing. */
   database_url: postgresUrl,
   /** The role that owns the schema: when given, it is brought up to date first. */

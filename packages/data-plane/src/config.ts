@@ -1,8 +1,11 @@
 import { isolation } from '@karta/protocol';
+import { internalSurface, planePrivateKey, planePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 
 /** Started sandboxes kept ready per release, at most. */
 const MAX_POOL = 64;
+/** `KARTA_STALE_AUTH` by default, in milliseconds. */
+const STALE_AUTH_MS = 5 * 60 * 1000;
 const port = z.int().min(0).max(65_535);
 
 /** What a data plane process reads from its standard input: one line of JSON. */
@@ -14,8 +17,20 @@ export const dataPlaneConfig = z.strictObject({
   host: z.string().min(1),
   /** 0 takes any. */
   port,
-  /** Metrics and health, on loopback; 0 takes any. */
-  internal_port: port,
+  /** Where the control plane speaks to this one: `/v1/internal/*`, metrics and health. */
+  internal: internalSurface,
+  /** The control plane; without one a file of the home is the system of record. */
+  control: z
+    .strictObject({
+      internal_url: z.url(),
+      /** Signs what this plane asks of it. */
+      key: planePrivateKey,
+      /** What it signs with. */
+      public_key: planePublicKey,
+      /** How long an API key that was good is taken for good while nobody can be asked. */
+      stale_auth_ms: z.int().nonnegative().default(STALE_AUTH_MS),
+    })
+    .optional(),
   /** A PostgreSQL URL of the application role. */
   database_url: z.string().regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL'),
   /** The role that owns the schema: when given, it is brought up to date first. */

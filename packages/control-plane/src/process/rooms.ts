@@ -1,8 +1,9 @@
-import { createServer } from 'node:http';
-import { close, type HttpServer, listen } from '@karta/http';
+import type { HttpServer } from '@karta/http';
+import type { BoundInternalRoute } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
+import { listenInternal } from '../internal/internal-surface.ts';
 import type { Database } from '../sql/database.ts';
 
 /** What every room of the control plane is built from. */
@@ -25,18 +26,11 @@ export interface Rooms {
 
 /** Builds every room. Each brings its routes; what works in the background begins with `start`. */
 export async function createRooms(deps: RoomDeps): Promise<Rooms> {
+  const { config, log } = deps;
+  const internalRoutes: BoundInternalRoute[] = [];
   return {
     http: { routes: [], authenticator: { actorOf: async () => null }, mounts: [], webhooks: {} },
-    async listenInternal() {
-      const server = createServer((_request, response) => response.writeHead(404).end());
-      const host = '127.0.0.1';
-      const port = await listen(server, { host, port: deps.config.internal_port });
-      return {
-        url: `http://${host}:${port}`,
-        port,
-        close: (graceMs) => close(server, graceMs, () => {}),
-      };
-    },
+    listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
     start: async () => {},
     stop: async () => {},
   };

@@ -1,48 +1,40 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { close, type HttpServer, listen } from '@karta/http';
+import type { HttpServer } from '@karta/http';
+import {
+  type InternalHandler,
+  type InternalSurface,
+  listenInternalSurface,
+} from '@karta/service/plane-auth';
+import type { Logger } from 'pino';
 import type { HttpMetrics } from './metrics.ts';
 
-/** Metrics and health are for the operator's own machine: never for the public port. */
-const LOOPBACK = '127.0.0.1';
-
-/** Serves `/metrics`, `/healthz` and `/readyz` on loopback; port 0 takes any. */
-export async function listenInternal(
-  deps: { metrics: HttpMetrics; ready(): boolean },
-  port: number,
+/**
+ * Serves `/metrics`, `/healthz` and `/readyz`, and what `handlers` serve, to the addresses that the
+ * surface lets in.
+ */
+export function listenInternal(
+  deps: { metrics: HttpMetrics; ready(): boolean; log: Logger },
+  surface: InternalSurface,
+  handlers: readonly InternalHandler[],
 ): Promise<HttpServer> {
-  const server = createServer((request, response) => void answer(deps, request, response));
-  const taken = await listen(server, { host: LOOPBACK, port });
-  return {
-    url: `http://${LOOPBACK}:${taken}`,
-    port: taken,
-    close: (graceMs) => close(server, graceMs, () => {}),
-  };
+  return listenInternalSurface(surface, [operatorHandler(deps), ...handlers], deps.log);
 }
 
-async function answer(
-  deps: { metrics: HttpMetrics; ready(): boolean },
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.writeHead(405, { allow: 'GET, HEAD' }).end();
-    return;
-  }
-  switch (request.url?.split('?')[0]) {
-    case '/metrics': {
+function operatorHandler(deps: { metrics: HttpMetrics; ready(): boolean }): InternalHandler {
+  return async (request, response) => {
+    const path = request.url?.split('?')[0] ?? '';
+    if (!['/metrics', '/healthz', '/readyz'].includes(path)) return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return true;
+    }
+    if (path === '/metrics') {
       const { contentType, text } = await deps.metrics.page();
       response.writeHead(200, { 'content-type': contentType }).end(text);
-      return;
+      return true;
     }
-    case '/healthz':
-      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
-      return;
-    case '/readyz':
-      response
-        .writeHead(deps.ready() ? 200 : 503, { 'content-type': 'text/plain' })
-        .end(deps.ready() ? 'ok\n' : 'not ready\n');
-      return;
-    default:
-      response.writeHead(404).end();
-  }
+    const well = path === '/healthz' || deps.ready();
+    response.writeHead(well ? 200 : 503, { 'content-type': 'text/plain' });
+    response.end(well ? 'ok\n' : 'not ready\n');
+    return true;
+  };
 }

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { listenHttp } from '@karta/http';
+import { loopbackSurface } from '@karta/service/plane-auth';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listenInternal } from './internal-server.ts';
 import { startEngineServer } from './testing/engine-server.ts';
@@ -16,7 +17,7 @@ afterEach(() => server.close());
 
 describe('the internal listener', () => {
   it('has metrics by route, on loopback only', async () => {
-    const internal = await listenInternal(server.deps, 0);
+    const internal = await listenInternal(server.deps, loopbackSurface(0), []);
     const { id } = await server.session();
     await server.call('GET', `/v1/sessions/${id}?metadata[name]=secret-value`);
     await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'hi' } });

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { loopbackSurface } from '@karta/service/plane-auth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DataPlaneConfig, dataPlaneReady } from '../config.ts';
 import { ensureLocalOrg } from '../control/index.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
   ({ apiKey } = await ensureLocalOrg(home));
   const started = await startProcess(DOORS_MAIN, {
     runtime_dir: join(runtime, 'doors'),
+    journal_dir: join(runtime, 'journal'),
     management_socket: join(runtime, 'doors.sock'),
     management_token: token,
     upstreams: [{ id: 'demo' }],
@@ -49,7 +51,7 @@ function configuration(change: Partial<DataPlaneConfig> = {}): unknown {
     runtime_dir: runtime,
     host: '127.0.0.1',
     port: 0,
-    internal_port: 0,
+    internal: loopbackSurface(0),
     database_url: db.applicationUrl,
     doors: { management_socket: join(runtime, 'doors.sock'), token },
     sandbox: 'none',

@@ -88,7 +88,7 @@ export async function serveDataPlane(
   // The port before the turns that were left: when it is taken nothing has been begun.
   const http = await listenHttp(app, { host: config.host, port: config.port });
   started.defer(() => http.close(CLOSE_MS));
-  const internal = await listenInternal({ metrics, ready: () => ready }, config.internal_port);
+  const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, []);
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
   started.defer(async () => {

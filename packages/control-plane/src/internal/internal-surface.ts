@@ -1,0 +1,40 @@
+import type { HttpServer } from '@karta/http';
+import {
+  type BoundInternalRoute,
+  createServiceVerifier,
+  type InternalHandler,
+  internalRouter,
+  listenInternalSurface,
+} from '@karta/service/plane-auth';
+import type { Logger } from 'pino';
+import type { ControlPlaneConfig } from '../config.ts';
+
+export interface InternalParts {
+  config: Pick<ControlPlaneConfig, 'internal' | 'nodes'>;
+  /** Of every room. */
+  routes: readonly BoundInternalRoute[];
+  log: Logger;
+  ready(): boolean;
+}
+
+/** Serves `/v1/internal/*` to the data planes, and health to the operator's own machine. */
+export function listenInternal(parts: InternalParts): Promise<HttpServer> {
+  const { config, routes, log, ready } = parts;
+  const verifier = createServiceVerifier({
+    audience: 'control',
+    keys: config.nodes.map(({ key }) => key),
+  });
+  const router = internalRouter({ routes, verifier, log });
+  return listenInternalSurface(config.internal, [healthHandler(ready), router], log);
+}
+
+function healthHandler(ready: () => boolean): InternalHandler {
+  return async (request, response) => {
+    const path = request.method === 'GET' ? request.url?.split('?')[0] : undefined;
+    if (path !== '/healthz' && path !== '/readyz') return false;
+    const well = path === '/healthz' || ready();
+    response.writeHead(well ? 200 : 503, { 'content-type': 'text/plain' });
+    response.end(well ? 'ok\n' : 'not ready\n');
+    return true;
+  };
+}
