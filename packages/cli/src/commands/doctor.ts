@@ -16,12 +16,12 @@ export interface DoctorOptions extends Pick<ServeOptions, 'home' | 'port' | 'hos
 /** `karta doctor`: what this machine has. Exits with `machine` when a server could not start. */
 export async function doctor(options: DoctorOptions, terminal: Terminal): Promise<number> {
   const { home, host, port } = serveSettings(options);
-  const running = (await runningServer(home)) !== null;
+  const serving = (await runningServer(home))?.url ?? null;
   const findings = [
     ...(await sandboxFindings()),
     ...(await harnessFindings([...createHarnesses().values()])),
     await databaseFinding(process.env.KARTA_DATA_DATABASE_URL),
-    await portFinding(host, port, running),
+    await portFinding(host, port, serving),
     await diskFinding(home),
     memoryFinding(),
   ];

@@ -28,8 +28,9 @@ describe('the machine', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    expect((await portFinding('127.0.0.1', port, false)).state).toBe('weak');
-    expect((await portFinding('127.0.0.1', port, true)).state).toBe('good');
+    expect((await portFinding('127.0.0.1', port, null)).state).toBe('weak');
+    const served = await portFinding('127.0.0.1', port, 'http://localhost:9');
+    expect(served).toMatchObject({ state: 'good', notes: [expect.stringContaining('localhost:9')] });
     server.close();
   });
 });

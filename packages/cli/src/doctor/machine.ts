@@ -32,10 +32,19 @@ export async function diskFinding(home: string): Promise<Finding> {
   return finding('machine', 'disk', state, [`${free} MB free for ${home}`], advice);
 }
 
-/** Whether a server could listen. A server of this home that runs already is a good reason not to. */
-export async function portFinding(host: string, port: number, running: boolean): Promise<Finding> {
+/**
+ * Whether a server could listen. The server of this home, at `serving` when it runs, is a good
+ * reason not to.
+ */
+export async function portFinding(
+  host: string,
+  port: number,
+  serving: string | null,
+): Promise<Finding> {
   const name = `port ${port}`;
-  if (running) return finding('machine', name, 'good', ['a server of this home runs']);
+  if (serving !== null) {
+    return finding('machine', name, 'good', [`the server of this home runs at ${serving}`]);
+  }
   try {
     await requireFreePort(host, port);
     return finding('machine', name, 'good', ['free']);
