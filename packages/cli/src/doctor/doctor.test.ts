@@ -30,7 +30,10 @@ describe('the machine', () => {
     const { port } = server.address() as AddressInfo;
     expect((await portFinding('127.0.0.1', port, null)).state).toBe('weak');
     const served = await portFinding('127.0.0.1', port, 'http://localhost:9');
-    expect(served).toMatchObject({ state: 'good', notes: [expect.stringContaining('localhost:9')] });
+    expect(served).toMatchObject({
+      state: 'good',
+      notes: [expect.stringContaining('localhost:9')],
+    });
     server.close();
   });
 });
