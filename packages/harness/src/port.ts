@@ -26,6 +26,9 @@ export interface Harness {
   history(reader: Reader, resumeId: string): AsyncIterable<StoredMessage>;
 }
 
+/** The part of a harness that reads applications and runs nothing. */
+export type HarnessDetector = Pick<Harness, 'id' | 'name' | 'capabilities' | 'detect'>;
+
 export interface Capabilities {
   /** Wire families the harness can speak, preferred first. */
   families: readonly WireFamily[];

@@ -2,7 +2,7 @@ import type {
   AppFolder,
   AppProblem,
   Detection,
-  Harness,
+  HarnessDetector,
   HarnessId,
   Installation,
 } from '@karta/harness';
@@ -13,9 +13,12 @@ import { appError } from './problem.ts';
 import { closest } from './suggest.ts';
 import { tomlLine } from './toml-lines.ts';
 
+/** A harness as far as a publish needs it. */
+export type PublishHarness = HarnessDetector & { installed(): Promise<Installation> };
+
 /** The harness that will run an application, fixed with its exact version. */
 export interface ChosenHarness {
-  harness: Harness;
+  harness: HarnessDetector;
   detection: Detection;
   version: string;
 }
@@ -31,7 +34,7 @@ const PREFERENCE: readonly HarnessId[] = ['claude-code', 'opencode'];
 export async function chooseHarness(
   app: AppFolder,
   toml: KartaToml,
-  harnesses: readonly Harness[],
+  harnesses: readonly PublishHarness[],
   upstreams: Upstreams,
 ): Promise<{ chosen: ChosenHarness } | { problem: AppProblem }> {
   const wanted = toml.harness?.type;
@@ -61,7 +64,7 @@ const NO_LAYOUT =
 function pin(
   app: AppFolder,
   toml: KartaToml,
-  harness: Harness,
+  harness: HarnessDetector,
   detection: Detection,
   installation: Installation,
 ): { chosen: ChosenHarness } | { problem: AppProblem } {
@@ -76,7 +79,11 @@ function pin(
   return { chosen: { harness, detection, version } };
 }
 
-function unknownHarness(app: AppFolder, wanted: string, harnesses: readonly Harness[]): AppProblem {
+function unknownHarness(
+  app: AppFolder,
+  wanted: string,
+  harnesses: readonly PublishHarness[],
+): AppProblem {
   const ids = harnesses.map((harness) => harness.id);
   const meant = closest(wanted, ids);
   const hint = meant === null ? `known: ${ids.join(', ')}` : `did you mean "${meant}"?`;

@@ -3,15 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry } from './entry.ts';
-
-/**
- * Modes of a materialised tree: readable by every sandbox user, writable by none but the owner,
- * which is the platform. The owner's bit stays, so that a driver that gives a session its own copy
- * gives it one it can change.
- */
-const DIRECTORY_MODE = 0o755;
-const FILE_MODE = 0o644;
-const EXECUTABLE_MODE = 0o755;
+import { modeOf } from './tree-modes.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -38,7 +30,7 @@ export async function copyTree(
     const target = join(to, entry.path);
     if (entry.kind === 'directory') {
       await mkdir(target);
-      await chmod(target, DIRECTORY_MODE);
+      await chmod(target, modeOf(entry));
     } else if (entry.kind === 'link') {
       await symlink(entry.target, target);
     } else {
@@ -60,7 +52,7 @@ async function copyFile(
     },
   );
   try {
-    const mode = entry.executable ? EXECUTABLE_MODE : FILE_MODE;
+    const mode = modeOf(entry);
     const output = await open(target, 'wx', mode);
     try {
       const hash = createHash('sha256');

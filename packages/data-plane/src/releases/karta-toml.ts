@@ -8,20 +8,32 @@ import { unknownKeys } from './unknown-keys.ts';
 
 export const KARTA_TOML = 'karta.toml';
 
-/** Keys that a local publish reads without acting on them. */
-const WITHOUT_EFFECT: readonly { path: [string, string]; why: string }[] = [
-  { path: ['build', 'setup'], why: 'a local publish runs no build' },
-  { path: ['build', 'allow'], why: 'a local publish runs no build' },
+interface Ineffective {
+  path: [string, string];
+  why: string;
+}
+
+/** Keys that a publish reads without acting on them. */
+const WITHOUT_EFFECT: readonly Ineffective[] = [
   { path: ['model', 'fallback'], why: 'one upstream serves each model' },
   { path: ['cli', 'hidden_event_types'], why: 'the commands show every event' },
   { path: ['cli', 'input_policy'], why: 'karta run --approve says it' },
+];
+
+/** And those that only a publish through the control plane acts on. */
+const WITHOUT_BUILDER: readonly Ineffective[] = [
+  { path: ['build', 'setup'], why: 'a local publish runs no build' },
+  { path: ['build', 'allow'], why: 'a local publish runs no build' },
 ];
 
 /**
  * Reads an application's `karta.toml`; absent is the same as empty. Syntax and values that are
  * wrong are errors, keys that mean nothing are warnings, each with its line.
  */
-export function readKartaToml(app: AppFolder): { toml: KartaToml; problems: AppProblem[] } {
+export function readKartaToml(
+  app: AppFolder,
+  { builds = false }: { builds?: boolean } = {},
+): { toml: KartaToml; problems: AppProblem[] } {
   if (!app.paths.includes(KARTA_TOML)) return { toml: {}, problems: [] };
   const text = app.text(KARTA_TOML);
   if (text === null) {
@@ -43,7 +55,8 @@ export function readKartaToml(app: AppFolder): { toml: KartaToml; problems: AppP
     }
     return { toml: {}, problems };
   }
-  for (const { path, why } of WITHOUT_EFFECT) {
+  const ineffective = builds ? WITHOUT_EFFECT : [...WITHOUT_BUILDER, ...WITHOUT_EFFECT];
+  for (const { path, why } of ineffective) {
     if (isSet(parsed.value, path)) {
       const message = `${path.join('.')} has no effect here: ${why}`;
       problems.push(appWarning(KARTA_TOML, tomlLine(text, path), message));

@@ -1,4 +1,4 @@
-import type { AppFolder, AppProblem, Detection, Harness } from '@karta/harness';
+import type { AppFolder, AppProblem, Detection, HarnessDetector } from '@karta/harness';
 import type { UpstreamsAnswer, WireFamily } from '@karta/protocol';
 import { KARTA_TOML } from './karta-toml.ts';
 import type { KartaToml } from './karta-toml-schema.ts';
@@ -14,7 +14,7 @@ const KEY_OF: Record<WireFamily, string> = {
 };
 
 /** Whether some upstream speaks a wire of the harness. */
-export function isServed(harness: Harness, upstreams: Upstreams): boolean {
+export function isServed(harness: HarnessDetector, upstreams: Upstreams): boolean {
   return harness.capabilities.families.some((family) => serves(upstreams, family));
 }
 
@@ -25,7 +25,7 @@ export function isServed(harness: Harness, upstreams: Upstreams): boolean {
 export function modelProblems(
   app: AppFolder,
   toml: KartaToml,
-  chosen: { harness: Harness; detection: Detection },
+  chosen: { harness: HarnessDetector; detection: Detection },
   upstreams: Upstreams,
 ): AppProblem[] {
   const { harness, detection } = chosen;

@@ -1,5 +1,5 @@
 import type { Harness } from '../port.ts';
-import { detectClaudeCode } from './app/detect.ts';
+import { claudeCodeDetector } from './detector.ts';
 import { readTranscript } from './history/transcript.ts';
 import { installation, loadSdk } from './locate-sdk.ts';
 import { MODEL_STALL_MS } from './platform-settings.ts';
@@ -15,17 +15,8 @@ export interface ClaudeCodeOptions {
 export function createClaudeCode(options: ClaudeCodeOptions = {}): Harness {
   const modelStallMs = options.modelStallMs ?? MODEL_STALL_MS;
   return {
-    id: 'claude-code',
-    name: 'Claude Code',
-    capabilities: {
-      families: ['anthropic'],
-      thinking: true,
-      agentPerTurn: true,
-      questions: true,
-      images: true,
-    },
+    ...claudeCodeDetector,
     installed: async () => installation(),
-    detect: detectClaudeCode,
     provision: (setup) => provisionFor(setup, { modelStallMs }),
     async open(run) {
       const { sdk } = await loadSdk();

@@ -1,7 +1,7 @@
 import type { Harness } from '../port.ts';
-import { detectApp } from './app/detect.ts';
 import { MODEL_STALL_MS } from './app/platform-config.ts';
 import { findBinary } from './binary.ts';
+import { openCodeDetector } from './detector.ts';
 import { readHistory } from './history/read-history.ts';
 import { provisionFor } from './provision.ts';
 import { openSession } from './session.ts';
@@ -15,17 +15,8 @@ export interface OpenCodeOptions {
 export function createOpenCode(options: OpenCodeOptions = {}): Harness {
   const platform = { modelStallMs: options.modelStallMs ?? MODEL_STALL_MS };
   return {
-    id: 'opencode',
-    name: 'OpenCode',
-    capabilities: {
-      families: ['anthropic', 'openai'],
-      thinking: true,
-      agentPerTurn: true,
-      questions: true,
-      images: true,
-    },
+    ...openCodeDetector,
     installed: async () => findBinary(),
-    detect: detectApp,
     provision: (setup) => provisionFor(setup, platform),
     open: (run) => openSession(run, platform),
     history: readHistory,

@@ -1,0 +1,79 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { createHarnesses } from '@karta/harness';
+import { pack } from 'tar-stream';
+import { beforeEach, expect, test } from 'vitest';
+import { problemText } from '../releases/problem.ts';
+import { tempFolder } from '../releases/testing/temp-folder.ts';
+import { type Builder, createBuilder } from './builder.ts';
+
+let home: string;
+let builder: Builder;
+
+beforeEach(async () => {
+  home = await tempFolder('kb-');
+  const runtimeDir = join(home, 'run');
+  await mkdir(runtimeDir, { mode: 0o700 });
+  builder = createBuilder({
+    home,
+    runtimeDir,
+    sandbox: 'namespace',
+    allowUnsandboxed: false,
+    harnesses: [...createHarnesses().values()],
+    upstreams: async () => [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'x' }],
+  });
+});
+
+function archiveOf(files: Record<string, string>): Readable {
+  const tar = pack();
+  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
+  tar.finalize();
+  return tar.pipe(createGzip());
+}
+
+async function build(archive: Readable, env = { plain: {}, secret: [] as string[] }) {
+  const target = join(home, 'tree');
+  await mkdir(target);
+  const log: string[] = [];
+  const outcome = await builder.build(
+    {
+      archive,
+      env,
+      fallbackName: 'app',
+      log: (text) => void log.push(text),
+      signal: new AbortController().signal,
+    },
+    target,
+  );
+  return { outcome, target, log };
+}
+
+test('an archive becomes a tree that is what its digest says', async () => {
+  const { outcome, target } = await build(
+    archiveOf({
+      'AGENTS.md': 'You sell coffee.',
+      '.opencode/agent/barista.md': '---\ndescription: x\n---\nBrew.',
+    }),
+  );
+  if (!outcome.ok) throw new Error(outcome.problems.map(problemText).join('\n'));
+  expect(await readFile(join(target, 'AGENTS.md'), 'utf8')).toBe('You sell coffee.');
+  expect(outcome.facts.agents).toContain('barista');
+  expect(outcome.facts.content_digest).toBe(outcome.image.manifest.digest);
+  expect(await readdir(join(home, 'builder/volumes'))).toEqual([]);
+});
+
+test('setup runs inside and its files are part of the release', async () => {
+  const { outcome, target, log } = await build(
+    archiveOf({
+      'AGENTS.md': 'x',
+      'karta.toml':
+        '[build]\nsetup = "echo made > made.txt && echo hello && id -u && cat /etc/hosts"\n',
+    }),
+  );
+  expect(log).toContain('hello');
+  if (!outcome.ok) throw new Error(outcome.problems.map(problemText).join('\n'));
+  expect(await readFile(join(target, 'made.txt'), 'utf8')).toBe('made\n');
+  expect(outcome.facts.content_digest).not.toBe(outcome.image.manifest.digest);
+});

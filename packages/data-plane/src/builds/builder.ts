@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Harness } from '@karta/harness';
+import { newId } from '@karta/protocol';
+import { chooseDriver, type SandboxDriver, type WantedDriver } from '@karta/sandbox';
+import { bundledDigests } from '../releases/bundled.ts';
+import type { Upstreams } from '../releases/model-check.ts';
+import { appError } from '../releases/problem.ts';
+import { type BuildOutcome, buildInSandbox } from './build-in-sandbox.ts';
+import type { BuilderRequest } from './build-wire.ts';
+import { BUILDER_TOOLS } from './builder-program.ts';
+
+/** What a builder sandbox is given. */
+const BUILDER_LIMITS = {
+  memoryBytes: 2 * 1024 ** 3,
+  pids: 512,
+  cpus: 2,
+  /** The archive's content twice (as it came, and as it will run) and what setup needs beside. */
+  diskBytes: 3 * 1024 ** 3,
+} as const;
+
+export interface BuilderParts {
+  /** The platform's home: releases lie below it, and the builder's own volumes. */
+  home: string;
+  /** Short folder for sockets. */
+  runtimeDir: string;
+  sandbox: WantedDriver;
+  /** Whether applications other than the bundled examples may be built where nothing isolates. */
+  allowUnsandboxed: boolean;
+  harnesses: readonly Harness[];
+  upstreams(): Promise<Upstreams>;
+}
+
+export interface BuildSource {
+  archive: Readable;
+  env: BuilderRequest['env'];
+  fallbackName: string;
+  log(text: string): void;
+  signal: AbortSignal;
+}
+
+/** Builds applications, each in a sandbox of its own that is gone afterwards. */
+export interface Builder {
+  /**
+   * Builds an archive; the tree lies at `target` when that is well. Throws when the machine is at
+   * fault; what is wrong with the application is a value.
+   */
+  build(source: BuildSource, target: string): Promise<BuildOutcome>;
+}
+
+/** A builder of this platform home. The driver is chosen, and leftovers removed, at first use. */
+export function createBuilder(parts: BuilderParts): Builder {
+  const ground = join(parts.home, 'builder');
+  const empty = join(ground, 'empty');
+  let started: Promise<SandboxDriver> | null = null;
+  const driver = () => {
+    started ??= start();
+    started.catch(() => {
+      started = null;
+    });
+    return started;
+  };
+
+  async function start(): Promise<SandboxDriver> {
+    await mkdir(empty, { recursive: true, mode: 0o755 });
+    const options = { home: ground, runtimeDir: join(parts.runtimeDir, 'b') };
+    const { driver } = await chooseDriver(parts.sandbox, options);
+    await driver.reap();
+    for (const volume of await driver.volumes()) await driver.destroyVolume(volume);
+    return driver;
+  }
+
+  return {
+    async build(source, target) {
+      const chosen = await driver();
+      const isolated = chosen.isolation !== 'none';
+      const request = {
+        installations: await installationsOf(parts.harnesses),
+        upstreams: await parts.upstreams(),
+        env: source.env,
+        fallback_name: source.fallbackName,
+        setup_refused: isolated || parts.allowUnsandboxed ? null : NO_SANDBOX,
+      };
+      const volumeId = `vol_build_${randomBytes(8).toString('hex')}`;
+      const sandbox = await chosen.create({
+        id: newId('sandbox'),
+        volumeId,
+        release: empty,
+        protectedPaths: [],
+        tools: BUILDER_TOOLS,
+        files: [],
+        offers: [],
+        listens: [],
+        limits: BUILDER_LIMITS,
+      });
+      try {
+        const { archive, log, signal } = source;
+        const outcome = await buildInSandbox(sandbox, { archive, request, target, log, signal });
+        if (!outcome.ok || isolated || parts.allowUnsandboxed) return outcome;
+        const known = await bundledDigests();
+        if (known.has(outcome.image.manifest.digest)) return outcome;
+        return { ok: false, problems: [appError('', 0, NO_SANDBOX)] };
+      } finally {
+        await sandbox.dispose();
+        await chosen.destroyVolume(volumeId);
+      }
+    },
+  };
+}
+
+const NO_SANDBOX =
+  'nothing on this server isolates agents, so only the bundled examples are built; install bubblewrap there';
+
+async function installationsOf(
+  harnesses: readonly Harness[],
+): Promise<BuilderRequest['installations']> {
+  const known: BuilderRequest['installations'] = {};
+  for (const harness of harnesses) {
+    const found = await harness.installed();
+    known[harness.id] = found.installed
+      ? { installed: true, version: found.version }
+      : { installed: false, message: found.message };
+  }
+  return known;
+}

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { PassThrough, type Readable } from 'node:stream';
+import { resolveConfigLinks } from '../../releases/config-links.ts';
+import { copyTree } from '../../releases/copy-tree.ts';
+import { contentDigest } from '../../releases/digest.ts';
+import { hasErrors } from '../../releases/problem.ts';
+import { walkFolder } from '../../releases/walk.ts';
+import { type BuilderLine, type BuilderRequest, builderRequest } from '../build-wire.ts';
+import { fileDigests, imageOf } from '../image/write-image.ts';
+import { BuildRefused } from './build-refused.ts';
+import { examine } from './examine.ts';
+import { runSetup } from './run-setup.ts';
+import { unpackArchive } from './unpack-archive.ts';
+
+/**
+ * The builder: the program that turns an archive into an image, inside a sandbox that exists for
+ * this one publish. Its input is the request as a line and then the archive; it answers with lines
+ * of JSON, and after the line `image` with the image's bytes.
+ */
+const { request, archive } = await readRequest(process.stdin);
+try {
+  await build(request, archive);
+} catch (error) {
+  if (!BuildRefused.is(error)) throw error;
+  say({ kind: 'failed', problems: [...error.problems].slice(0, 1000) });
+}
+process.stdin.destroy();
+
+async function build(request: BuilderRequest, archive: Readable): Promise<void> {
+  const { incoming, workspace } = request;
+  await mkdir(incoming, { recursive: true });
+  await unpackArchive(archive, incoming);
+  const walked = await walkFolder(incoming);
+  const flat = resolveConfigLinks(walked.entries);
+  const guarded = [...walked.problems, ...flat.problems];
+  if (hasErrors(guarded)) throw new BuildRefused(guarded);
+  let digests = await copyTree(incoming, workspace, flat.entries);
+  await rm(incoming, { recursive: true, force: true });
+  let entries = flat.entries.map((entry) =>
+    entry.kind === 'file' ? { ...entry, source: entry.path } : entry,
+  );
+  const content_digest = contentDigest(entries, digests);
+  const { facts, setup } = await examine(workspace, entries, request);
+  say({ kind: 'examined', content_digest, ...facts });
+  if (setup !== null) {
+    log(`$ ${setup}`);
+    await runSetup(setup, workspace, request.env.plain, log);
+    const after = await walkFolder(workspace);
+    const resolved = resolveConfigLinks(after.entries);
+    const problems = [...after.problems, ...resolved.problems];
+    if (hasErrors(problems)) throw new BuildRefused(problems);
+    entries = resolved.entries as typeof entries;
+    digests = await fileDigests(workspace, entries);
+  }
+  say({ kind: 'image' });
+  for await (const chunk of imageOf(workspace, entries, digests)) {
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+  }
+}
+
+function log(text: string): void {
+  say({ kind: 'log', text });
+}
+
+function say(line: BuilderLine): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** The first line of the input, and the rest of it as a stream. */
+async function readRequest(
+  input: Readable,
+): Promise<{ request: BuilderRequest; archive: Readable }> {
+  let head = Buffer.alloc(0);
+  const archive = new PassThrough();
+  for await (const chunk of input.iterator({ destroyOnReturn: false })) {
+    head = Buffer.concat([head, chunk as Buffer]);
+    const end = head.indexOf(0x0a);
+    if (end < 0) continue;
+    archive.write(head.subarray(end + 1));
+    input.pipe(archive);
+    return { request: builderRequest.parse(JSON.parse(head.toString('utf8', 0, end))), archive };
+  }
+  throw new Error('the input ends before its first line');
+}
