@@ -28,6 +28,11 @@ export const ERRORS = {
     'No valid credential',
     'Send "Authorization: Bearer <key>". Locally the key is in $KARTA_HOME/credentials.json.',
   ),
+  sign_in_failed: entry(
+    401,
+    'The sign-in failed',
+    'Check e-mail address, password and code. After several attempts, wait.',
+  ),
   conflicting_credentials: entry(
     401,
     'Two different credentials',

@@ -43,6 +43,12 @@ export const LIMITS = {
   idleMs: 5 * 60 * 1000,
   /** A session without a turn ends after this long, its volume destroyed. */
   sessionTtlMs: 30 * 24 * 60 * 60 * 1000,
+  /** Orgs that one person may own. */
+  orgsPerPerson: 20,
+  /** Invitations of one org that wait to be accepted. */
+  pendingInvitations: 100,
+  /** How long the link of an invitation works. */
+  invitationMs: 7 * 24 * 60 * 60 * 1000,
   /** Life of a session token, at most and by default. */
   sessionTokenMs: 15 * 60 * 1000,
   /** Life of a stream ticket; a `ticket` event on the stream brings the next. */

@@ -6,7 +6,7 @@ export interface Person {
   kind: 'person';
   id: string;
   email: string;
-  org: { id: string; role: Role } | null;
+  org: { id: string; role: Role; suspended: boolean } | null;
 }
 
 /** A program with an API key, which belongs to one org. */
@@ -17,7 +17,16 @@ export interface KeyHolder {
   scopes: readonly ApiScope[];
 }
 
-export type Actor = Person | KeyHolder;
+/** Who runs this server. Known on the admin plane only. */
+export interface Operator {
+  kind: 'operator';
+  id: string;
+  email: string;
+  /** Until it has set up a second factor an operator may do nothing else. */
+  secondFactor: boolean;
+}
+
+export type Actor = Person | KeyHolder | Operator;
 
 /** Whoever acts within an org, as services and the audit log see them. */
 export interface OrgActor {
@@ -30,18 +39,27 @@ export interface OrgActor {
 
 /**
  * The actor within an org, allowed to do `action`. Throws `KartaError`: `not_found` when a person
- * is in no such org, `forbidden` when role or scope do not suffice.
+ * is in no such org, `org_suspended`, `forbidden` when role or scope do not suffice.
  */
 export function requireAction(actor: Actor, action: Action): OrgActor {
   if (actor.kind === 'api_key') {
     if (!scopesMay(actor.scopes, action)) throw forbidden(action);
     return { kind: 'api_key', id: actor.id, orgId: actor.orgId, label: actor.id };
   }
+  if (actor.kind === 'operator') throw new KartaError('forbidden', 'An operator is in no org.');
   if (actor.org === null) {
     throw new KartaError('not_found', 'You are in no such org. Name one in the header karta-org.');
   }
+  if (actor.org.suspended) throw new KartaError('org_suspended');
   if (!roleMay(actor.org.role, action)) throw forbidden(action);
   return { kind: 'person', id: actor.id, orgId: actor.org.id, label: actor.email };
+}
+
+/** The operator. `KartaError`: `forbidden` for anybody else, `second_factor_needed`. */
+export function requireOperator(actor: Actor): Operator {
+  if (actor.kind !== 'operator') throw new KartaError('forbidden', 'This is for operators.');
+  if (!actor.secondFactor) throw new KartaError('second_factor_needed');
+  return actor;
 }
 
 function forbidden(action: Action): KartaError {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import {
   asKartaError,
   type DocumentInfo,
@@ -19,12 +20,25 @@ import type { Authenticator, BoundRoute } from './route.ts';
 /** The version that `/openapi.json` states: that of the public surface. */
 const API_VERSION = '1.0.0';
 
+const PUBLIC_DOCUMENT = {
+  title: 'Karta control plane',
+  description: 'Orgs, keys, projects, releases, usage, webhooks and the audit log.',
+};
+
+/** A surface of its own below a prefix. Its `KartaError`s are answered as everywhere. */
+export interface Mount {
+  prefix: string;
+  fetch(request: Request, incoming: IncomingMessage): Promise<Response> | Response;
+}
+
 export interface ControlHttp {
   routes: readonly BoundRoute[];
   authenticator: Authenticator;
   /** Surfaces of their own below a prefix, such as the login of people. They are not in the document. */
-  mounts: readonly { prefix: string; fetch: (request: Request) => Promise<Response> | Response }[];
+  mounts: readonly Mount[];
   webhooks: NonNullable<DocumentInfo['webhooks']>;
+  /** Of the document; that of the control plane's public surface by default. */
+  document?: Pick<DocumentInfo, 'title' | 'description'>;
   log: Logger;
   ready(): boolean;
 }
@@ -42,7 +56,12 @@ export function createControlApp(deps: ControlHttp): ServedApp {
       methods: method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
     });
   }
-  for (const { prefix, fetch } of deps.mounts) app.all(`${prefix}/*`, (c) => fetch(c.req.raw));
+  for (const { prefix, fetch } of deps.mounts) {
+    app.all(`${prefix}/*`, (c) => {
+      c.set('route', `${prefix}/*`);
+      return fetch(c.req.raw, c.env.incoming);
+    });
+  }
   serveOpen(app, deps, served);
   app.notFound(unmatched(served));
   app.onError((error, c) => {
@@ -59,9 +78,8 @@ function serveOpen(app: Hono<RequestEnv>, deps: ControlHttp, served: ServedPath[
   const operations = deps.routes.map((route) => route.operation);
   const document = JSON.stringify(
     openApiDocument(operations, {
-      title: 'Karta control plane',
+      ...(deps.document ?? PUBLIC_DOCUMENT),
       version: API_VERSION,
-      description: 'Orgs, keys, projects, releases, usage, webhooks and the audit log.',
       named: {},
       webhooks: deps.webhooks,
     }),

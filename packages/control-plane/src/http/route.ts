@@ -10,7 +10,14 @@ import { KartaError } from '@karta/protocol';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import type { Action } from '../identity/permissions.ts';
-import { type Actor, type OrgActor, type Person, requireAction } from './actor.ts';
+import {
+  type Actor,
+  type Operator,
+  type OrgActor,
+  type Person,
+  requireAction,
+  requireOperator,
+} from './actor.ts';
 
 /** What a credential is resolved by. Never throws for a bad credential. */
 export interface Authenticator {
@@ -18,11 +25,18 @@ export interface Authenticator {
 }
 
 /**
- * Who may call: an action of the permission matrix within an org, any signed-in person, or anybody.
+ * Who may call: an action of the permission matrix within an org, any signed-in person, an operator
+ * (on the admin plane), or anybody.
  */
-export type Access = Action | 'person' | 'open';
+export type Access = Action | 'person' | 'operator' | 'open';
 
-type CallerOf<A extends Access> = A extends 'person' ? Person : A extends 'open' ? null : OrgActor;
+type CallerOf<A extends Access> = A extends 'person'
+  ? Person
+  : A extends 'operator'
+    ? Operator
+    : A extends 'open'
+      ? null
+      : OrgActor;
 
 /** One operation of the control plane's public surface. */
 export interface Route<A extends Access, Body, Query> {
@@ -99,10 +113,11 @@ async function callerOf(
   access: Access,
   context: Context<RequestEnv>,
   authenticator: Authenticator,
-): Promise<Person | OrgActor | null> {
+): Promise<Person | Operator | OrgActor | null> {
   if (access === 'open') return null;
   const actor = await authenticator.actorOf({ get: (name) => context.req.header(name) ?? null });
   if (actor === null) throw new KartaError('unauthenticated');
+  if (access === 'operator') return requireOperator(actor);
   if (access !== 'person') return requireAction(actor, access);
   if (actor.kind !== 'person') {
     throw new KartaError('forbidden', 'This is for signed-in people; an API key may not.');

@@ -1,0 +1,95 @@
+import { trustedProxies } from '@karta/http';
+import { secretFile } from '@karta/service';
+import type { Logger } from 'pino';
+import type { ControlPlaneConfig } from '../config.ts';
+import type { Mount } from '../http/app.ts';
+import type { Authenticator, BoundRoute } from '../http/route.ts';
+import type { Database } from '../sql/database.ts';
+import { type Attempts, createAttempts } from './attempts.ts';
+import { invitationRoutes } from './invitation-routes.ts';
+import { createInvitations } from './invitations.ts';
+import { createLogin, type Login } from './login.ts';
+import { loginMount } from './login-mount.ts';
+import { PEOPLE_TABLES } from './login-tables.ts';
+import { createMailer } from './mailer.ts';
+import { memberRoutes } from './member-routes.ts';
+import { createMembers } from './members.ts';
+import { orgRoutes } from './org-routes.ts';
+import { createOrgs, type OrgRemoved } from './orgs.ts';
+import { personAuthenticator } from './person-authenticator.ts';
+import { admitSignUp } from './sign-up.ts';
+
+/** How often attempts that have run out are dropped, in ms. */
+const SWEEP_MS = 60 * 60 * 1000;
+
+export interface IdentityDeps {
+  config: ControlPlaneConfig;
+  database: Database;
+  log: Logger;
+  /** What other rooms do when an org is deleted. */
+  orgRemoved?: OrgRemoved;
+}
+
+/** People, orgs and who may what: everything of it that the control plane serves. */
+export interface Identity {
+  routes: BoundRoute[];
+  mounts: Mount[];
+  authenticator: Authenticator;
+  login: Login;
+  attempts: Attempts;
+  start(): void;
+  stop(): void;
+}
+
+export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
+  const { config, database, log } = deps;
+  const publicUrl = publicUrlOf(config);
+  const mailer = config.mail
+    ? createMailer({ smtpUrl: config.mail.smtp_url, from: config.mail.from, publicUrl })
+    : null;
+  const login = createLogin({
+    tables: PEOPLE_TABLES,
+    ownerId: 'person',
+    basePath: '/v1/auth',
+    publicUrl,
+    cookiePrefix: 'karta',
+    secret: await secretFile(config.home, 'login'),
+    database,
+    mailer,
+    log,
+  });
+  const attempts = createAttempts(database);
+  const invitations = createInvitations({ database, mailer, publicUrl });
+  const mount = loginMount({
+    login,
+    prefix: '/v1/auth',
+    attempts,
+    trustedProxies: trustedProxies(config.trusted_proxies),
+    admitSignUp: (email, token) => admitSignUp(config.signup, invitations, email, token),
+  });
+  let sweeping: NodeJS.Timeout | undefined;
+  return {
+    routes: [
+      ...orgRoutes(createOrgs(database, deps.orgRemoved), database),
+      ...memberRoutes(createMembers(database)),
+      ...invitationRoutes(invitations),
+    ],
+    mounts: [mount],
+    authenticator: personAuthenticator({ login, database, publicUrl }),
+    login,
+    attempts,
+    start() {
+      sweeping = setInterval(() => {
+        attempts.sweep().catch((error: unknown) => {
+          log.warn({ err: error }, 'attempts that have run out could not be dropped');
+        });
+      }, SWEEP_MS);
+    },
+    stop: () => clearInterval(sweeping),
+  };
+}
+
+/** As browsers reach the public surface, without a slash at its end. */
+export function publicUrlOf(config: Pick<ControlPlaneConfig, 'public_url' | 'port'>): string {
+  return (config.public_url ?? `http://localhost:${config.port}`).replace(/\/+$/, '');
+}

@@ -1,0 +1,236 @@
+import {
+  type CreatedInvitation,
+  type CreateInvitationBody,
+  type Invitation,
+  isoTime,
+  KartaError,
+  LIMITS,
+  newId,
+  type OwnOrg,
+  type Role,
+} from '@karta/protocol';
+import type { Selectable } from 'kysely';
+import { recordAudit } from '../audit/record.ts';
+import type { OrgActor, Person } from '../http/actor.ts';
+import type { Database, Tx } from '../sql/database.ts';
+import { linkTokenHash, newLinkToken } from './link-token.ts';
+import type { Mailer } from './mailer.ts';
+import { requireRank } from './members.ts';
+import { addMember, lockOrg, shownOwn } from './orgs.ts';
+import type { InvitationRow } from './tables.ts';
+
+/** Ways into an org: a link for one e-mail address, good once, for seven days. */
+export interface Invitations {
+  list(orgId: string): Promise<Invitation[]>;
+  /** `KartaError`: `forbidden` (owners are invited by owners), `already_exists`, `rate_limited`. */
+  create(actor: OrgActor, body: CreateInvitationBody): Promise<CreatedInvitation>;
+  /** Takes one back. `KartaError`: `not_found`, `invitation_void` when it is used or over. */
+  revoke(actor: OrgActor, id: string): Promise<void>;
+  /** What a link invites to. `KartaError`: `not_found`, `invitation_void`. */
+  inspect(token: string): Promise<InspectedInvitation>;
+  /** Makes the person a member. As `inspect`, and `forbidden` when it is for another address. */
+  accept(person: Pick<Person, 'id' | 'email'>, token: string): Promise<OwnOrg>;
+}
+
+export interface InspectedInvitation {
+  org: { slug: string; name: string };
+  email: string;
+  role: Role;
+  expires_at: string;
+  by_operator: boolean;
+}
+
+/** Who the link comes from, and where the invitation is written down. */
+export interface Inviter {
+  label: string;
+  byOperator: boolean;
+}
+
+export interface InvitationsDeps {
+  database: Database;
+  mailer: Mailer | null;
+  publicUrl: string;
+}
+
+export function createInvitations({ database, mailer, publicUrl }: InvitationsDeps): Invitations {
+  return {
+    async list(orgId) {
+      const rows = await database
+        .selectFrom('invitations')
+        .where('org_id', '=', orgId)
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .limit(LIST_LIMIT)
+        .execute();
+      return rows.map(shown);
+    },
+    async create(actor, body) {
+      const made = await database.transaction().execute(async (tx) => {
+        const org = await lockOrg(tx, actor.orgId);
+        await requireRank(tx, actor, [body.role]);
+        await requireRoom(tx, actor.orgId, body.email);
+        const inviter = { label: actor.label, byOperator: false };
+        const { row, token } = await insertInvitation(tx, actor.orgId, body, inviter);
+        await recordAudit(tx, {
+          actor,
+          action: 'invitations.create',
+          target: { kind: 'invitation', id: row.id },
+          details: { email: row.email, role: row.role },
+        });
+        return { org, row, token };
+      });
+      const link = invitationLink(publicUrl, made.token);
+      if (!mailer) return { ...shown(made.row), emailed: false, link };
+      await mailer.invite(made.row.email, made.org.name, link);
+      return { ...shown(made.row), emailed: true, link: null };
+    },
+    revoke: (actor, id) =>
+      database.transaction().execute(async (tx) => {
+        await lockOrg(tx, actor.orgId);
+        const row = await tx
+          .selectFrom('invitations')
+          .where('org_id', '=', actor.orgId)
+          .where('id', '=', id)
+          .selectAll()
+          .executeTakeFirst();
+        if (!row) throw new KartaError('not_found');
+        if (statusOf(row) !== 'pending') throw new KartaError('invitation_void');
+        await tx
+          .updateTable('invitations')
+          .set({ revoked_at: new Date() })
+          .where('id', '=', row.id)
+          .execute();
+        await recordAudit(tx, {
+          actor,
+          action: 'invitations.revoke',
+          target: { kind: 'invitation', id: row.id },
+          details: { email: row.email },
+        });
+      }),
+    async inspect(token) {
+      const row = await byToken(database, token);
+      return {
+        org: { slug: row.slug, name: row.name },
+        email: row.email,
+        role: row.role,
+        expires_at: isoTime(row.expires_at),
+        by_operator: row.by_operator,
+      };
+    },
+    accept: (person, token) =>
+      database.transaction().execute(async (tx) => {
+        const { id, org_id: orgId, email } = await byToken(tx, token);
+        if (email !== person.email.toLowerCase()) {
+          throw new KartaError('forbidden', `The invitation is for ${email}. Sign in as that.`);
+        }
+        const org = await lockOrg(tx, orgId);
+        // Under the lock: whoever came first may have used it, or taken it back.
+        const used = await tx
+          .updateTable('invitations')
+          .set({ accepted_at: new Date(), accepted_by: person.id })
+          .where('id', '=', id)
+          .where('accepted_at', 'is', null)
+          .where('revoked_at', 'is', null)
+          .where('expires_at', '>', new Date())
+          .returning('role')
+          .executeTakeFirst();
+        if (!used) throw new KartaError('invitation_void');
+        const { role } = await addMember(tx, orgId, person.id, used.role);
+        await recordAudit(tx, {
+          actor: { kind: 'person', id: person.id, orgId, label: person.email },
+          action: 'invitations.accept',
+          target: { kind: 'invitation', id },
+          details: { role },
+        });
+        return shownOwn(org, role);
+      }),
+  };
+}
+
+const LIST_LIMIT = 1000;
+
+/** Writes an invitation down. The token is in no row: only here, once. */
+export async function insertInvitation(
+  tx: Tx,
+  orgId: string,
+  { email, role }: CreateInvitationBody,
+  inviter: Inviter,
+): Promise<{ row: Selectable<InvitationRow>; token: string }> {
+  const token = newLinkToken();
+  const now = new Date();
+  const row = await tx
+    .insertInto('invitations')
+    .values({
+      id: newId('invitation'),
+      org_id: orgId,
+      email: email.toLowerCase(),
+      role,
+      token_hash: linkTokenHash(token),
+      invited_by: inviter.label,
+      by_operator: inviter.byOperator,
+      created_at: now,
+      expires_at: new Date(now.getTime() + LIMITS.invitationMs),
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return { row, token };
+}
+
+/** The token stands behind `#`, which browsers keep to themselves and no server logs. */
+export function invitationLink(publicUrl: string, token: string): string {
+  return `${publicUrl}/invitations/accept#token=${token}`;
+}
+
+async function byToken(database: Database | Tx, token: string) {
+  const row = await database
+    .selectFrom('invitations')
+    .innerJoin('orgs', 'orgs.id', 'invitations.org_id')
+    .where('token_hash', '=', linkTokenHash(token))
+    .where('orgs.deleted_at', 'is', null)
+    .selectAll('invitations')
+    .select(['orgs.slug', 'orgs.name'])
+    .executeTakeFirst();
+  if (!row) throw new KartaError('not_found', 'There is no such invitation.');
+  if (statusOf(row) !== 'pending') throw new KartaError('invitation_void');
+  return row;
+}
+
+async function requireRoom(tx: Tx, orgId: string, email: string): Promise<void> {
+  const { pending } = await tx
+    .selectFrom('invitations')
+    .where('org_id', '=', orgId)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', new Date())
+    .select((eb) => eb.fn.countAll<string>().as('pending'))
+    .executeTakeFirstOrThrow();
+  if (Number(pending) >= LIMITS.pendingInvitations) {
+    throw new KartaError('rate_limited', `${LIMITS.pendingInvitations} invitations wait already.`);
+  }
+  const member = await tx
+    .selectFrom('memberships')
+    .innerJoin('people', 'people.id', 'memberships.person_id')
+    .where('org_id', '=', orgId)
+    .where('email', '=', email)
+    .select('person_id')
+    .executeTakeFirst();
+  if (member) throw new KartaError('already_exists', `${email} is a member already.`);
+}
+
+function statusOf(row: InvitationRow): Invitation['status'] {
+  if (row.accepted_at) return 'accepted';
+  if (row.revoked_at) return 'revoked';
+  return row.expires_at.getTime() > Date.now() ? 'pending' : 'expired';
+}
+
+function shown(row: InvitationRow): Invitation {
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role,
+    status: statusOf(row),
+    invited_by: row.invited_by,
+    created_at: isoTime(row.created_at),
+    expires_at: isoTime(row.expires_at),
+  };
+}

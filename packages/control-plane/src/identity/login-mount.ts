@@ -1,0 +1,172 @@
+import type { IncomingMessage } from 'node:http';
+import { clientAddress, type TrustedProxies, tooLarge } from '@karta/http';
+import { KartaError } from '@karta/protocol';
+import { addressSubject } from './address-subject.ts';
+import type { AttemptLimit, Attempts } from './attempts.ts';
+import { ADDRESS_HEADER, type Login } from './login.ts';
+import { loginProblem } from './login-problem.ts';
+
+/** A sign-in form, a passkey's answer: never more, in bytes. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+const MINUTE_MS = 60_000;
+/** Wrong passwords and codes. */
+const FAILURES_OF_ADDRESS: AttemptLimit = { max: 50, windowMs: 15 * MINUTE_MS };
+const FAILURES_OF_ACCOUNT: AttemptLimit = { max: 10, windowMs: 15 * MINUTE_MS };
+/** Whatever their outcome, since each costs a password hash or a mail. */
+const SIGN_UPS_OF_ADDRESS: AttemptLimit = { max: 30, windowMs: 60 * MINUTE_MS };
+const MAILS_OF_ADDRESS: AttemptLimit = { max: 20, windowMs: 60 * MINUTE_MS };
+const MAILS_OF_ACCOUNT: AttemptLimit = { max: 5, windowMs: 60 * MINUTE_MS };
+
+/** What of better-auth is served. Anything else below the prefix does not exist. */
+const GETS = new Set([
+  '/get-session',
+  '/list-sessions',
+  '/verify-email',
+  '/passkey/generate-register-options',
+  '/passkey/generate-authenticate-options',
+  '/passkey/list-user-passkeys',
+]);
+const POSTS = new Set([
+  '/sign-up/email',
+  '/sign-in/email',
+  '/sign-out',
+  '/update-user',
+  '/change-password',
+  '/request-password-reset',
+  '/reset-password',
+  '/send-verification-email',
+  '/revoke-session',
+  '/revoke-sessions',
+  '/revoke-other-sessions',
+  '/two-factor/enable',
+  '/two-factor/disable',
+  '/two-factor/verify-totp',
+  '/two-factor/verify-backup-code',
+  '/two-factor/generate-backup-codes',
+  '/two-factor/get-totp-uri',
+  '/passkey/verify-registration',
+  '/passkey/verify-authentication',
+  '/passkey/delete-passkey',
+  '/passkey/update-passkey',
+]);
+/** Where a wrong password or code can be tried. */
+const GUESSABLE = new Set([
+  '/sign-in/email',
+  '/change-password',
+  '/reset-password',
+  '/two-factor/enable',
+  '/two-factor/disable',
+  '/two-factor/verify-totp',
+  '/two-factor/verify-backup-code',
+  '/two-factor/generate-backup-codes',
+  '/two-factor/get-totp-uri',
+  '/passkey/verify-authentication',
+]);
+const MAILING = new Set(['/request-password-reset', '/send-verification-email']);
+
+export interface LoginMountOptions {
+  login: Login;
+  prefix: string;
+  attempts: Attempts;
+  trustedProxies: TrustedProxies;
+  /** Whether this address may sign up. Throws `KartaError('sign_up_closed')`. */
+  admitSignUp(email: string, invitation: string | null): Promise<void>;
+}
+
+export interface LoginMount {
+  prefix: string;
+  fetch(request: Request, incoming: IncomingMessage): Promise<Response>;
+}
+
+/** The logins' HTTP surface: bounded, rate-limited, its refusals problem documents as everywhere. */
+export function loginMount(options: LoginMountOptions): LoginMount {
+  const { login, prefix, attempts } = options;
+
+  /** Counts the attempt, and returns what to do once it was a good one. */
+  async function count(path: string, address: string | null, email: string | null) {
+    const from = addressSubject(address);
+    const who = email === null ? null : `account:${prefix}:${email}`;
+    if (path === '/sign-up/email') await attempts.take(`sign-up:${from}`, SIGN_UPS_OF_ADDRESS);
+    if (MAILING.has(path)) {
+      await attempts.take(`mail:${from}`, MAILS_OF_ADDRESS);
+      if (who) await attempts.take(`mail:${who}`, MAILS_OF_ACCOUNT);
+    }
+    if (!GUESSABLE.has(path)) return async () => {};
+    await attempts.take(from, FAILURES_OF_ADDRESS);
+    if (who) await attempts.take(who, FAILURES_OF_ACCOUNT);
+    return async () => {
+      await attempts.forgive(from, 'one');
+      if (who) await attempts.forgive(who, 'all');
+    };
+  }
+
+  return {
+    prefix,
+    async fetch(request, incoming) {
+      const url = new URL(request.url);
+      const path = url.pathname.slice(prefix.length);
+      const served = request.method === 'POST' ? POSTS : request.method === 'GET' ? GETS : null;
+      if (!served?.has(path)) throw new KartaError('not_found', 'There is no such route.');
+      const forwarded = request.headers.get('x-forwarded-for');
+      const address = clientAddress(
+        incoming.socket.remoteAddress,
+        forwarded,
+        options.trustedProxies,
+      );
+      const body = request.method === 'POST' ? await jsonBody(request) : null;
+      const succeeded = await count(path, address, emailOf(body));
+      if (body && path === '/sign-up/email') {
+        const { invitation } = body;
+        delete body.invitation;
+        await options.admitSignUp(
+          emailOf(body) ?? '',
+          typeof invitation === 'string' ? invitation : null,
+        );
+      }
+      const headers = new Headers(request.headers);
+      headers.delete('content-length');
+      headers.delete(ADDRESS_HEADER);
+      if (address !== null) headers.set(ADDRESS_HEADER, address);
+      const forLogin = new Request(url, {
+        method: request.method,
+        headers,
+        body: body && JSON.stringify(body),
+      });
+      const answer = await login.handler(forLogin);
+      if (answer.status >= 400) throw await loginProblem(answer);
+      await succeeded();
+      return answer;
+    },
+  };
+}
+
+function emailOf(body: Record<string, unknown> | null): string | null {
+  const email = body?.email;
+  return typeof email === 'string' ? email.trim().toLowerCase() : null;
+}
+
+async function jsonBody(request: Request): Promise<Record<string, unknown>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_BODY_BYTES) throw tooLarge(MAX_BODY_BYTES);
+    chunks.push(chunk);
+  }
+  if (size === 0) return {};
+  // A form could be sent by any page without asking; JSON cannot.
+  if (!/^application\/json *(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+    throw new KartaError('unsupported_media_type');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new KartaError('invalid_json', 'The body is not JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new KartaError('validation_failed', 'The body must be a JSON object.');
+  }
+  return { ...value };
+}

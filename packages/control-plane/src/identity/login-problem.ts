@@ -1,0 +1,25 @@
+import { type ErrorCode, KartaError } from '@karta/protocol';
+import { z } from 'zod';
+
+const refusal = z.object({ code: z.string().optional(), message: z.string().optional() });
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'sign_in_failed',
+  403: 'forbidden',
+  404: 'not_found',
+  429: 'rate_limited',
+};
+
+/** Seconds: a second factor that was tried too often rests this long. */
+const SECOND_FACTOR_RETRY_S = 15 * 60;
+
+/** A refusal of better-auth in our words; its own code becomes the `reason`, in lower case. */
+export async function loginProblem(answer: Response): Promise<KartaError> {
+  const parsed = refusal.safeParse(await answer.json().catch(() => ({})));
+  const { code, message } = parsed.success ? parsed.data : {};
+  if (answer.status >= 500) return new KartaError('internal', 'The login could not be served.');
+  return new KartaError(CODES[answer.status] ?? 'validation_failed', message, {
+    extra: code === undefined ? {} : { reason: code.toLowerCase() },
+    ...(answer.status === 429 && { retryAfter: SECOND_FACTOR_RETRY_S }),
+  });
+}

@@ -1,0 +1,116 @@
+import { passkey } from '@better-auth/passkey';
+import { type IdKind, newId } from '@karta/protocol';
+import { betterAuth } from 'better-auth';
+import { bearer, twoFactor } from 'better-auth/plugins';
+import type { Logger } from 'pino';
+import type { Database } from '../sql/database.ts';
+import { type LoginTables, loginModels } from './login-tables.ts';
+import type { Mailer } from './mailer.ts';
+
+/** A login lives this long after its last use, in seconds, and is prolonged once a day. */
+const LOGIN_S = 7 * 24 * 60 * 60;
+const PROLONG_S = 24 * 60 * 60;
+const MIN_PASSWORD_CHARS = 10;
+const MAX_PASSWORD_CHARS = 128;
+/** Wrong second factors in a row before the account's second factor rests, and for how long. */
+const SECOND_FACTOR_TRIES = 10;
+const SECOND_FACTOR_REST_S = 15 * 60;
+
+/** The header in which the mount hands over the client's address; never taken from outside. */
+export const ADDRESS_HEADER = 'x-karta-client-address';
+
+export interface LoginOptions {
+  tables: LoginTables;
+  ownerId: IdKind;
+  /** Where the logins' routes are, such as `/v1/auth`. */
+  basePath: string;
+  /** As people's browsers reach this server: cookies and passkeys are bound to it. */
+  publicUrl: string;
+  cookiePrefix: string;
+  /** Signs cookies and bearer tokens, encrypts second factors. */
+  secret: string;
+  database: Database;
+  /** Without one nobody can confirm an address or ask for a new password by themselves. */
+  mailer: Mailer | null;
+  log: Logger;
+}
+
+/** People's logins: password, TOTP, passkeys; cookies for browsers, bearer tokens for programs. */
+export type Login = ReturnType<typeof createLogin>;
+
+/** The database must have its tables already. */
+export function createLogin(options: LoginOptions) {
+  const { twoFactor: secondFactor, passkey: passkeys, ...models } = loginModels(options.tables);
+  const { mailer } = options;
+  const url = new URL(options.publicUrl);
+  return betterAuth({
+    ...models,
+    appName: 'Karta',
+    basePath: options.basePath,
+    baseURL: url.origin,
+    trustedOrigins: [url.origin],
+    secret: options.secret,
+    database: { db: options.database, type: 'postgres', transaction: true },
+    telemetry: { enabled: false },
+    logger: {
+      level: 'error',
+      // Only the sentence: the values beside it can hold what people typed.
+      log: (_level, message) => options.log.warn({ part: 'login' }, String(message)),
+    },
+    // Attempts are counted durably by the mount, per account and per address.
+    rateLimit: { enabled: false },
+    emailAndPassword: {
+      enabled: true,
+      // Signing in after signing up is a step of its own: the answer of a sign-up is the same
+      // whether or not the address was known.
+      autoSignIn: false,
+      requireEmailVerification: mailer !== null,
+      minPasswordLength: MIN_PASSWORD_CHARS,
+      maxPasswordLength: MAX_PASSWORD_CHARS,
+      revokeSessionsOnPasswordReset: true,
+      ...(mailer && {
+        sendResetPassword: ({ user, token }) => mailer.resetPassword(user.email, token),
+        onExistingUserSignUp: ({ user }) => mailer.signedUpAgain(user.email),
+      }),
+    },
+    ...(mailer && {
+      emailVerification: {
+        sendVerificationEmail: ({ user, token }) => mailer.confirmAddress(user.email, token),
+        sendOnSignUp: true,
+      },
+    }),
+    session: {
+      ...models.session,
+      expiresIn: LOGIN_S,
+      updateAge: PROLONG_S,
+      // A revoked login must be refused at once.
+      cookieCache: { enabled: false },
+    },
+    advanced: {
+      cookiePrefix: options.cookiePrefix,
+      useSecureCookies: url.protocol === 'https:',
+      disableCSRFCheck: false,
+      disableOriginCheck: false,
+      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+      database: {
+        generateId: ({ model }) =>
+          model === 'user' || model === options.tables.owners
+            ? newId(options.ownerId)
+            : crypto.randomUUID(),
+      },
+    },
+    plugins: [
+      twoFactor({
+        issuer: 'Karta',
+        schema: secondFactor,
+        accountLockout: {
+          enabled: true,
+          maxFailedAttempts: SECOND_FACTOR_TRIES,
+          durationSeconds: SECOND_FACTOR_REST_S,
+        },
+      }),
+      passkey({ rpID: url.hostname, rpName: 'Karta', origin: url.origin, schema: passkeys }),
+      bearer({ requireSignature: true }),
+    ],
+  });
+}

@@ -1,0 +1,201 @@
+import {
+  AUDIT_GENESIS,
+  type CreateOrgBody,
+  isoTime,
+  KartaError,
+  LIMITS,
+  newId,
+  type Org,
+  type OwnOrg,
+  type Role,
+} from '@karta/protocol';
+import { recordAudit } from '../audit/record.ts';
+import type { OrgActor, Person } from '../http/actor.ts';
+import type { Database, Tx } from '../sql/database.ts';
+import { violates } from '../sql/violation.ts';
+import type { OrgRow } from './tables.ts';
+
+/** Orgs and who is in them. Everything else of an org belongs to other rooms. */
+export interface Orgs {
+  /** A new org, its maker the owner. `KartaError`: `already_exists`, `rate_limited`. */
+  create(person: Pick<Person, 'id' | 'email'>, body: CreateOrgBody): Promise<OwnOrg>;
+  /** The orgs of a person, suspended ones included, by slug. */
+  of(personId: string): Promise<OwnOrg[]>;
+  get(orgId: string): Promise<Org>;
+  rename(actor: OrgActor, name: string): Promise<Org>;
+  /** Deletes it for everyone. `confirm` must be its slug. `KartaError('validation_failed')`. */
+  remove(actor: OrgActor, confirm: string): Promise<void>;
+}
+
+/** What other rooms do when an org is no more, in the same transaction. */
+export type OrgRemoved = (tx: Tx, orgId: string) => Promise<void>;
+
+export function createOrgs(database: Database, removed: OrgRemoved = async () => {}): Orgs {
+  return {
+    create: (person, body) =>
+      database.transaction().execute(async (tx) => {
+        await requireFewOrgs(tx, person.id);
+        const row = await insertOrg(tx, body);
+        await addMember(tx, row.id, person.id, 'owner');
+        await recordAudit(tx, {
+          actor: { kind: 'person', id: person.id, orgId: row.id, label: person.email },
+          action: 'org.create',
+          target: { kind: 'org', id: row.id },
+          details: { slug: row.slug, name: row.name },
+        });
+        return shownOwn(row, 'owner');
+      }),
+    async of(personId) {
+      const rows = await database
+        .selectFrom('memberships')
+        .innerJoin('orgs', 'orgs.id', 'memberships.org_id')
+        .where('memberships.person_id', '=', personId)
+        .where('orgs.deleted_at', 'is', null)
+        .selectAll('orgs')
+        .select('memberships.role')
+        .orderBy('orgs.slug')
+        .execute();
+      return rows.map((row) => shownOwn(row, row.role));
+    },
+    async get(orgId) {
+      const row = await database
+        .selectFrom('orgs')
+        .where('id', '=', orgId)
+        .where('deleted_at', 'is', null)
+        .selectAll()
+        .executeTakeFirst();
+      if (!row) throw new KartaError('not_found');
+      return shown(row);
+    },
+    rename: (actor, name) =>
+      database.transaction().execute(async (tx) => {
+        const before = await lockOrg(tx, actor.orgId);
+        const row = await tx
+          .updateTable('orgs')
+          .set({ name })
+          .where('id', '=', actor.orgId)
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        await recordAudit(tx, {
+          actor,
+          action: 'org.update',
+          target: { kind: 'org', id: row.id },
+          details: { name: { from: before.name, to: name } },
+        });
+        return shown(row);
+      }),
+    remove: (actor, confirm) =>
+      database.transaction().execute(async (tx) => {
+        const org = await lockOrg(tx, actor.orgId);
+        if (confirm !== org.slug) {
+          throw new KartaError(
+            'validation_failed',
+            `"confirm" must be the org's slug, ${org.slug}.`,
+          );
+        }
+        await tx
+          .updateTable('orgs')
+          .set({ deleted_at: new Date() })
+          .where('id', '=', org.id)
+          .execute();
+        await tx.deleteFrom('memberships').where('org_id', '=', org.id).execute();
+        await tx
+          .updateTable('invitations')
+          .set({ revoked_at: new Date() })
+          .where('org_id', '=', org.id)
+          .where('accepted_at', 'is', null)
+          .where('revoked_at', 'is', null)
+          .execute();
+        await removed(tx, org.id);
+        await recordAudit(tx, {
+          actor,
+          action: 'org.delete',
+          target: { kind: 'org', id: org.id },
+          details: { slug: org.slug },
+        });
+      }),
+  };
+}
+
+/** A row of `orgs` and the start of its audit chain. `KartaError('already_exists')`. */
+export async function insertOrg(tx: Tx, { slug, name }: CreateOrgBody): Promise<OrgRow> {
+  const id = newId('org');
+  try {
+    const row = await tx
+      .insertInto('orgs')
+      .values({ id, slug, name, created_at: new Date() })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await tx
+      .insertInto('audit_heads')
+      .values({ org_id: id, seq: '0', hash: AUDIT_GENESIS })
+      .execute();
+    return row;
+  } catch (error) {
+    if (!violates(error, 'orgs_slug_key')) throw error;
+    throw new KartaError('already_exists', `The slug "${slug}" is taken.`);
+  }
+}
+
+/** The org, locked against other changes of its members. `KartaError('not_found')`. */
+export async function lockOrg(tx: Tx, orgId: string): Promise<OrgRow> {
+  const row = await tx
+    .selectFrom('orgs')
+    .where('id', '=', orgId)
+    .where('deleted_at', 'is', null)
+    .selectAll()
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (!row) throw new KartaError('not_found');
+  return row;
+}
+
+/** Makes somebody a member, as `role`; a member already keeps the role there is. Returns which. */
+export async function addMember(
+  tx: Tx,
+  orgId: string,
+  personId: string,
+  role: Role,
+): Promise<{ role: Role }> {
+  return tx
+    .insertInto('memberships')
+    .values({ org_id: orgId, person_id: personId, role, created_at: new Date() })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['org_id', 'person_id'])
+        .doUpdateSet((eb) => ({ role: eb.ref('memberships.role') })),
+    )
+    .returning('role')
+    .executeTakeFirstOrThrow();
+}
+
+/** Whoever signs up may make orgs, but not use up the slugs. */
+async function requireFewOrgs(tx: Tx, personId: string): Promise<void> {
+  // One at a time for each person.
+  await tx.selectFrom('people').where('id', '=', personId).select('id').forUpdate().execute();
+  const { owned } = await tx
+    .selectFrom('memberships')
+    .where('person_id', '=', personId)
+    .where('role', '=', 'owner')
+    .select((eb) => eb.fn.countAll<string>().as('owned'))
+    .executeTakeFirstOrThrow();
+  if (Number(owned) >= LIMITS.orgsPerPerson) {
+    throw new KartaError('rate_limited', `A person may own at most ${LIMITS.orgsPerPerson} orgs.`);
+  }
+}
+
+function shown(row: OrgRow): Org {
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    default_project_id: row.default_project_id,
+    created_at: isoTime(row.created_at),
+  };
+}
+
+/** An org as one of its members sees it. */
+export function shownOwn(row: OrgRow, role: Role): OwnOrg {
+  const suspended = row.suspended_at && isoTime(row.suspended_at);
+  return { ...shown(row), role, suspended_at: suspended };
+}
