@@ -55,6 +55,7 @@ export function announcementJson(announcement: Announcement): Record<string, unk
     control_url: server.controlUrl,
     internal_url: server.internalUrl,
     control_internal_url: server.controlInternalUrl,
+    operator_url: server.operatorUrl,
     api_key: server.apiKey,
     credentials: server.credentialsPath,
     isolation: server.isolation,

@@ -40,6 +40,8 @@ export interface RunningServer {
   internalUrl: string;
   /** The control plane's, on loopback. */
   controlInternalUrl: string;
+  /** The operator's admin plane, on loopback. */
+  operatorUrl: string | null;
   apiKey: string;
   credentialsPath: string;
   isolation: Isolation;
@@ -73,6 +75,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     started.defer(await lockHome(home));
     await requireFreePort(settings.host, settings.port, '--port');
     await requireFreePort(settings.host, settings.controlPort, '--control-port');
+    await requireFreePort('127.0.0.1', settings.operatorPort, '--operator-port');
     const runtimeFolder = await makeRuntimeFolder(home);
     started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
     const { orgId } = await ensureLocalOrg(home);
@@ -150,6 +153,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       controlUrl: control.url,
       internalUrl: plane.internalUrl,
       controlInternalUrl: control.internalUrl,
+      operatorUrl: control.operatorUrl,
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,

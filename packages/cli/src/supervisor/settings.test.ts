@@ -41,6 +41,20 @@ describe('the settings of a server', () => {
     expect(serveSettings(options, { KARTA_CONTROL_PORT: '9005' }).controlPort).toBe(9006);
   });
 
+  test('the admin plane has the port after the control plane’s', () => {
+    expect(serveSettings({}, {}).operatorPort).toBe(8002);
+    expect(serveSettings({ port: '0' }, {}).operatorPort).toBe(0);
+    expect(serveSettings({ operatorPort: '9100' }, {}).operatorPort).toBe(9100);
+    expect(serveSettings({}, { KARTA_OPERATOR_PORT: '9101' }).operatorPort).toBe(9101);
+  });
+
+  test('everybody may sign up on loopback, nobody uninvited where others reach it', () => {
+    expect(serveSettings({}, {}).signup).toBe('open');
+    expect(serveSettings({ host: '0.0.0.0' }, {}).signup).toBe('closed');
+    expect(serveSettings({ host: '0.0.0.0' }, { KARTA_SIGNUP: 'invite' }).signup).toBe('invite');
+    expect(() => serveSettings({}, { KARTA_SIGNUP: 'yes' })).toThrow('KARTA_SIGNUP cannot be');
+  });
+
   test('an unknown driver is refused with the known ones', () => {
     expect(() => serveSettings({ sandbox: 'docker' }, {})).toThrow(/cannot be "docker"/);
   });

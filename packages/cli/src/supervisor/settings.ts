@@ -12,6 +12,9 @@ const MOST_WARM = 64;
 export const SANDBOX_CHOICES = ['auto', 'namespace', 'none'] as const;
 export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
 
+/** Who may sign up: everybody, whom an org invites, or whom the operator invites. */
+const SIGN_UPS = ['open', 'invite', 'closed'] as const;
+
 /** Rungs from the strongest down; `vm-emulated` runs the VM's path without a hardware boundary. */
 export const RUNGS: readonly Isolation[] = ['vm', 'kernel', 'namespace', 'vm-emulated', 'none'];
 
@@ -19,6 +22,7 @@ export const RUNGS: readonly Isolation[] = ['vm', 'kernel', 'namespace', 'vm-emu
 export interface ServeOptions {
   port?: string | undefined;
   controlPort?: string | undefined;
+  operatorPort?: string | undefined;
   host?: string | undefined;
   home?: string | undefined;
   sandbox?: string | undefined;
@@ -37,6 +41,10 @@ export interface ServeSettings {
   controlPort: number;
   /** Of `/v1/internal/*` of the control plane, on loopback; 0 takes any free port. */
   controlInternalPort: number;
+  /** Of the operator's admin plane, on loopback: by default the one after the control plane's. */
+  operatorPort: number;
+  /** Who may sign up: by default everybody on loopback, nobody uninvited where others reach it. */
+  signup: (typeof SIGN_UPS)[number];
   sandbox: SandboxChoice;
   minIsolation: Isolation;
   /** Started sandboxes that wait for a session, per application. */
@@ -59,13 +67,16 @@ export function serveSettings(
   const host = options.host ?? env.KARTA_HOST ?? '127.0.0.1';
   const hosted = env.KARTA_MODE === 'hosted' || !isLoopback(host);
   const port = portOf(options.port ?? env.KARTA_PORT, DEFAULT_PORT);
+  const controlPort = portOf(options.controlPort ?? env.KARTA_CONTROL_PORT, portAfter(port));
   return {
     home: homeFolder(options.home, env),
     host,
     port,
+    controlPort,
+    operatorPort: portOf(options.operatorPort ?? env.KARTA_OPERATOR_PORT, portAfter(controlPort)),
     internalPort: portOf(env.KARTA_INTERNAL_PORT, 0),
-    controlPort: portOf(options.controlPort ?? env.KARTA_CONTROL_PORT, portAfter(port)),
     controlInternalPort: portOf(env.KARTA_CONTROL_INTERNAL_PORT, 0),
+    signup: choice('KARTA_SIGNUP', env.KARTA_SIGNUP || (hosted ? 'closed' : 'open'), SIGN_UPS),
     warm: warmOf(options.warm),
     sandbox: choice('--sandbox', options.sandbox ?? 'auto', SANDBOX_CHOICES),
     minIsolation: choice(
