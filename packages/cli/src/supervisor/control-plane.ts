@@ -16,7 +16,7 @@ const readyLine = z.object({
   ready: z.literal(true),
   url: z.url(),
   internal_url: z.url(),
-  operator_url: z.url().nullable(),
+  operator_url: z.url().nullable().default(null),
 });
 type Ready = z.infer<typeof readyLine>;
 
