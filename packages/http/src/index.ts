@@ -7,6 +7,14 @@ export {
 export { goneSignal, onceClosed } from './client-gone.ts';
 export { credentialOf } from './credential.ts';
 export type { RequestEnv } from './env.ts';
+export {
+  type Begun,
+  type IdempotencyScope,
+  type IdempotencyStore,
+  idempotencyKeyOf,
+  type OnceOnly,
+  onceOnly,
+} from './idempotency.ts';
 export { type JsonBody, readBytes, readJsonBody, tooLarge } from './json-body.ts';
 export { type JsonSchema, SchemaWriter } from './json-schema.ts';
 export {

@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export { completeKey, IdempotencyKeys, type IdempotencyTables } from './idempotency-keys.ts';
 export { migrateFolder } from './migrate-folder.ts';
 export * from './migrations.ts';
 export { NamingClient } from './named-statements.ts';

@@ -1,10 +1,9 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Harness } from '@karta/harness';
-import type { TrustedProxies } from '@karta/http';
+import type { IdempotencyStore, TrustedProxies } from '@karta/http';
 import type { Logger } from 'pino';
 import type { ControlPlane, Principal, Project } from '../control/port.ts';
 import type { SessionService } from '../sessions/port.ts';
-import type { IdempotencyStore } from './idempotency.ts';
 import type { HttpMetrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
 

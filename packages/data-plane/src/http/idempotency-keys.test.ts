@@ -1,7 +1,9 @@
+import type { IdempotencyScope, IdempotencyStore } from '@karta/http';
+import { IdempotencyKeys } from '@karta/postgres';
+import { LIMITS } from '@karta/protocol';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { IdempotencyKeys } from '../sessions/idempotency-keys.ts';
+import type { DataTables } from '../sql/index.ts';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
-import type { IdempotencyScope, IdempotencyStore } from './idempotency.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -9,8 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-function keys(): IdempotencyStore & IdempotencyKeys {
-  return new IdempotencyKeys(test.database);
+function keys(): IdempotencyStore & IdempotencyKeys<DataTables> {
+  return new IdempotencyKeys(test.database, LIMITS.idempotencyMs);
 }
 
 let count = 0;

@@ -1,6 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { type AnswerSpec, goneSignal, readJsonBody, validBody, validQuery } from '@karta/http';
+import {
+  type AnswerSpec,
+  goneSignal,
+  type IdempotencyScope,
+  idempotencyKeyOf,
+  readJsonBody,
+  validBody,
+  validQuery,
+} from '@karta/http';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { authenticate } from '../auth/principal.ts';
@@ -9,7 +17,6 @@ import { requireScope } from '../auth/scopes.ts';
 import type { Principal, Project, Scope } from '../control/port.ts';
 import type { Caller } from '../sessions/port.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
-import { type IdempotencyScope, idempotencyKeyOf } from './idempotency.ts';
 import type { OpenStreams } from './open-streams.ts';
 
 /** `flat`: `/v1/…` with an API key. `project`: `/v1/projects/{ref}/…` with either credential. */

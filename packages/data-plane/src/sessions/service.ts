@@ -1,9 +1,9 @@
+import { completeKey } from '@karta/postgres';
 import { type KartaEvent, LIMITS } from '@karta/protocol';
 import { acceptMessage } from './accept-message.ts';
 import { endSession } from './end-session.ts';
 import type { Engine } from './engine.ts';
 import { readHistory } from './history.ts';
-import { completeKey } from './idempotency-keys.ts';
 import { listSessions } from './list-sessions.ts';
 import { openSession } from './open-session.ts';
 import { patchSession } from './patch-session.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { TURN_ERRORS } from '@karta/protocol';
+import { IdempotencyKeys } from '@karta/postgres';
+import { LIMITS, TURN_ERRORS } from '@karta/protocol';
+import type { DataTables } from '../sql/index.ts';
 import { endSession } from './end-session.ts';
 import type { Engine } from './engine.ts';
-import { IdempotencyKeys } from './idempotency-keys.ts';
 import { ENGINE_TIMES, type EngineTimes } from './limits.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { SessionService } from './port.ts';
@@ -27,7 +28,7 @@ export interface EngineStats {
 /** Owns the sessions of one data plane process, from its start to its end. */
 export class SessionEngine {
   readonly service: SessionService;
-  readonly idempotency: IdempotencyKeys;
+  readonly idempotency: IdempotencyKeys<DataTables>;
   readonly live: LiveSessions;
   readonly turns: TurnQueue;
   readonly #engine: Engine;
@@ -38,7 +39,7 @@ export class SessionEngine {
     this.#engine = { ...deps, times: { ...ENGINE_TIMES, ...times } };
     this.live = new LiveSessions(this.#engine);
     this.turns = new TurnQueue(this.#engine);
-    this.idempotency = new IdempotencyKeys(deps.database);
+    this.idempotency = new IdempotencyKeys(deps.database, LIMITS.idempotencyMs);
     this.service = sessionService(this.#engine, this);
     deps.runner.onEnded((sessionId, cause, message) => {
       this.#harnessEnded(sessionId, cause, message).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import type { IdempotencyTables } from '@karta/postgres';
 import type {
   Decision,
   InputKind,
@@ -12,7 +13,7 @@ type Count = ColumnType<string, number, number>;
 type MaybeCount = ColumnType<string | null, number | null | undefined, number | null>;
 
 /** The tables of the data plane, as the migrations make them. */
-export interface DataTables {
+export interface DataTables extends IdempotencyTables {
   sessions: SessionTable;
   session_metadata: { org_id: string; digest: string; session_id: string };
   routing_locks: { digest: string; used_at: Date };
@@ -20,7 +21,6 @@ export interface DataTables {
   turns: TurnTable;
   inputs: InputTable;
   grants: GrantTable;
-  idempotency_keys: IdempotencyTable;
 }
 
 export interface SessionTable {
@@ -119,16 +119,4 @@ export interface GrantTable {
   rule: string;
   granted_by: string;
   created_at: Date;
-}
-
-export interface IdempotencyTable {
-  org_id: string;
-  principal_id: string;
-  route: string;
-  key: string;
-  body_digest: string;
-  status: number | null;
-  object_id: string | null;
-  begun_at: Date;
-  expires_at: Date;
 }

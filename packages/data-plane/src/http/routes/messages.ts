@@ -1,7 +1,8 @@
+import { onceOnly } from '@karta/http';
 import { kartaEvent, messageAnswer, type SendMessageBody, sendMessageBody } from '@karta/protocol';
 import type { AcceptedTurn } from '../../sessions/port.ts';
 import type { HttpDeps } from '../deps.ts';
-import { onceOnly, rememberAs } from '../idempotency.ts';
+import { rememberAs } from '../remember.ts';
 import { type Call, defineRoute, json } from '../route.ts';
 import { history } from '../schemas.ts';
 import { sseAnswer } from '../sse-answer.ts';

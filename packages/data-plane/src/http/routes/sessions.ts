@@ -1,3 +1,4 @@
+import { onceOnly } from '@karta/http';
 import {
   createSessionBody,
   KartaError,
@@ -10,7 +11,7 @@ import { z } from 'zod';
 import { requireApiKey } from '../../auth/scopes.ts';
 import type { Project } from '../../control/port.ts';
 import type { HttpDeps } from '../deps.ts';
-import { onceOnly, rememberAs } from '../idempotency.ts';
+import { rememberAs } from '../remember.ts';
 import { type Call, defineRoute, json, noContent } from '../route.ts';
 import { sessionList } from '../schemas.ts';
 import { BOTH_FAMILIES, jsonOf, sessionIdOf } from './session-route.ts';

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KartaError, LIMITS } from '@karta/protocol';
-import type { Remember } from '../sessions/port.ts';
 
 /** Whose key, for what: the same key of another principal or route is another key. */
 export interface IdempotencyScope {
@@ -73,15 +72,6 @@ export async function onceOnly<T>(
     await store.abandon(scope);
     throw error;
   }
-}
-
-/** Tells the session service to complete the key together with what it makes. */
-export function rememberAs<T>(
-  scope: IdempotencyScope | null,
-  status: number,
-  objectIdOf: (made: T) => string,
-): Remember<T> | undefined {
-  return scope === null ? undefined : { route: scope.route, key: scope.key, status, objectIdOf };
 }
 
 /** `null` when the work is to be done now, else what came of it before. */

@@ -1,6 +1,20 @@
-import { LIMITS } from '@karta/protocol';
-import type { Transaction } from 'kysely';
-import type { Database, DataTables } from '../sql/index.ts';
+import type { Kysely } from 'kysely';
+
+/** The table of keys, which each plane has for itself. */
+export interface IdempotencyTables {
+  idempotency_keys: {
+    org_id: string;
+    principal_id: string;
+    route: string;
+    key: string;
+    body_digest: string;
+    /** `null`, as is `object_id`, while the first request is at work. */
+    status: number | null;
+    object_id: string | null;
+    begun_at: Date;
+    expires_at: Date;
+  };
+}
 
 /** Whose key, for what: the same key of another principal or route is another key. */
 export interface KeyScope {
@@ -8,6 +22,12 @@ export interface KeyScope {
   principalId: string;
   route: string;
   key: string;
+}
+
+/** A database, or a transaction of one, with more tables than these, seen as one with these. */
+function keysOf<T extends IdempotencyTables>(database: Kysely<T>): Kysely<IdempotencyTables> {
+  // Kysely is invariant in its tables, though whoever has more of them has these too.
+  return database as unknown as Kysely<IdempotencyTables>;
 }
 
 /** What is known of a key; see `IdempotencyStore` of the HTTP layer, which this implements. */
@@ -21,11 +41,14 @@ export type KeyState =
 const PENDING_MS = 15 * 60 * 1000;
 
 /** Idempotency keys on disk: a digest of the body, a status and an object's id, never a body. */
-export class IdempotencyKeys {
-  readonly #database: Database;
+export class IdempotencyKeys<T extends IdempotencyTables> {
+  readonly #database: Kysely<IdempotencyTables>;
+  readonly #rememberMs: number;
 
-  constructor(database: Database) {
-    this.#database = database;
+  /** Keys are remembered for `rememberMs` milliseconds. */
+  constructor(database: Kysely<T>, rememberMs: number) {
+    this.#database = keysOf(database);
+    this.#rememberMs = rememberMs;
   }
 
   /** Claims a key that nobody holds, or tells what is known of it. Of several at once one claims it. */
@@ -36,7 +59,7 @@ export class IdempotencyKeys {
       status: null,
       object_id: null,
       begun_at: new Date(now),
-      expires_at: new Date(now + LIMITS.idempotencyMs),
+      expires_at: new Date(now + this.#rememberMs),
     };
     const claimed = await this.#database
       .insertInto('idempotency_keys')
@@ -109,14 +132,14 @@ export class IdempotencyKeys {
 }
 
 /** Says what came of a key's first request. What is said already stays. */
-export async function completeKey(
-  database: Database | Transaction<DataTables>,
+export async function completeKey<T extends IdempotencyTables>(
+  database: Kysely<T>,
   scope: KeyScope,
   objectId: string,
   status: number,
 ): Promise<void> {
   const { org_id, principal_id, route, key } = columnsOf(scope);
-  await database
+  await keysOf(database)
     .updateTable('idempotency_keys')
     .set({ object_id: objectId, status })
     .where('org_id', '=', org_id)
