@@ -22,8 +22,13 @@ import { admitSignUp } from './sign-up.ts';
 /** How often attempts that have run out are dropped, in ms. */
 const SWEEP_MS = 60 * 60 * 1000;
 
+export type IdentityConfig = Pick<
+  ControlPlaneConfig,
+  'home' | 'port' | 'public_url' | 'signup' | 'mail' | 'trusted_proxies'
+>;
+
 export interface IdentityDeps {
-  config: ControlPlaneConfig;
+  config: IdentityConfig;
   database: Database;
   log: Logger;
   /** What other rooms do when an org is deleted. */
@@ -64,6 +69,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     login,
     prefix: '/v1/auth',
     attempts,
+    origin: new URL(publicUrl).origin,
     trustedProxies: trustedProxies(config.trusted_proxies),
     admitSignUp: (email, token) => admitSignUp(config.signup, invitations, email, token),
   });

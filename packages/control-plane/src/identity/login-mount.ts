@@ -69,6 +69,8 @@ export interface LoginMountOptions {
   login: Login;
   prefix: string;
   attempts: Attempts;
+  /** Of the pages that may act for people. */
+  origin: string;
   trustedProxies: TrustedProxies;
   /** Whether this address may sign up. Throws `KartaError('sign_up_closed')`. */
   admitSignUp(email: string, invitation: string | null): Promise<void>;
@@ -101,6 +103,19 @@ export function loginMount(options: LoginMountOptions): LoginMount {
     };
   }
 
+  function headersFor(sent: Headers, address: string | null): Headers {
+    const headers = new Headers(sent);
+    headers.delete('content-length');
+    headers.delete(ADDRESS_HEADER);
+    if (address !== null) headers.set(ADDRESS_HEADER, address);
+    // A browser names the origin with every POST. What names none is a program, which no page can
+    // make act with somebody's cookie.
+    if (!headers.has('origin') && !headers.has('sec-fetch-site')) {
+      headers.set('origin', options.origin);
+    }
+    return headers;
+  }
+
   return {
     prefix,
     async fetch(request, incoming) {
@@ -124,16 +139,13 @@ export function loginMount(options: LoginMountOptions): LoginMount {
           typeof invitation === 'string' ? invitation : null,
         );
       }
-      const headers = new Headers(request.headers);
-      headers.delete('content-length');
-      headers.delete(ADDRESS_HEADER);
-      if (address !== null) headers.set(ADDRESS_HEADER, address);
-      const forLogin = new Request(url, {
-        method: request.method,
-        headers,
-        body: body && JSON.stringify(body),
-      });
-      const answer = await login.handler(forLogin);
+      const answer = await login.handler(
+        new Request(url, {
+          method: request.method,
+          headers: headersFor(request.headers, address),
+          body: body && JSON.stringify(body),
+        }),
+      );
       if (answer.status >= 400) throw await loginProblem(answer);
       await succeeded();
       return answer;

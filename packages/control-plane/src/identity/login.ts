@@ -1,6 +1,8 @@
 import { passkey } from '@better-auth/passkey';
+import { loggable } from '@karta/http';
 import { type IdKind, newId } from '@karta/protocol';
 import { betterAuth } from 'better-auth';
+import { isAPIError } from 'better-auth/api';
 import { bearer, twoFactor } from 'better-auth/plugins';
 import type { Logger } from 'pino';
 import type { Database } from '../sql/database.ts';
@@ -57,6 +59,13 @@ export function createLogin(options: LoginOptions) {
       // Only the sentence: the values beside it can hold what people typed.
       log: (_level, message) => options.log.warn({ part: 'login' }, String(message)),
     },
+    // What was refused is answered, not logged; what broke is logged without values.
+    onAPIError: {
+      onError(error) {
+        if (isAPIError(error) && error.statusCode < 500) return;
+        options.log.error({ part: 'login', ...loggable(error) }, 'a login request failed');
+      },
+    },
     // Attempts are counted durably by the mount, per account and per address.
     rateLimit: { enabled: false },
     emailAndPassword: {
@@ -92,6 +101,12 @@ export function createLogin(options: LoginOptions) {
       disableCSRFCheck: false,
       disableOriginCheck: false,
       ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+      // Nobody waits for a mail: how long one takes would tell whether an address is known.
+      backgroundTasks: {
+        handler: (task) => {
+          task.catch((error: unknown) => options.log.warn(loggable(error), 'a mail failed'));
+        },
+      },
       database: {
         generateId: ({ model }) =>
           model === 'user' || model === options.tables.owners

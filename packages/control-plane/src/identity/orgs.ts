@@ -12,7 +12,6 @@ import {
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor, Person } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
-import { violates } from '../sql/violation.ts';
 import type { OrgRow } from './tables.ts';
 
 /** Orgs and who is in them. Everything else of an org belongs to other rooms. */
@@ -36,6 +35,7 @@ export function createOrgs(database: Database, removed: OrgRemoved = async () =>
       database.transaction().execute(async (tx) => {
         await requireFewOrgs(tx, person.id);
         const row = await insertOrg(tx, body);
+        if (!row) throw slugTaken(body.slug);
         await addMember(tx, row.id, person.id, 'owner');
         await recordAudit(tx, {
           actor: { kind: 'person', id: person.id, orgId: row.id, label: person.email },
@@ -117,24 +117,29 @@ export function createOrgs(database: Database, removed: OrgRemoved = async () =>
   };
 }
 
-/** A row of `orgs` and the start of its audit chain. `KartaError('already_exists')`. */
-export async function insertOrg(tx: Tx, { slug, name }: CreateOrgBody): Promise<OrgRow> {
-  const id = newId('org');
-  try {
-    const row = await tx
-      .insertInto('orgs')
-      .values({ id, slug, name, created_at: new Date() })
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    await tx
-      .insertInto('audit_heads')
-      .values({ org_id: id, seq: '0', hash: AUDIT_GENESIS })
-      .execute();
-    return row;
-  } catch (error) {
-    if (!violates(error, 'orgs_slug_key')) throw error;
-    throw new KartaError('already_exists', `The slug "${slug}" is taken.`);
-  }
+/** A new row of `orgs` and the start of its audit chain, or `null` when the slug is taken. */
+export async function insertOrg(
+  tx: Tx,
+  { slug, name }: CreateOrgBody,
+  id = newId('org'),
+): Promise<OrgRow | null> {
+  const row = await tx
+    .insertInto('orgs')
+    .values({ id, slug, name, created_at: new Date() })
+    .onConflict((conflict) => conflict.column('slug').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) return null;
+  await tx
+    .insertInto('audit_heads')
+    .values({ org_id: id, seq: '0', hash: AUDIT_GENESIS })
+    .execute();
+  return row;
+}
+
+/** The error for a slug that is taken, also by an org that was deleted. */
+export function slugTaken(slug: string): KartaError {
+  return new KartaError('already_exists', `The slug "${slug}" is taken.`);
 }
 
 /** The org, locked against other changes of its members. `KartaError('not_found')`. */

@@ -1,0 +1,169 @@
+import { getMigrations } from 'better-auth/db/migration';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  type IdentityGround,
+  PASSWORD,
+  PUBLIC_URL,
+  signIn,
+  startIdentity,
+} from './testing/identity-ground.ts';
+import { totpCode } from './testing/totp-code.ts';
+
+let ground: IdentityGround;
+beforeAll(async () => {
+  ground = await startIdentity();
+});
+afterAll(() => ground?.close());
+
+it('has the tables and columns that the logins expect', async () => {
+  const missing = await getMigrations(ground.identity.login.options);
+  expect(missing.toBeCreated).toEqual([]);
+  expect(missing.toBeAdded).toEqual([]);
+});
+
+it('signs up, in and out, by bearer token', async () => {
+  const person = await ground.signUp('ada@example.com');
+  expect(person.id).toMatch(/^usr_[0-9a-f]{24}$/);
+  const me = await ground.call('GET', '/v1/me', { token: person.token });
+  expect(me.status).toBe(200);
+  expect(me.body).toMatchObject({ id: person.id, email: 'ada@example.com', orgs: [] });
+  expect(me.body.two_factor_enabled).toBe(false);
+  await ground.call('POST', '/v1/auth/sign-out', { token: person.token, body: {} });
+  expect((await ground.call('GET', '/v1/me', { token: person.token })).status).toBe(401);
+});
+
+it('takes TOTP as a second factor, and a backup code once', async () => {
+  const person = await ground.signUp();
+  const enabled = await ground.call('POST', '/v1/auth/two-factor/enable', {
+    token: person.token,
+    body: { password: PASSWORD },
+  });
+  const uri: string = enabled.body.totpURI;
+  const confirmed = await ground.call('POST', '/v1/auth/two-factor/verify-totp', {
+    token: person.token,
+    body: { code: totpCode(uri) },
+  });
+  expect(confirmed.status).toBe(200);
+
+  const { cookie, answer } = await firstFactor(person.email);
+  expect(answer.body).toMatchObject({ twoFactorRedirect: true });
+  expect(answer.headers.get('set-auth-token')).toBeNull();
+  const wrong = await ground.call('POST', '/v1/auth/two-factor/verify-totp', {
+    body: { code: '000000' },
+    headers: { cookie },
+  });
+  expect(wrong.status).toBe(401);
+  const right = await ground.call('POST', '/v1/auth/two-factor/verify-totp', {
+    body: { code: totpCode(uri) },
+    headers: { cookie },
+  });
+  const me = await ground.call('GET', '/v1/me', { token: right.headers.get('set-auth-token') });
+  expect(me.body).toMatchObject({ id: person.id, two_factor_enabled: true });
+
+  const code: string = enabled.body.backupCodes[0];
+  for (const status of [200, 401]) {
+    const { cookie } = await firstFactor(person.email);
+    const used = await ground.call('POST', '/v1/auth/two-factor/verify-backup-code', {
+      body: { code },
+      headers: { cookie },
+    });
+    expect(used.status).toBe(status);
+  }
+});
+
+it('offers passkeys for its own origin', async () => {
+  const person = await ground.signUp();
+  const options = await ground.call('GET', '/v1/auth/passkey/generate-register-options', {
+    token: person.token,
+  });
+  expect(options.status).toBe(200);
+  expect(options.body.rp).toMatchObject({ id: 'localhost' });
+  expect(options.body.challenge).toMatch(/^[\w-]{20,}$/);
+});
+
+it('refuses a bearer token without its signature, even the true one', async () => {
+  const person = await ground.signUp();
+  const [bare = ''] = person.token.split('.');
+  for (const token of [bare, `${bare}.`, `${bare}.AAAA`, 'x.y', `${person.token}x`]) {
+    expect((await ground.call('GET', '/v1/me', { token })).status).toBe(401);
+  }
+  expect((await ground.call('GET', '/v1/me', { token: person.token })).status).toBe(200);
+});
+
+it("lets a page act with a browser's cookie from its own origin only", async () => {
+  const person = await ground.signUp();
+  const answer = await ground.call('POST', '/v1/auth/sign-in/email', {
+    body: { email: person.email, password: PASSWORD },
+    headers: { origin: PUBLIC_URL },
+  });
+  const cookie = cookiesOf(answer.headers);
+  const body = { slug: 'by-cookie', name: 'x' };
+  const foreign = { cookie, origin: 'https://evil.example' };
+  expect((await ground.call('POST', '/v1/orgs', { body, headers: foreign })).status).toBe(403);
+  const own = { cookie, origin: PUBLIC_URL };
+  expect((await ground.call('POST', '/v1/orgs', { body, headers: own })).status).toBe(201);
+  const out = { body: {}, headers: foreign };
+  expect((await ground.call('POST', '/v1/auth/sign-out', out)).status).toBe(403);
+  expect((await ground.call('GET', '/v1/me', { headers: { cookie } })).status).toBe(200);
+});
+
+it('answers a sign-up the same whether or not the address is known', async () => {
+  const known = await ground.signUp();
+  const shapes = [];
+  for (const email of [known.email, 'nobody-yet@example.com']) {
+    const body = { email, password: 'another password', name: 'A Person' };
+    const { status, body: shown } = await ground.call('POST', '/v1/auth/sign-up/email', { body });
+    shapes.push({ status, keys: Object.keys(shown.user).sort(), token: shown.token });
+  }
+  expect(shapes[0]).toEqual(shapes[1]);
+  expect((await signIn(ground, known.email)).id).toBe(known.id);
+});
+
+it('serves nothing else of the login library, and no body that is no JSON', async () => {
+  const person = await ground.signUp();
+  for (const path of ['/delete-user', '/sign-in/social', '/ok', '/reference', '/two-factor/otp']) {
+    const answer = await ground.call('POST', `/v1/auth${path}`, { token: person.token, body: {} });
+    expect(answer.body).toMatchObject({ status: 404, error: 'not_found' });
+  }
+  const form = await fetch(`${ground.url}/v1/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ email: person.email, password: PASSWORD }),
+  });
+  expect(form.status).toBe(415);
+  const large = await ground.call('POST', '/v1/auth/sign-in/email', {
+    body: { email: person.email, password: 'x'.repeat(100_000) },
+  });
+  expect(large.body.error).toBe('payload_too_large');
+});
+
+it('keeps no password, token or code in the database or the log', async () => {
+  const person = await ground.signUp();
+  const enabled = await ground.call('POST', '/v1/auth/two-factor/enable', {
+    token: person.token,
+    body: { password: PASSWORD },
+  });
+  const rows = await ground.database.database
+    .selectFrom('person_two_factors' as 'people')
+    .selectAll()
+    .execute();
+  const kept = JSON.stringify(rows) + ground.log.join('\n');
+  const secret = new URL(enabled.body.totpURI).searchParams.get('secret') ?? '?';
+  for (const text of [PASSWORD, person.token, secret, enabled.body.backupCodes[0]]) {
+    expect(kept).not.toContain(text);
+  }
+});
+
+async function firstFactor(email: string) {
+  const answer = await ground.call('POST', '/v1/auth/sign-in/email', {
+    body: { email, password: PASSWORD },
+  });
+  return { answer, cookie: cookiesOf(answer.headers) };
+}
+
+function cookiesOf(headers: Headers): string {
+  return headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0])
+    .join('; ');
+}

@@ -1,0 +1,171 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { listenHttp } from '@karta/http';
+import { type CreatedInvitation, type OwnOrg, ownOrg, type Role } from '@karta/protocol';
+import { pino } from 'pino';
+import { createControlApp } from '../../http/app.ts';
+import type { Authenticator, BoundRoute } from '../../http/route.ts';
+import { startTestDatabase, type TestDatabase } from '../../sql/test-database.ts';
+import { createIdentity, type Identity, type IdentityConfig } from '../identity.ts';
+import { byCredential } from '../person-authenticator.ts';
+
+export const PASSWORD = 'correct horse battery';
+/** Where the ground says it is: what browsers send as their origin. */
+export const PUBLIC_URL = 'http://localhost:8001';
+
+export interface CallOptions {
+  token?: string | null;
+  org?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: an answer's fields are what the tests look at
+  body: any;
+  headers: Headers;
+}
+
+/** A person who has signed up and in. */
+export interface SignedIn {
+  id: string;
+  email: string;
+  token: string;
+}
+
+/** The control plane's real HTTP surface with people and orgs, over a real database. */
+export interface IdentityGround {
+  url: string;
+  home: string;
+  database: TestDatabase;
+  identity: Identity;
+  /** Lines that were logged. */
+  log: string[];
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  signUp(email?: string): Promise<SignedIn>;
+  createOrg(person: SignedIn): Promise<OwnOrg>;
+  /** A new person, made a member by invitation. */
+  join(owner: SignedIn, org: OwnOrg, role: Role): Promise<SignedIn>;
+  close(): Promise<void>;
+}
+
+export interface GroundOptions {
+  config?: Partial<IdentityConfig>;
+  /** Further routes, by the database. */
+  routes?: (database: TestDatabase) => BoundRoute[];
+  /** Who holds a key that starts with `kt_`. */
+  keys?: Authenticator;
+}
+
+let made = 0;
+
+/** Different at each call, for what must be unique. */
+export function nextNumber(): number {
+  made += 1;
+  return made;
+}
+
+export async function startIdentity(options: GroundOptions = {}): Promise<IdentityGround> {
+  const database = await startTestDatabase();
+  const home = await mkdtemp(join(tmpdir(), 'karta-identity-'));
+  const log: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line) => void log.push(line) });
+  const config: IdentityConfig = {
+    home,
+    port: 0,
+    public_url: PUBLIC_URL,
+    signup: 'open',
+    trusted_proxies: '',
+    ...options.config,
+  };
+  const identity = await createIdentity({ config, database: database.database, log: logger });
+  const app = createControlApp({
+    routes: [...identity.routes, ...(options.routes?.(database) ?? [])],
+    authenticator: byCredential(
+      identity.authenticator,
+      options.keys ?? { actorOf: async () => null },
+    ),
+    mounts: identity.mounts,
+    webhooks: {},
+    log: logger,
+    ready: () => true,
+  });
+  const http = await listenHttp(app, { host: '127.0.0.1', port: 0 });
+
+  const ground: IdentityGround = {
+    url: http.url,
+    home,
+    database,
+    identity,
+    log,
+    async call(method, path, { token, org, body, headers } = {}) {
+      const answer = await fetch(`${http.url}${path}`, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...(org === undefined ? {} : { 'karta-org': org }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      const isJson = /json/.test(answer.headers.get('content-type') ?? '') && text !== '';
+      return {
+        status: answer.status,
+        body: isJson && !text.includes('\n{') ? JSON.parse(text) : text,
+        headers: answer.headers,
+      };
+    },
+    async signUp(email = `person-${nextNumber()}@example.com`) {
+      const body = { email, password: PASSWORD, name: 'A Person' };
+      const made = await ground.call('POST', '/v1/auth/sign-up/email', { body });
+      if (made.status !== 200) throw new Error(`no sign-up: ${JSON.stringify(made.body)}`);
+      return signIn(ground, email);
+    },
+    async createOrg(person) {
+      const body = { slug: `org-${nextNumber()}`, name: 'An Org' };
+      const made = await ground.call('POST', '/v1/orgs', { token: person.token, body });
+      return ownOrg.parse(made.body);
+    },
+    async join(owner, org, role) {
+      const person = await ground.signUp();
+      const invited = await ground.call('POST', '/v1/invitations', {
+        token: owner.token,
+        org: org.id,
+        body: { email: person.email, role },
+      });
+      const joined = await ground.call('POST', '/v1/invitations/accept', {
+        token: person.token,
+        body: { token: linkToken(invited.body) },
+      });
+      if (joined.status !== 200) throw new Error(`not joined: ${JSON.stringify(joined.body)}`);
+      return person;
+    },
+    async close() {
+      identity.stop();
+      await http.close(0);
+      await database.close();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  return ground;
+}
+
+/** Signs in with the password of every person of the tests. */
+export async function signIn(ground: IdentityGround, email: string): Promise<SignedIn> {
+  const answer = await ground.call('POST', '/v1/auth/sign-in/email', {
+    body: { email, password: PASSWORD },
+  });
+  const token = answer.headers.get('set-auth-token');
+  if (token === null) throw new Error(`no sign-in: ${JSON.stringify(answer.body)}`);
+  return { id: answer.body.user.id, email, token };
+}
+
+/** The token of an invitation's link. */
+export function linkToken(created: Pick<CreatedInvitation, 'link'>): string {
+  return created.link?.split('#token=')[1] ?? '';
+}
