@@ -3,6 +3,9 @@ import type { BoundInternalRoute } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
+import type { Authenticator } from '../http/route.ts';
+import { createIdentity } from '../identity/identity.ts';
+import { byCredential } from '../identity/person-authenticator.ts';
 import { listenInternal } from '../internal/internal-surface.ts';
 import type { Database } from '../sql/database.ts';
 
@@ -27,11 +30,22 @@ export interface Rooms {
 /** Builds every room. Each brings its routes; what works in the background begins with `start`. */
 export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const { config, log } = deps;
+  const identity = await createIdentity(deps);
+  const keyAuthenticator: Authenticator = { actorOf: async () => null };
   const internalRoutes: BoundInternalRoute[] = [];
   return {
-    http: { routes: [], authenticator: { actorOf: async () => null }, mounts: [], webhooks: {} },
+    http: {
+      routes: [...identity.routes],
+      authenticator: byCredential(identity.authenticator, keyAuthenticator),
+      mounts: [...identity.mounts],
+      webhooks: {},
+    },
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
-    start: async () => {},
-    stop: async () => {},
+    start: async () => {
+      identity.start();
+    },
+    stop: async () => {
+      identity.stop();
+    },
   };
 }
