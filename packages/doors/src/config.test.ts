@@ -3,6 +3,7 @@ import { doorsConfig } from './config.ts';
 
 const good = {
   runtime_dir: '/run/karta',
+  journal_dir: '/var/lib/karta/doors/usage',
   management_socket: '/run/karta/private/doors.sock',
   management_token: 'a-secret-token-of-many-letters',
   upstreams: [{ id: 'demo' }],
@@ -19,6 +20,7 @@ describe('the configuration of the doors', () => {
   it.each([
     [{}, /runtime_dir/],
     [{ ...good, runtime_dir: 'relative' }, /runtime_dir/],
+    [{ ...good, journal_dir: 'relative' }, /journal_dir/],
     [{ ...good, management_token: 'secret' }, /management_token/],
     [{ ...good, run_as_uid: 0 }, /run_as_uid/],
     [{ ...good, upstreams: [] }, /upstreams/],

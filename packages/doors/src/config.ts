@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { egressConfig } from './egress/config.ts';
 import { DRAIN_MS } from './limits.ts';
 
 const baseUrl = z.url({ protocol: /^https?$/ }).refine((value) => {
@@ -13,6 +14,8 @@ const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII witho
 export const doorsConfig = z.strictObject({
   /** Folder for sockets; created when absent. Channels are in `channels/` below it. */
   runtime_dir: z.string().startsWith('/'),
+  /** Folder of the usage journal, for the doors alone; must outlast a reboot. Created when absent. */
+  journal_dir: z.string().startsWith('/'),
   management_socket: z.string().startsWith('/'),
   management_token: z.string().min(16),
   upstreams: z
@@ -25,6 +28,7 @@ export const doorsConfig = z.strictObject({
     )
     .min(1)
     .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
+  egress: egressConfig.prefault({}),
   /** Becomes this user once its sockets are open; ignored when not started as root. */
   run_as_uid: z.int().positive().optional(),
   /** Loopback port of the metrics: 0 for any, `null` for none. */

@@ -51,3 +51,11 @@ export const MANAGEMENT_BODY_BYTES = 64 * 1024;
 export const DRAIN_MS = 10_000;
 /** The longest path a unix socket may have on Linux. */
 export const SOCKET_PATH_BYTES = 107;
+/** One file of the usage journal. A call takes some 800 bytes in it. */
+export const JOURNAL_SEGMENT_BYTES = 1024 * 1024;
+/** All files of the usage journal: beyond it no call is sent, for its cost could not be kept. */
+export const JOURNAL_BYTES = 1024 * 1024 * 1024;
+/** Records in one answer of the management API. */
+export const USAGE_PAGE = 500;
+/** The longest name of a model that is kept. */
+export const MODEL_NAME_CHARS = 200;

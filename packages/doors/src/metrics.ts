@@ -56,6 +56,22 @@ export function createMetrics() {
     registers,
   });
 
+  const journalBacklog = new Gauge({
+    name: 'karta_doors_usage_backlog_records',
+    help: 'Calls in the usage journal that the data plane has not fetched',
+    registers,
+  });
+  const journalBytes = new Gauge({
+    name: 'karta_doors_usage_journal_bytes',
+    help: 'Size of the usage journal on disk',
+    registers,
+  });
+  /** Has the journal's gauges tell how it is whenever they are read. */
+  function watchJournal(journal: { backlog: number; bytes: number }): void {
+    Object.assign(journalBacklog, { collect: () => journalBacklog.set(journal.backlog) });
+    Object.assign(journalBytes, { collect: () => journalBytes.set(journal.bytes) });
+  }
+
   function addTokens(usage: Usage, booking: 'turn' | 'unattributed'): void {
     tokens.inc({ kind: 'input', booking }, usage.input_tokens);
     tokens.inc({ kind: 'cache_read', booking }, usage.cache_read_tokens);
@@ -71,7 +87,7 @@ export function createMetrics() {
     if (guessed) estimated.inc();
   }
 
-  return { registry, calls, firstByte, channels, inFlight, settled };
+  return { registry, calls, firstByte, channels, inFlight, settled, watchJournal };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -6,6 +6,7 @@ export * from './ids.ts';
 export * from './input.ts';
 export * from './internal/channels.ts';
 export * from './internal/planes.ts';
+export * from './internal/usage-records.ts';
 export * from './limits.ts';
 export * from './management/audit.ts';
 export * from './management/audit-hash.ts';

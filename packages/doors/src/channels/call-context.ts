@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Upstreams } from '../upstreams/select.ts';
 
@@ -6,6 +7,8 @@ import type { Upstreams } from '../upstreams/select.ts';
 export interface CallContext {
   upstreams: Upstreams;
   metrics: Metrics;
+  /** Where billed calls are written down. */
+  journal: Journal;
   log: Logger;
   /** True once the process is to end: new calls are refused. */
   draining(): boolean;

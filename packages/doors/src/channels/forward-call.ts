@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { JournalUnavailable } from '../journal/journal.ts';
 import { MeteredCall } from '../metering/metered-call.ts';
 import type { CallOutcome } from '../metrics.ts';
 import {
@@ -10,6 +11,7 @@ import {
 import { refuse } from '../wire/errors.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channel } from './channel.ts';
+import { JournalEntry } from './journal-entry.ts';
 import { relay } from './relay.ts';
 
 /** One call and where its answer goes. */
@@ -17,6 +19,8 @@ export interface Exchange {
   call: ModelCall;
   response: ServerResponse;
   hideUsage: boolean;
+  /** As the request names it. */
+  model: string;
 }
 
 /** Sends a live call to its upstream, passes the answer on and books what it cost. */
@@ -32,14 +36,34 @@ export async function forwardCall(
   const booking = route.billed ? channel.ledger.begin(meter) : null;
   const begun = performance.now();
   let outcome: CallOutcome = 'failed_here';
+  let entry: JournalEntry | null = null;
   try {
-    outcome = await exchangeWith(context, upstream, exchange, meter);
+    if (booking !== null) {
+      entry = await JournalEntry.begin(context.journal, meter, {
+        channel,
+        turnId: booking.turnId,
+        provider: upstream.id,
+        model: exchange.model,
+      });
+    }
+    outcome = await exchangeWith(context, upstream, exchange, meter, entry);
+  } catch (error) {
+    if (!(error instanceof JournalUnavailable)) throw error;
+    meter.notSent();
+    outcome = 'refused_here';
+    context.log.error({ err: error }, 'a call was refused');
+    const answer = refuse(route.family, 'overloaded', 'The server cannot take calls now.');
+    exchange.response.writeHead(answer.status, answer.headers).end(answer.body);
   } finally {
+    await entry?.settle().catch((error: unknown) => {
+      context.log.error({ err: error, call: entry?.id }, 'the cost of a call is not on disk yet');
+    });
     const settled = booking?.finish();
     if (settled !== undefined) context.metrics.settled(settled, booking?.turnId ?? null);
     context.metrics.calls.inc({ family: route.family, upstream: upstream.id, outcome });
-    const entry = {
+    const line = {
       channel: channel.id,
+      call: entry?.id ?? null,
       session: channel.sessionId,
       turn: booking?.turnId ?? null,
       route: route.name,
@@ -47,7 +71,7 @@ export async function forwardCall(
       outcome,
       ms: Math.round(performance.now() - begun),
     };
-    context.log.info(settled === undefined ? entry : { ...entry, ...meter.booked() }, 'call');
+    context.log.info(settled === undefined ? line : { ...line, ...meter.booked() }, 'call');
   }
 }
 
@@ -56,6 +80,7 @@ async function exchangeWith(
   upstream: Upstream,
   { call, response, hideUsage }: Exchange,
   meter: MeteredCall,
+  entry: JournalEntry | null,
 ): Promise<CallOutcome> {
   const gone = new AbortController();
   response.once('close', () => {
@@ -81,8 +106,11 @@ async function exchangeWith(
   const ending = await relay(reply, response, {
     hideUsage,
     onChunk: (chunk) => meter.push(chunk),
+    async beforeEnd() {
+      meter.end();
+      await entry?.settle();
+    },
   });
   if (ending !== 'complete') return ending === 'gone' ? 'client_gone' : 'cut';
-  meter.end();
   return reply.status < 400 ? 'complete' : 'refused_by_provider';
 }

@@ -7,6 +7,8 @@ export interface RelayOptions {
   onChunk(chunk: Buffer): void;
   /** Take the usage chunk out of a Chat Completions stream. */
   hideUsage: boolean;
+  /** Awaited before the client is told that the answer is complete. When it fails, it is cut. */
+  beforeEnd?(): Promise<void>;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface RelayOptions {
 export function relay(
   reply: ModelReply,
   response: ServerResponse,
-  { onChunk, hideUsage }: RelayOptions,
+  { onChunk, hideUsage, beforeEnd }: RelayOptions,
 ): Promise<'complete' | 'cut' | 'gone'> {
   const { body } = reply;
   const filter = hideUsage && isStream(reply) ? new UsageChunkFilter() : null;
@@ -40,17 +42,22 @@ export function relay(
       if (passed.length > 0 && !response.write(passed)) body.pause();
       onChunk(chunk);
     });
-    body.on('end', () => {
+    const complete = () => {
       response.off('close', onClose);
       response.end(filter?.flush());
       settle('complete');
-    });
-    body.on('error', () => {
+    };
+    const cut = () => {
       if (response.destroyed) return;
       response.off('close', onClose);
       response.destroy();
       settle('cut');
+    };
+    body.on('end', () => {
+      if (beforeEnd === undefined) complete();
+      else beforeEnd().then(complete, cut);
     });
+    body.on('error', cut);
   });
 }
 

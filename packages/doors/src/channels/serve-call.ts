@@ -50,7 +50,8 @@ export async function serveCall(
     const prepared = prepareRequest(route.name, read.body);
     if ('problem' in prepared) return no('invalid_request', prepared.problem);
     const call = callOf(route, request, prepared.body, channel);
-    const exchange = { call, response, hideUsage: prepared.hideUsage };
+    const { hideUsage, model } = prepared;
+    const exchange = { call, response, hideUsage, model };
     if (channel.parked) return await answerParked(context, exchange);
     const upstream = context.upstreams.serving(family);
     if (upstream === null) return no('not_found', 'No model provider serves this wire format.');

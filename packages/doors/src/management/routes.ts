@@ -1,4 +1,5 @@
 import {
+  ackUsageBody,
   claimChannelBody,
   openChannelBody,
   openTurnBody,
@@ -6,6 +7,8 @@ import {
 } from '@karta/protocol';
 import type { z } from 'zod';
 import type { ChannelRegistry } from '../channels/registry.ts';
+import type { Journal } from '../journal/journal.ts';
+import { USAGE_PAGE } from '../limits.ts';
 import type { Upstreams } from '../upstreams/select.ts';
 
 /** An answer of the management API; without a body it is empty. */
@@ -18,6 +21,7 @@ export interface ManagementAnswer {
 export interface Managed {
   channels: ChannelRegistry;
   upstreams: Upstreams;
+  journal: Journal;
 }
 
 /** A request that the management API refuses. */
@@ -43,14 +47,21 @@ export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
   { method: 'POST', path: '/channels', handle: createChannel },
   { method: 'PATCH', path: '/channels/*', handle: claimChannel },
   { method: 'DELETE', path: '/channels/*', handle: removeChannel },
+  { method: 'GET', path: '/channels/*/connections', handle: listConnections },
   { method: 'PUT', path: '/channels/*/turn', handle: openTurn },
   { method: 'DELETE', path: '/channels/*/turn/*', handle: closeTurn },
+  { method: 'GET', path: '/usage', handle: listUsage },
+  { method: 'POST', path: '/usage/ack', handle: ackUsage },
   { method: 'GET', path: '/upstreams', handle: listUpstreams },
   { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
 ];
 
 async function createChannel({ channels }: Managed, _ids: string[], body: unknown) {
-  const answer = await channels.create(read(openChannelBody, body));
+  const asked = read(openChannelBody, body);
+  if (asked.mode === 'live' && asked.session_id === null) {
+    throw new ManagementError(422, '/session_id: a live channel belongs to a session');
+  }
+  const answer = await channels.create(asked);
   if (answer === null) throw new ManagementError(409, 'the channel is open already');
   return { status: 201, body: answer };
 }
@@ -66,6 +77,12 @@ async function claimChannel({ channels }: Managed, [id]: string[], body: unknown
 async function removeChannel({ channels }: Managed, [id]: string[]) {
   if (!(await channels.remove(id ?? ''))) throw absent();
   return { status: 204 };
+}
+
+async function listConnections({ channels }: Managed, [id]: string[]) {
+  const body = channels.connections(id ?? '');
+  if (body === null) throw absent();
+  return { status: 200, body };
 }
 
 async function openTurn({ channels }: Managed, [id]: string[], body: unknown) {
@@ -87,6 +104,15 @@ async function listUpstreams({ upstreams }: Managed) {
       .map(({ upstream: { id, endpoint }, families }) => ({ id, families, endpoint })),
   };
   return { status: 200, body };
+}
+
+async function listUsage({ journal }: Managed) {
+  return { status: 200, body: { records: await journal.unacknowledged(USAGE_PAGE) } };
+}
+
+async function ackUsage({ journal }: Managed, _ids: string[], body: unknown) {
+  await journal.acknowledge(read(ackUsageBody, body).through);
+  return { status: 204 };
 }
 
 function channelOf(channels: ChannelRegistry, id: string | undefined) {

@@ -45,6 +45,11 @@ export class MeteredCall {
     this.reader?.end();
   }
 
+  /** Whether anybody bills it: not a request that was refused or never sent. */
+  get billed(): boolean {
+    return !this.free;
+  }
+
   booked(): Booked {
     if (this.free) return { usage: NO_USAGE, estimated: false };
     const report = this.reader?.report;

@@ -106,6 +106,7 @@ describe('the doors process', () => {
     const first = await startDoors();
     const config = JSON.stringify({
       runtime_dir: first.runtimeDir,
+      journal_dir: join(first.runtimeDir, 'journal'),
       management_socket: first.managementSocket,
       management_token: first.managementToken,
       upstreams: [{ id: 'demo' }],
@@ -156,6 +157,7 @@ describe('a configuration that cannot be used', () => {
     await symlink(join(dir, 'target'), link);
     const config = {
       runtime_dir: link,
+      journal_dir: join(dir, 'journal'),
       management_socket: join(dir, 's'),
       management_token: 'a-token-of-many-letters',
       upstreams: [{ id: 'demo' }],
@@ -171,6 +173,7 @@ describe('a configuration that cannot be used', () => {
     const long = await mkdtemp(join(tmpdir(), 'karta-'.padEnd(60, 'x')));
     const config = {
       runtime_dir: long,
+      journal_dir: join(long, 'journal'),
       management_socket: join(long, 's'),
       management_token: 'a-token-of-many-letters',
       upstreams: [{ id: 'demo' }],

@@ -2,12 +2,18 @@ import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
 import { ChannelRegistry } from '../channels/registry.ts';
 import type { DoorsConfig } from '../config.ts';
+import { egressContext } from '../egress/egress-context.ts';
+import { Journal } from '../journal/journal.ts';
 import { managementServer } from '../management/server.ts';
 import { createMetrics } from '../metrics.ts';
 import { selectUpstreams } from '../upstreams/select.ts';
 import { dropTo, userToBecome } from './drop-user.ts';
+import { journalFolder } from './journal-folder.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { listenPrivately, prepareFolders } from './sockets.ts';
+
+/** How long calls that were cut have to be written down, in ms. */
+const SETTLE_MS = 1_000;
 
 /** Doors that serve. */
 export interface ServedDoors {
@@ -24,16 +30,20 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const metrics = createMetrics();
   const upstreams = selectUpstreams(config.upstreams);
   let draining = false;
-  const context = { upstreams, metrics, log, draining: () => draining };
-  const channels = new ChannelRegistry(context, config.runtime_dir);
+  const journal = new Journal(await journalFolder(config.journal_dir, owner), log);
+  metrics.watchJournal(journal);
+  const context = { upstreams, metrics, journal, log, draining: () => draining };
+  const egress = egressContext(config.egress, metrics.registry, log);
+  const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);
-  const management = managementServer({ channels, upstreams }, token, log);
+  const management = managementServer({ channels, upstreams, journal }, token, log);
 
   await prepareFolders(config, owner);
   await listenPrivately(management, config.management_socket, owner);
   const measured =
     config.metrics_port === null ? null : await serveMetrics(metrics, config.metrics_port);
   if (owner !== null) dropTo(owner);
+  await journal.recover();
 
   async function stop(): Promise<void> {
     await channels.removeAll();
@@ -42,6 +52,8 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
       server?.closeAllConnections();
     }
     upstreams.close();
+    await journal.settled(SETTLE_MS);
+    await journal.close();
   }
 
   return {

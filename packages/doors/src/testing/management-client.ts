@@ -7,7 +7,9 @@ import {
   type TurnUsageAnswer,
   turnUsageAnswer,
   type UpstreamsAnswer,
+  type UsageRecord,
   upstreamsAnswer,
+  usageRecordsAnswer,
 } from '@karta/protocol';
 
 /** The management API, typed. Every refusal is an error with its status and reason. */
@@ -18,6 +20,9 @@ export interface ManagementClient {
   openTurn(channelId: string, turnId: string): Promise<void>;
   closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer>;
   upstreams(): Promise<UpstreamsAnswer>;
+  /** The oldest calls that nobody has acknowledged. */
+  usage(): Promise<UsageRecord[]>;
+  ackUsage(through: number): Promise<void>;
   /** Any request. */
   send(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 }
@@ -55,6 +60,10 @@ export function managementClient(socketPath: string, token: string): ManagementC
     },
     closeTurn: async (id, turnId) =>
       turnUsageAnswer.parse(await ok('DELETE', `/channels/${id}/turn/${turnId}`)),
+    usage: async () => usageRecordsAnswer.parse(await ok('GET', '/usage')).records,
+    ackUsage: async (through) => {
+      await ok('POST', '/usage/ack', { through });
+    },
     upstreams: async () => upstreamsAnswer.parse(await ok('GET', '/upstreams')),
   };
 }

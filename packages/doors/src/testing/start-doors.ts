@@ -27,13 +27,16 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** Starts the doors over a fresh runtime folder, by default with the demo model alone. */
 export async function startDoors(
-  options: Partial<Pick<DoorsConfig, 'upstreams' | 'run_as_uid' | 'drain_ms'>> = {},
+  options: Partial<
+    Pick<DoorsConfig, 'upstreams' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'>
+  > = {},
 ): Promise<StartedDoors> {
   const runtimeDir = await mkdtemp(join(tmpdir(), 'karta-doors-'));
   const managementSocket = join(runtimeDir, 'private', 'doors.sock');
   const managementToken = randomBytes(24).toString('base64url');
   const config = {
     runtime_dir: runtimeDir,
+    journal_dir: join(runtimeDir, 'journal'),
     management_socket: managementSocket,
     management_token: managementToken,
     metrics_port: 0,

@@ -1,7 +1,7 @@
 import { REQUEST_JSON_DEPTH, REQUEST_JSON_TOKENS } from '../limits.ts';
+import { endOfString } from './top-level-string.ts';
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
@@ -40,15 +40,4 @@ export function jsonExcess(body: Buffer): string | null {
     if (tokens > REQUEST_JSON_TOKENS) return 'The body has too many members.';
   }
   return null;
-}
-
-/** Where a string ends that begins at `start`; the end of the body when it does not. */
-function endOfString(body: Buffer, start: number): number {
-  // Images and long texts are one string each: the search inside them is the engine's own.
-  for (let end = body.indexOf(QUOTE, start + 1); end !== -1; end = body.indexOf(QUOTE, end + 1)) {
-    let before = end - 1;
-    while (body[before] === BACKSLASH) before -= 1;
-    if ((end - before) % 2 === 1) return end;
-  }
-  return body.length;
 }

@@ -1,12 +1,19 @@
+import { MODEL_NAME_CHARS } from '../limits.ts';
 import { jsonExcess } from './json-shape.ts';
 import type { RouteName } from './routes.ts';
+import { topLevelString } from './top-level-string.ts';
 
 /** A request body as it goes to the upstream. */
 export interface Prepared {
   body: Buffer;
   /** The client did not ask for the usage that the stream will now carry: take it out. */
   hideUsage: boolean;
+  /** As the request names it; `unknown` for a name that no provider gives. */
+  model: string;
 }
+
+const MODEL_NAME = new RegExp(`^[\\w.:@/-]{1,${MODEL_NAME_CHARS}}$`);
+const UNKNOWN_MODEL = 'unknown';
 
 /** A request that cannot be served, and why. */
 export interface Unservable {
@@ -22,7 +29,9 @@ export interface Unservable {
 export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unservable {
   const excess = jsonExcess(body);
   if (excess !== null) return { problem: excess };
-  if (route !== 'chat' && route !== 'responses') return { body, hideUsage: false };
+  if (route !== 'chat' && route !== 'responses') {
+    return { body, hideUsage: false, model: modelName(topLevelString(body, 'model')) };
+  }
   let request: Record<string, unknown>;
   try {
     request = JSON.parse(body.toString());
@@ -41,5 +50,13 @@ export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unser
     hideUsage = options.include_usage !== true;
     request.stream_options = { ...options, include_usage: true };
   }
-  return { body: Buffer.from(JSON.stringify(request)), hideUsage };
+  return {
+    body: Buffer.from(JSON.stringify(request)),
+    hideUsage,
+    model: modelName(request.model),
+  };
+}
+
+function modelName(named: unknown): string {
+  return typeof named === 'string' && MODEL_NAME.test(named) ? named : UNKNOWN_MODEL;
 }

@@ -1,0 +1,263 @@
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Usage, usageOf } from '@karta/protocol';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { JOURNAL_SEGMENT_BYTES } from '../limits.ts';
+import { Journal } from './journal.ts';
+import { type BegunCall, decodeLine, encodeLine } from './line.ts';
+
+let folder: string;
+let warnings: unknown[];
+const log = {
+  warn: (...said: unknown[]) => void warnings.push(said),
+  error: (...said: unknown[]) => void warnings.push(said),
+};
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'karta-journal-'));
+  warnings = [];
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function open(): Promise<Journal> {
+  const journal = new Journal(folder, log);
+  await journal.recover();
+  return journal;
+}
+
+let calls = 0;
+function call(): BegunCall {
+  calls += 1;
+  return {
+    id: `call_${calls}`,
+    org_id: 'org_1',
+    project_id: 'proj_1',
+    session_id: 'sess_1',
+    turn_id: 'turn_1',
+    provider: 'demo',
+    model: 'm',
+    input_tokens: 7,
+    cache_read_tokens: 0,
+    cache_write_tokens: 0,
+    output_tokens: 0,
+    estimated: true,
+    paid_by: 'platform',
+    at: '2026-01-01T00:00:00.000Z',
+  };
+}
+const usage = (output_tokens: number): Usage =>
+  usageOf({ input_tokens: 10, cache_read_tokens: 0, cache_write_tokens: 0, output_tokens });
+const cost = (output: number) => ({ usage: usage(output), estimated: false });
+
+const ids = (records: readonly { id: string }[]) => records.map(({ id }) => id);
+
+async function lastFile(): Promise<string> {
+  const names = (await readdir(folder)).sort();
+  return join(folder, names.at(-1) ?? '');
+}
+
+describe('the usage journal', () => {
+  it('tells what was settled until it is acknowledged', async () => {
+    const journal = await open();
+    const [a, b, c] = [call(), call(), call()];
+    for (const one of [a, b, c]) await journal.begin(one);
+    await journal.settle(b, cost(2));
+    await journal.settle(a, cost(1));
+    await journal.settle(c, null);
+    const records = await journal.unacknowledged(10);
+    expect(records).toMatchObject([
+      { seq: 1, id: b.id, input_tokens: 10, output_tokens: 2, estimated: false },
+      { seq: 2, id: a.id, output_tokens: 1 },
+    ]);
+    expect(journal.backlog).toBe(2);
+    await journal.acknowledge(1);
+    expect(ids(await journal.unacknowledged(10))).toEqual([a.id]);
+    await journal.acknowledge(99);
+    expect(ids(await journal.unacknowledged(10))).toEqual([a.id]);
+    await journal.close();
+  });
+
+  it('is the same after the process ended, and goes on counting', async () => {
+    const first = await open();
+    const [a, b] = [call(), call()];
+    for (const one of [a, b]) {
+      await first.begin(one);
+      await first.settle(one, cost(1));
+    }
+    await first.acknowledge(1);
+    await first.close();
+    const second = await open();
+    expect(await second.unacknowledged(10)).toMatchObject([{ id: b.id, seq: 2 }]);
+    const c = call();
+    await second.begin(c);
+    await second.settle(c, cost(1));
+    await second.acknowledge(2);
+    expect(await second.unacknowledged(10)).toMatchObject([{ id: c.id, seq: 3 }]);
+    await second.acknowledge(3);
+    await second.close();
+    const third = await open();
+    const d = call();
+    await third.begin(d);
+    await third.settle(d, cost(1));
+    expect(await third.unacknowledged(10)).toMatchObject([{ id: d.id, seq: 4 }]);
+    await third.close();
+  });
+
+  it('books a call that broke off with the process at its estimate, once', async () => {
+    const first = await open();
+    const lost = call();
+    await first.begin(lost);
+    await first.close();
+    for (let restart = 0; restart < 3; restart += 1) {
+      const journal = await open();
+      expect(await journal.unacknowledged(10)).toMatchObject([
+        { id: lost.id, input_tokens: 7, output_tokens: 0, estimated: true },
+      ]);
+      await journal.close();
+    }
+  });
+
+  it('keeps everything that was settled however the end of the file is torn', async () => {
+    const journal = await open();
+    const [kept, torn] = [call(), call()];
+    await journal.begin(kept);
+    await journal.begin(torn);
+    await journal.settle(kept, cost(3));
+    await journal.close();
+    const path = await lastFile();
+    const whole = (await readFile(path)).length;
+    await appendFile(path, encodeLine({ kind: 'settled', id: torn.id, record: null }));
+    const full = await readFile(path);
+    for (let cut = whole; cut < full.length - 1; cut += 7) {
+      await writeFile(path, full);
+      await truncate(path, cut);
+      for (const name of await readdir(folder)) {
+        if (join(folder, name) !== path) await rm(join(folder, name));
+      }
+      const after = await open();
+      const records = await after.unacknowledged(10);
+      expect(records).toMatchObject([
+        { id: kept.id, output_tokens: 3, estimated: false },
+        { id: torn.id, estimated: true },
+      ]);
+      await after.close();
+    }
+  });
+
+  it('begins another file when one is full, and removes those that are done', async () => {
+    const journal = await open();
+    const slow = call();
+    await journal.begin(slow);
+    const many = Math.ceil((2.5 * JOURNAL_SEGMENT_BYTES) / 700);
+    const begun = Array.from({ length: many }, call);
+    for (let start = 0; start < many; start += 200) {
+      const some = begun.slice(start, start + 200);
+      await Promise.all(some.map((one) => journal.begin(one)));
+      await Promise.all(some.map((one) => journal.settle(one, cost(1))));
+    }
+    const before = (await readdir(folder)).length;
+    expect(before).toBeGreaterThan(2);
+    let told = 0;
+    for (let page = await journal.unacknowledged(500); page.length > 0; ) {
+      told += page.length;
+      await journal.acknowledge(page.at(-1)?.seq ?? 0);
+      page = await journal.unacknowledged(500);
+    }
+    expect(told).toBe(many);
+    // The first file still holds the beginning of a call that runs.
+    expect((await readdir(folder)).length).toBe(before);
+    await journal.settle(slow, cost(1));
+    await journal.acknowledge(many + 1);
+    expect(await readdir(folder)).toHaveLength(1);
+    await journal.close();
+  });
+
+  it('takes no call when the disk refuses, and goes on when it does not', async () => {
+    const journal = await open();
+    await rm(folder, { recursive: true });
+    const refused = call();
+    await expect(journal.begin(refused)).rejects.toThrow(/the disk refuses/);
+    expect(warnings).toHaveLength(1);
+    await mkdir(folder);
+    const taken = call();
+    await journal.begin(taken);
+    await journal.settle(taken, cost(1));
+    expect(ids(await journal.unacknowledged(10))).toEqual([taken.id]);
+    await journal.close();
+    expect(ids(await (await open()).unacknowledged(10))).toEqual([taken.id]);
+  });
+
+  it('property: any end of the process leaves each call once, exact or estimated', async () => {
+    const step = fc.record({
+      kind: fc.constantFrom('begin', 'settle', 'void', 'ack', 'restart'),
+      pick: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        await rm(folder, { recursive: true, force: true });
+        await mkdir(folder);
+        let journal = await open();
+        let running: BegunCall[] = [];
+        const expected = new Set<string>();
+        const fetched = new Map<string, number>();
+        const fetch = async () => {
+          const records = await journal.unacknowledged(3);
+          for (const { id, seq } of records) {
+            expect(fetched.get(id) ?? seq).toBe(seq);
+            fetched.set(id, seq);
+          }
+          return records;
+        };
+        for (const { kind, pick } of steps) {
+          const one = running[pick % Math.max(1, running.length)];
+          if (kind === 'begin') {
+            const begun = call();
+            await journal.begin(begun);
+            running.push(begun);
+          } else if (kind === 'ack') {
+            await journal.acknowledge((await fetch()).at(-1)?.seq ?? 0);
+          } else if (kind === 'restart') {
+            await journal.close();
+            for (const { id } of running) expected.add(id);
+            running = [];
+            journal = await open();
+          } else if (one !== undefined) {
+            await journal.settle(one, kind === 'void' ? null : cost(1));
+            running = running.filter((other) => other !== one);
+            if (kind === 'settle') expected.add(one.id);
+          }
+        }
+        for (let page = await fetch(); page.length > 0; page = await fetch()) {
+          await journal.acknowledge(page.at(-1)?.seq ?? 0);
+        }
+        await journal.close();
+        expect(new Set(fetched.keys())).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a line of the journal', () => {
+  it('is read as it was written, and damage is seen', () => {
+    const line = { kind: 'acked', through: 12 } as const;
+    const text = encodeLine(line).trimEnd();
+    expect(decodeLine(text)).toEqual(line);
+    for (let at = 0; at < text.length; at += 1) {
+      const other = text[at] === 'x' ? 'y' : 'x';
+      expect(decodeLine(text.slice(0, at) + other + text.slice(at + 1))).toBeNull();
+      expect(decodeLine(text.slice(0, at))).toBeNull();
+    }
+  });
+});

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/** One model call as the doors wrote it into their journal, before its answer ended. */
+export const usageRecord = z.strictObject({
+  /** Counts within one journal, never restarts. */
+  seq: z.int().positive(),
+  /** `call_…`: the same call is counted once, however often it is told. */
+  id: z.string(),
+  org_id: z.string(),
+  project_id: z.string(),
+  session_id: z.string(),
+  /** The turn that was open when the call began; `null` when none was. */
+  turn_id: z.string().nullable(),
+  provider: z.string(),
+  /** As it was asked for. */
+  model: z.string(),
+  input_tokens: z.int().nonnegative(),
+  cache_read_tokens: z.int().nonnegative(),
+  cache_write_tokens: z.int().nonnegative(),
+  output_tokens: z.int().nonnegative(),
+  /** Counted by the doors because the provider never told, or the doors ended before it did. */
+  estimated: z.boolean(),
+  paid_by: z.enum(['platform', 'byok']),
+  /** When the call began. */
+  at: z.iso.datetime({ offset: true }),
+});
+export type UsageRecord = z.infer<typeof usageRecord>;
+
+/** `GET /usage` on the management socket: the oldest records that nobody has acknowledged. */
+export const usageRecordsAnswer = z.strictObject({ records: z.array(usageRecord) });
+
+/** `POST /usage/ack`: the records up to this one are safe elsewhere. */
+export const ackUsageBody = z.strictObject({ through: z.int().nonnegative() });
