@@ -6,6 +6,7 @@ export {
 } from './client-address.ts';
 export { goneSignal, onceClosed } from './client-gone.ts';
 export { credentialOf } from './credential.ts';
+export { decodeCursor, encodeCursor, type Position } from './cursor.ts';
 export type { RequestEnv } from './env.ts';
 export {
   type Begun,

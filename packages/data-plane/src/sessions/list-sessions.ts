@@ -1,5 +1,5 @@
+import { decodeCursor, encodeCursor } from '@karta/http';
 import type { SessionRow } from '../sql/index.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { filterDigests } from './metadata-digests.ts';
 import type { Caller, ListQuery } from './port.ts';
@@ -31,7 +31,7 @@ export async function listSessions(
     );
   }
   if (query.cursor !== undefined) {
-    const after = decodeCursor(query.cursor);
+    const after = decodeCursor('session', query.cursor);
     select = select.where(({ eb, refTuple, tuple }) =>
       eb(refTuple('sessions.created_at', 'sessions.id'), '<', tuple(after.createdAt, after.id)),
     );

@@ -1,8 +1,8 @@
+import { decodeCursor, encodeCursor } from '@karta/http';
 import { newId } from '@karta/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cleanName } from './clean.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import { filterDigests, metadataDigest } from './metadata-digests.ts';
 import { Mutex } from './mutex.ts';
 
@@ -23,7 +23,7 @@ test('a cursor comes back as it went', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 4_000_000_000_000 }), (time) => {
       const position = { createdAt: new Date(time), id: newId('session') };
-      expect(decodeCursor(encodeCursor(position))).toEqual(position);
+      expect(decodeCursor('session', encodeCursor(position))).toEqual(position);
     }),
   );
 });
@@ -31,7 +31,7 @@ test('a cursor comes back as it went', () => {
 test('any text that is no cursor is refused as such', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
-      expect(() => decodeCursor(text)).toThrow('cursor');
+      expect(() => decodeCursor('session', text)).toThrow('cursor');
     }),
   );
 });

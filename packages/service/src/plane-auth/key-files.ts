@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { secretFile } from '../secret-file.ts';
 import { newPlaneKey, type PlanePrivateKey, planePrivateKey } from './key-pair.ts';
 
 /** One key for each direction. */
@@ -17,31 +15,19 @@ export interface PlaneKeys {
  * is damaged.
  */
 export async function planeKeys(home: string): Promise<PlaneKeys> {
-  const folder = join(home, 'secrets');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const [control, data] = await Promise.all([
-    keyIn(join(folder, 'plane-control.json')),
-    keyIn(join(folder, 'plane-data.json')),
+    keyIn(home, 'plane-control.json'),
+    keyIn(home, 'plane-data.json'),
   ]);
   return { control, data };
 }
 
-async function keyIn(path: string): Promise<PlanePrivateKey> {
-  return (await readKey(path)) ?? (await createKey(path));
-}
-
-async function readKey(path: string): Promise<PlanePrivateKey | null> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+async function keyIn(home: string, name: string): Promise<PlanePrivateKey> {
+  const text = await secretFile(home, name, () => JSON.stringify(newPlaneKey()));
   const key = planePrivateKey.safeParse(parsed(text));
   // Nothing of the file is told: it is a secret.
-  if (!key.success) throw new Error(`${path} is damaged: remove it, and restart both planes`);
-  return key.data;
+  if (key.success) return key.data;
+  throw new Error(`${home}/secrets/${name} is damaged: remove it, and restart both planes`);
 }
 
 function parsed(text: string): unknown {
@@ -50,20 +36,4 @@ function parsed(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Whoever links first wins; everybody reads what the winner wrote. */
-async function createKey(path: string): Promise<PlanePrivateKey> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  await writeFile(draft, `${JSON.stringify(await newPlaneKey())}\n`, { mode: 0o600, flag: 'wx' });
-  try {
-    await link(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
-  const key = await readKey(path);
-  if (key === null) throw new Error(`${path} vanished while it was made`);
-  return key;
 }

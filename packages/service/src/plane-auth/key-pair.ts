@@ -1,4 +1,4 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { z } from 'zod';
 
 /** The public half of a plane's key, as the other plane is configured with it. */
@@ -18,11 +18,13 @@ export type PlanePrivateKey = z.infer<typeof planePrivateKey>;
  * A fresh Ed25519 key. Its `kid` is the thumbprint of its public half, so that nobody can claim the
  * name of another's key.
  */
-export async function newPlaneKey(): Promise<PlanePrivateKey> {
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  const jwk = await exportJWK(privateKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  return planePrivateKey.parse({ kty: jwk.kty, crv: jwk.crv, x: jwk.x, d: jwk.d, kid });
+export function newPlaneKey(): PlanePrivateKey {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const { x, d } = privateKey.export({ format: 'jwk' });
+  // RFC 7638: the members that make the key, in this order.
+  const members = JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x });
+  const kid = createHash('sha256').update(members).digest('base64url');
+  return planePrivateKey.parse({ kty: 'OKP', crv: 'Ed25519', x, d, kid });
 }
 
 /** The half of a key that may be told to everybody. */

@@ -79,7 +79,7 @@ async function serve(protocol = PLANE_PROTOCOL, allowed = ['127.0.0.1']) {
 }
 
 beforeAll(async () => {
-  key = await newPlaneKey();
+  key = newPlaneKey();
   folder = await mkdtemp(join(tmpdir(), 'karta-planes-'));
   server = await serve();
 });
@@ -135,7 +135,7 @@ describe('a call to the other plane', () => {
 
   it('fails as unavailable when nobody answers, or nobody who knows this plane', async () => {
     const nobody = client({ baseUrl: 'http://127.0.0.1:9' });
-    const stranger = client({ key: await newPlaneKey() });
+    const stranger = client({ key: newPlaneKey() });
     for (const one of [nobody, stranger]) {
       await expect(
         one.call({ method: 'GET', path: '/v1/internal/nothing' }, answerSchema),
@@ -233,7 +233,7 @@ describe('a service token', () => {
   });
 
   it('is refused with another key, audience, type or time', async () => {
-    const other = await newPlaneKey();
+    const other = newPlaneKey();
     const refused: [string, string | undefined][] = [
       ['none at all', undefined],
       ['no token', 'x.y.z'],

@@ -1,13 +1,13 @@
-import { isId, KartaError } from '@karta/protocol';
+import { type IdKind, isId, KartaError } from '@karta/protocol';
 import { z } from 'zod';
 
-/** The last session of a page: the next one begins below it, newest first. */
+/** The last object of a page: the next page begins below it, newest first. */
 export interface Position {
   createdAt: Date;
   id: string;
 }
 
-const cursorForm = z.tuple([z.int(), z.string().refine((id) => isId('session', id))]);
+const cursorForm = z.tuple([z.int(), z.string()]);
 
 /** A position as an opaque cursor. */
 export function encodeCursor(position: Position): string {
@@ -15,11 +15,15 @@ export function encodeCursor(position: Position): string {
   return Buffer.from(JSON.stringify(form)).toString('base64url');
 }
 
-/** Throws `KartaError('validation_failed')` for anything but a cursor that was handed out. */
-export function decodeCursor(cursor: string): Position {
+/**
+ * The position of a cursor in a list of objects of `kind`. Throws `KartaError('validation_failed')`
+ * for anything but a cursor that was handed out.
+ */
+export function decodeCursor(kind: IdKind, cursor: string): Position {
   try {
     const text = Buffer.from(cursor, 'base64url').toString('utf8');
     const [time, id] = cursorForm.parse(JSON.parse(text));
+    if (!isId(kind, id)) throw new Error(`no ${kind}`);
     return { createdAt: new Date(time), id };
   } catch (cause) {
     throw new KartaError('validation_failed', 'The cursor is none that this list gave out.', {
