@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
-import type { ChannelOrder, OpenChannelAnswer } from '@karta/protocol';
+import type { ChannelOrder, EgressLogAnswer, OpenChannelAnswer } from '@karta/protocol';
+import { ChannelEgress } from '../egress/channel-egress.ts';
+import type { EgressContext } from '../egress/egress-context.ts';
+import { type EgressDoor, openEgressDoor } from '../egress/egress-door.ts';
 import * as limits from '../limits.ts';
 import type { CallContext } from './call-context.ts';
 import { Channel } from './channel.ts';
@@ -27,14 +30,24 @@ export function socketPathBytes(runtimeDir: string): number {
   return Buffer.byteLength(join(channelsDir(runtimeDir), name, SOCKET_NAME));
 }
 
-/** The open channels, each with its own socket. */
+interface OpenChannel {
+  channel: Channel;
+  server: Server;
+  socket: string;
+  egress: ChannelEgress;
+  door: EgressDoor | null;
+}
+
+/** The open channels, each with its own socket, and one for each host that its sandbox may reach. */
 export class ChannelRegistry {
-  private readonly open = new Map<string, { channel: Channel; server: Server; socket: string }>();
+  private readonly open = new Map<string, OpenChannel>();
   private readonly context: CallContext;
+  private readonly egress: EgressContext;
   private readonly dir: string;
 
-  constructor(context: CallContext, runtimeDir: string) {
+  constructor(context: CallContext, egress: EgressContext, runtimeDir: string) {
     this.context = context;
+    this.egress = egress;
     this.dir = channelsDir(runtimeDir);
   }
 
@@ -42,25 +55,33 @@ export class ChannelRegistry {
     return this.open.get(id)?.channel ?? null;
   }
 
-  /** Opens a channel and its socket. `null` when its id is taken. */
+  /** The latest connections of a channel to allowed hosts. `null` when there is no such channel. */
+  connections(id: string): EgressLogAnswer | null {
+    return this.open.get(id)?.egress.log.read() ?? null;
+  }
+
+  /** Opens a channel and its sockets. `null` when its id is taken. */
   async create(body: ChannelOrder): Promise<OpenChannelAnswer | null> {
     if (this.open.has(body.channel_id)) return null;
     const { channel, credential } = Channel.open(body);
     const dir = join(this.dir, randomBytes(NAME_BYTES).toString('base64url'));
     const socket = join(dir, SOCKET_NAME);
     const server = this.serverOf(channel);
-    this.open.set(channel.id, { channel, server, socket });
+    const egress = new ChannelEgress(this.egress, channel);
+    const opened: OpenChannel = { channel, server, socket, egress, door: null };
+    this.open.set(channel.id, opened);
     try {
       await mkdir(dir);
       await chmod(dir, PASSAGE_MODE);
       await listen(server, socket);
       await chmod(socket, SOCKET_MODE);
+      opened.door = await openEgressDoor(this.egress, egress, body.egress, dir);
     } catch (error) {
       await this.remove(channel.id);
       throw error;
     }
     this.context.metrics.channels.set(this.open.size);
-    return { socket_path: socket, credential, egress: [] };
+    return { socket_path: socket, credential, egress: opened.door.sockets };
   }
 
   /** Closes a channel: its calls are cut, its socket is gone. False when there is none. */
@@ -71,6 +92,7 @@ export class ChannelRegistry {
     this.context.metrics.channels.set(this.open.size);
     found.server.close();
     found.server.closeAllConnections();
+    found.door?.close();
     await rm(dirname(found.socket), { recursive: true, force: true });
     return true;
   }

@@ -21,6 +21,9 @@ export type WireFamily = z.infer<typeof wireFamily>;
  */
 export const channelMode = z.enum(['parked', 'live']);
 
+/** What may stand in a header: no line break, no control character. */
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'cannot be a header');
+
 /** `POST /channels` */
 export const openChannelBody = z.strictObject({
   channel_id: z.string(),
@@ -34,7 +37,7 @@ export const openChannelBody = z.strictObject({
       z.strictObject({
         host: hostName,
         port: networkPort,
-        inject: z.strictObject({ header: z.string(), value: z.string() }).nullable(),
+        inject: z.strictObject({ header: z.string(), value: headerValue }).nullable(),
       }),
     )
     .max(NETWORK_TARGETS)
@@ -67,6 +70,8 @@ export const egressOutcome = z.enum([
   'idle',
   /** Nobody answered at the host. */
   'unreachable',
+  /** Where the door itself speaks TLS: the host did not, or its certificate is not valid. */
+  'tls_failed',
   /** The name has no address. */
   'unresolved',
   /** The name leads only to addresses that no sandbox may reach. */
