@@ -1,6 +1,7 @@
 import type { HttpServer } from '@karta/http';
 import type { BoundInternalRoute } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
+import { createAudit } from '../audit/audit.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
 import type { Authenticator } from '../http/route.ts';
@@ -29,13 +30,14 @@ export interface Rooms {
 
 /** Builds every room. Each brings its routes; what works in the background begins with `start`. */
 export async function createRooms(deps: RoomDeps): Promise<Rooms> {
-  const { config, log } = deps;
+  const { config, database, log } = deps;
+  const audit = await createAudit({ home: config.home, database, log });
   const identity = await createIdentity(deps);
   const keyAuthenticator: Authenticator = { actorOf: async () => null };
   const internalRoutes: BoundInternalRoute[] = [];
   return {
     http: {
-      routes: [...identity.routes],
+      routes: [...identity.routes, ...audit.routes],
       authenticator: byCredential(identity.authenticator, keyAuthenticator),
       mounts: [...identity.mounts],
       webhooks: {},
@@ -43,9 +45,11 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
     start: async () => {
       identity.start();
+      audit.start();
     },
     stop: async () => {
       identity.stop();
+      audit.stop();
     },
   };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provisionDatabase, startPostgres } from '@karta/postgres';
+import pg from 'pg';
 import { type Database, migrateControlPlane, openDatabase } from './database.ts';
 
 /** A migrated control plane database on an embedded server of its own. */
@@ -10,6 +11,8 @@ export interface TestDatabase {
   database: Database;
   ownerUrl: string;
   applicationUrl: string;
+  /** Runs SQL as the role that owns the schema, as somebody who broke into the database could. */
+  asOwner(statement: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,6 +27,15 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     database,
     ownerUrl,
     applicationUrl,
+    async asOwner(statement) {
+      const client = new pg.Client({ connectionString: ownerUrl });
+      await client.connect();
+      try {
+        await client.query(statement);
+      } finally {
+        await client.end();
+      }
+    },
     close: async () => {
       await database.destroy();
       await server.stop();

@@ -43,9 +43,17 @@ export const auditQuery = z.object({
   since: time.optional(),
   until: time.optional(),
   limit: z.coerce.number().int().min(1).max(1000).optional(),
-  cursor: z.string().max(100).optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be the next_cursor of a list')
+    .optional(),
 });
 export type AuditQuery = z.infer<typeof auditQuery>;
+
+/** `GET /v1/audit/export`: `from` leaves out the events before that number. */
+export const auditExportQuery = z.object({
+  from: z.coerce.number().int().positive().optional(),
+});
 
 /** The end of a chain at a moment, signed with Ed25519 over the canonical JSON of the other fields. */
 export const auditHead = z.strictObject({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { listenHttp } from '@karta/http';
 import { type CreatedInvitation, type OwnOrg, ownOrg, type Role } from '@karta/protocol';
 import { pino } from 'pino';
+import { type Audit, createAudit } from '../../audit/audit.ts';
 import { createControlApp } from '../../http/app.ts';
 import type { Authenticator, BoundRoute } from '../../http/route.ts';
 import { startTestDatabase, type TestDatabase } from '../../sql/test-database.ts';
@@ -41,6 +42,7 @@ export interface IdentityGround {
   home: string;
   database: TestDatabase;
   identity: Identity;
+  audit: Audit;
   /** Lines that were logged. */
   log: string[];
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
@@ -81,8 +83,9 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     ...options.config,
   };
   const identity = await createIdentity({ config, database: database.database, log: logger });
+  const audit = await createAudit({ home, database: database.database, log: logger });
   const app = createControlApp({
-    routes: [...identity.routes, ...(options.routes?.(database) ?? [])],
+    routes: [...identity.routes, ...audit.routes, ...(options.routes?.(database) ?? [])],
     authenticator: byCredential(
       identity.authenticator,
       options.keys ?? { actorOf: async () => null },
@@ -99,6 +102,7 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     home,
     database,
     identity,
+    audit,
     log,
     async call(method, path, { token, org, body, headers } = {}) {
       const answer = await fetch(`${http.url}${path}`, {
