@@ -1,14 +1,16 @@
 import type { HttpServer } from '@karta/http';
-import type { BoundInternalRoute } from '@karta/service/plane-auth';
+import { type BoundInternalRoute, planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { createAudit } from '../audit/audit.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
-import type { Authenticator } from '../http/route.ts';
 import { createIdentity } from '../identity/identity.ts';
 import { byCredential } from '../identity/person-authenticator.ts';
 import { listenInternal } from '../internal/internal-surface.ts';
+import { createKeysRoom } from '../keys/keys-room.ts';
 import type { Database } from '../sql/database.ts';
+import { createNodeSync } from '../sync/node-sync.ts';
+import { usageRoutes } from '../usage/usage-routes.ts';
 
 /** What every room of the control plane is built from. */
 export interface RoomDeps {
@@ -33,22 +35,34 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const { config, database, log } = deps;
   const audit = await createAudit({ home: config.home, database, log });
   const identity = await createIdentity(deps);
-  const keyAuthenticator: Authenticator = { actorOf: async () => null };
-  const internalRoutes: BoundInternalRoute[] = [];
+  const keys = await createKeysRoom({ ...deps, changed: () => sync.synced() });
+  const sync = createNodeSync({
+    database,
+    nodes: config.nodes.map(({ internal_url }) =>
+      planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
+    ),
+    tokenKeys: () => keys.tokenKeys.publicSet(),
+    log,
+  });
+  const internalRoutes: BoundInternalRoute[] = [...keys.internalRoutes];
   return {
     http: {
-      routes: [...identity.routes, ...audit.routes],
-      authenticator: byCredential(identity.authenticator, keyAuthenticator),
-      mounts: [...identity.mounts],
+      routes: [...identity.routes, ...keys.routes, ...audit.routes, ...usageRoutes(database)],
+      authenticator: byCredential(identity.authenticator, keys.authenticator),
+      mounts: [...identity.mounts, ...keys.mounts],
       webhooks: {},
     },
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
     start: async () => {
       identity.start();
+      keys.start();
+      sync.start();
       audit.start();
     },
     stop: async () => {
       identity.stop();
+      await sync.stop();
+      await keys.stop();
       audit.stop();
     },
   };

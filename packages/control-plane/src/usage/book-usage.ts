@@ -1,0 +1,52 @@
+import type { UsageEvent } from '@karta/protocol';
+import { sql } from 'kysely';
+import type { Tx } from '../sql/database.ts';
+
+/**
+ * Books model calls: each event once by its id, and the sums of its day with it, in one statement.
+ * Rows are taken in the order of their keys, so that two batches never wait for each other in a
+ * circle. One JSON parameter costs half as much as an array for each column. Says how many events
+ * were new.
+ */
+export async function bookUsage(tx: Tx, events: readonly UsageEvent[]): Promise<number> {
+  if (events.length === 0) return 0;
+  const { rows } = await sql<{ booked: string }>`
+    with told as (
+      select * from json_to_recordset(${JSON.stringify(events)}::json) as event (
+        org_id text, id text, project_id text, session_id text, turn_id text, principal_id text,
+        end_user text, provider text, model text, input_tokens bigint, cache_read_tokens bigint,
+        cache_write_tokens bigint, output_tokens bigint, estimated boolean, paid_by text, mode text,
+        at timestamptz)
+    ), fresh as (
+      insert into usage_events (org_id, id, project_id, session_id, turn_id, principal_id, end_user,
+        provider, model, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+        estimated, paid_by, mode, at)
+      select org_id, id, project_id, session_id, turn_id, principal_id, end_user, provider, model,
+        input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, estimated, paid_by,
+        mode, at
+      from told order by org_id, id
+      on conflict do nothing
+      returning *
+    ), summed as (
+      insert into usage_daily (org_id, day, project_id, provider, model, principal_id, end_user,
+        mode, paid_by, calls, estimated_calls, input_tokens, cache_read_tokens,
+        cache_write_tokens, output_tokens)
+      select org_id, (at at time zone 'UTC')::date as day, project_id, provider, model,
+        coalesce(principal_id, '') as principal, coalesce(end_user, '') as who, mode, paid_by,
+        count(*), count(*) filter (where estimated), sum(input_tokens), sum(cache_read_tokens),
+        sum(cache_write_tokens), sum(output_tokens)
+      from fresh
+      group by org_id, day, project_id, provider, model, principal, who, mode, paid_by
+      order by org_id, day, project_id, provider, model, principal, who, mode, paid_by
+      on conflict (org_id, day, project_id, provider, model, principal_id, end_user, mode, paid_by)
+      do update set
+        calls = usage_daily.calls + excluded.calls,
+        estimated_calls = usage_daily.estimated_calls + excluded.estimated_calls,
+        input_tokens = usage_daily.input_tokens + excluded.input_tokens,
+        cache_read_tokens = usage_daily.cache_read_tokens + excluded.cache_read_tokens,
+        cache_write_tokens = usage_daily.cache_write_tokens + excluded.cache_write_tokens,
+        output_tokens = usage_daily.output_tokens + excluded.output_tokens
+    )
+    select count(*) as booked from fresh`.execute(tx);
+  return Number(rows[0]?.booked ?? 0);
+}
