@@ -1,20 +1,29 @@
 import { Command, Option } from 'commander';
 import packageFile from '../package.json' with { type: 'json' };
 import { EXIT } from './exit-codes.ts';
+import { homeOption, jsonOption, sandboxOption } from './options.ts';
 import type { Terminal } from './output/terminal.ts';
-import { RUNGS, SANDBOX_CHOICES } from './supervisor/settings.ts';
+import { addAccountCommands } from './program/account.ts';
+import { addPlatformCommands } from './program/platform.ts';
+import { addReleaseCommands } from './program/releases.ts';
+import { addSessionCommands } from './program/sessions.ts';
+import { RUNGS } from './supervisor/settings.ts';
 
 const EXAMPLES = `
 Examples:
   karta serve examples/support-bot     serve a folder on http://localhost:8000
   karta dev .                          serve this folder, publish it again when it changes
   karta run "When are you open?"       one message, the answer streams to the terminal
+  karta deploy examples/support-bot    publish a folder, print its URL
+  karta rollback                       back to the release before
   karta doctor                         what this machine has and lacks
 
 Environment:
   ANTHROPIC_API_KEY, OPENAI_API_KEY    a real model; without them the embedded demo model answers
   ANTHROPIC_BASE_URL, OPENAI_BASE_URL  another server of the same wire format
   KARTA_HOME, KARTA_PORT, KARTA_HOST   defaults of --home, --port, --host
+  KARTA_KEY, KARTA_CONTROL_URL         an API key and its control plane, where nobody signs in
+  KARTA_ORG                            the org to work in, default of --org
   NO_COLOR                             no colours
 
 Exit codes:
@@ -23,7 +32,7 @@ ${Object.values(EXIT)
   .join('\n')}`;
 
 /** Runs a command and keeps the exit code it resolves with. */
-type Finish = (work: Promise<number> | number) => Promise<void>;
+export type Finish = (work: Promise<number> | number) => Promise<void>;
 
 /** The command line of `karta`. Each command's module is loaded when it runs. */
 export function buildProgram(terminal: Terminal, finish: Finish): Command {
@@ -75,7 +84,10 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
   talkOptions(program.command('chat').description('talk to an application, turn by turn')).action(
     async (options) => finish((await import('./commands/chat.ts')).chat(options, terminal)),
   );
-  addSessions(program, terminal, finish);
+  addSessionCommands(program, terminal, finish);
+  addReleaseCommands(program, terminal, finish);
+  addAccountCommands(program, terminal, finish);
+  addPlatformCommands(program, terminal, finish);
   program
     .command('doctor')
     .description('show what this machine has: isolation, harnesses, database, room')
@@ -94,32 +106,6 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
   return program;
 }
 
-function addSessions(program: Command, terminal: Terminal, finish: Finish): void {
-  const sessions = program
-    .command('sessions')
-    .description('list the newest sessions of the running server')
-    .option('--project <ref>', 'of this project only')
-    .option('--status <status>', 'of this status only')
-    .option('--limit <number>', 'how many (default 20)')
-    .addOption(homeOption())
-    .addOption(jsonOption('a line of JSON per session'))
-    .action(async (options) =>
-      finish((await import('./commands/sessions.ts')).listSessions(options, terminal)),
-    );
-  sessions
-    .command('show <id>')
-    .description('show a session and its conversation')
-    .action(async (id) =>
-      finish((await import('./commands/sessions.ts')).showSession(id, sessions.opts(), terminal)),
-    );
-  sessions
-    .command('end <id>')
-    .description('end a session and destroy its workspace')
-    .action(async (id) =>
-      finish((await import('./commands/sessions.ts')).endSession(id, sessions.opts(), terminal)),
-    );
-}
-
 function talkOptions(command: Command): Command {
   return command
     .option('--folder <folder>', 'the application (default: the one served, or this folder)')
@@ -130,18 +116,4 @@ function talkOptions(command: Command): Command {
     .addOption(homeOption())
     .addOption(sandboxOption())
     .addOption(jsonOption('events as lines of JSON'));
-}
-
-function homeOption(): Option {
-  return new Option('--home <folder>', 'where Karta keeps its state (default ~/.karta)');
-}
-
-function sandboxOption(): Option {
-  return new Option('--sandbox <driver>', 'how sessions are isolated (default auto)').choices(
-    SANDBOX_CHOICES,
-  );
-}
-
-function jsonOption(meaning: string): Option {
-  return new Option('--json', `${meaning}, for programs`);
 }

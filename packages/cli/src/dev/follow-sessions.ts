@@ -12,11 +12,15 @@ const MOST_SESSIONS = 20;
  * aborted. Never rejects: a server that restarts is asked again.
  */
 export async function followSessions(
-  server: { url: string; apiKey: string },
+  server: { url: string; apiKey: string; project?: string | undefined },
   show: (event: KartaEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const karta = new Karta({ apiKey: server.apiKey, baseUrl: server.url });
+  const karta = new Karta({
+    apiKey: server.apiKey,
+    baseUrl: server.url,
+    project: server.project,
+  });
   const followed = new Map<string, Promise<void>>();
   const since = new Date().toISOString();
   while (!signal.aborted) {

@@ -29,11 +29,17 @@ export class Audit {
     return listOf(this.#transport, '/v1/audit/heads', 'heads', options);
   }
 
-  /** The whole log as lines of JSON, from the first event to the signed head, as it comes. */
-  export(options: { signal?: AbortSignal } = {}): Promise<Response> {
+  /** The end of the log now, signed: keep it elsewhere. */
+  head(options: { signal?: AbortSignal } = {}): Promise<AuditHead> {
+    return this.#transport.json({ method: 'GET', path: '/v1/audit/head', signal: options.signal });
+  }
+
+  /** The log as lines of JSON, from its first event or `from` to the signed head, as it comes. */
+  export(options: { from?: number; signal?: AbortSignal } = {}): Promise<Response> {
     return this.#transport.send({
       method: 'GET',
       path: '/v1/audit/export',
+      query: { from: options.from?.toString() },
       signal: options.signal,
     });
   }

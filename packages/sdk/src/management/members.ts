@@ -3,6 +3,7 @@ import type {
   CreateInvitationBody,
   Invitation,
   Member,
+  OwnOrg,
   Role,
 } from '@karta/protocol';
 import { listOf, type PagedList, type PageOptions } from '../page.ts';
@@ -24,7 +25,12 @@ export class Members {
     return this.#transport.json({ method: 'PATCH', path: memberPath(personId), json: { role } });
   }
 
-  /** Removes a member; of oneself: leaves. */
+  /** Leaves the org that is worked in. */
+  async leave(): Promise<void> {
+    await this.#transport.json({ method: 'POST', path: '/v1/org/leave', json: {} });
+  }
+
+  /** Removes a member. */
   async remove(personId: string): Promise<void> {
     await this.#transport.json({
       method: 'DELETE',
@@ -51,8 +57,8 @@ export class Members {
   }
 
   /** Accepts, as the person who is signed in, what an invitation's link names. */
-  async accept(token: string): Promise<void> {
-    await this.#transport.json({
+  accept(token: string): Promise<OwnOrg> {
+    return this.#transport.json({
       method: 'POST',
       path: '/v1/invitations/accept',
       json: { token },

@@ -1,0 +1,123 @@
+import type { Command } from 'commander';
+import type { Terminal } from '../output/terminal.ts';
+import type { Finish } from '../program.ts';
+import { accountOptions } from './account-options.ts';
+import { countArgument, listArgument } from './arguments.ts';
+
+/** Keys, webhooks, usage and the audit log. */
+export function addPlatformCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  addKeys(program, terminal, finish);
+  addWebhooks(program, terminal, finish);
+  accountOptions(program.command('usage'))
+    .description('show what was used, by day')
+    .option('--from <day>', 'such as 2026-11-01 (default: 30 days ago)')
+    .option('--to <day>', 'included (default: today)')
+    .option(
+      '--by <groups>',
+      'day, model, provider, project, key, end_user, mode, paid_by; by commas',
+    )
+    .option('--project <ref>', 'of this project only')
+    .option('--csv', 'as comma-separated values')
+    .action(async (options) =>
+      finish((await import('../commands/platform/usage.ts')).showUsage(options, terminal)),
+    );
+  addAudit(program, terminal, finish);
+}
+
+function addKeys(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/keys.ts');
+  const keys = accountOptions(program.command('keys'))
+    .description('list the API keys of the org')
+    .action(async (options) => finish((await module()).listKeys(options, terminal)));
+  keys
+    .command('create <name>')
+    .description('make a key; it is shown once')
+    .option('--scope <scope>', 'read, write or admin (default write)')
+    .option('--test', 'one that runs on the demo model and is never billed')
+    .action(async (name, own) =>
+      finish((await module()).createKey(name, { ...keys.opts(), ...own }, terminal)),
+    );
+  keys
+    .command('revoke <id>')
+    .description('refuse a key from now on')
+    .action(async (id) => finish((await module()).revokeKey(id, keys.opts(), terminal)));
+}
+
+function addWebhooks(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/webhooks.ts');
+  const webhooks = accountOptions(program.command('webhooks'))
+    .description('list the webhook endpoints of the org')
+    .action(async (options) => finish((await module()).listWebhooks(options, terminal)));
+  webhooks
+    .command('create <url>')
+    .description('make an endpoint; its secret is shown once')
+    .option('--events <types>', 'by commas (default: all)', listArgument)
+    .option('--ordered', 'one after the other, in the order they happened')
+    .option('--description <text>', 'for people')
+    .action(async (url, own) =>
+      finish((await module()).createWebhook(url, { ...webhooks.opts(), ...own }, terminal)),
+    );
+  for (const enabled of [true, false]) {
+    webhooks
+      .command(`${enabled ? 'enable' : 'disable'} <id>`)
+      .description(enabled ? 'send to it again, from now on' : 'send it nothing more')
+      .action(async (id) =>
+        finish((await module()).switchWebhook(id, enabled, webhooks.opts(), terminal)),
+      );
+  }
+  webhooks
+    .command('rotate <id>')
+    .description('make a new secret; the old one counts for a while')
+    .action(async (id) => finish((await module()).rotateWebhook(id, webhooks.opts(), terminal)));
+  webhooks
+    .command('delete <id>')
+    .description('delete an endpoint')
+    .action(async (id) => finish((await module()).deleteWebhook(id, webhooks.opts(), terminal)));
+  webhooks
+    .command('test <id>')
+    .description('send it a test event')
+    .action(async (id) => finish((await module()).testWebhook(id, webhooks.opts(), terminal)));
+  webhooks
+    .command('deliveries <id>')
+    .description('show what was sent to it, and what came back')
+    .option('--status <status>', 'pending, delivered, failed or cancelled only')
+    .option('--limit <number>', 'how many', countArgument)
+    .action(async (id, own) =>
+      finish((await module()).listDeliveries(id, { ...webhooks.opts(), ...own }, terminal)),
+    );
+  webhooks
+    .command('redeliver <id> <delivery>')
+    .description('send one again')
+    .action(async (id, delivery) =>
+      finish((await module()).redeliver(id, delivery, webhooks.opts(), terminal)),
+    );
+}
+
+function addAudit(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/audit.ts');
+  const audit = accountOptions(program.command('audit'))
+    .description('show who did what in the org, the newest first')
+    .option('--action <action>', 'such as keys.create')
+    .option('--actor <who>', 'an e-mail address or the id of a key')
+    .option('--target <id>', 'what it was done to')
+    .option('--since <time>', 'ISO 8601')
+    .option('--limit <number>', 'how many (default 50)', countArgument)
+    .action(async (options) => finish((await module()).listAudit(options, terminal)));
+  audit
+    .command('export')
+    .description('print the whole log as lines of JSON, closed by a signed head')
+    .action(async () => finish((await module()).exportAudit(audit.opts(), terminal)));
+  audit
+    .command('head')
+    .description('print the end of the log, signed: keep it elsewhere')
+    .action(async () => finish((await module()).auditHeadNow(audit.opts(), terminal)));
+  audit
+    .command('verify')
+    .description('check the hashes, the order and the signature of the log')
+    .option('--against <file>', 'a head that was kept: the log must still begin like that')
+    .option('--file <file>', 'an export, rather than the log as it is now')
+    .option('--keys <file>', 'public keys that were kept, rather than what the server says')
+    .action(async (own) =>
+      finish((await module()).checkAudit({ ...audit.opts(), ...own }, terminal)),
+    );
+}
