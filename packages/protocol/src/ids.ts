@@ -20,6 +20,8 @@ const PREFIXES = {
   operator: 'opr_',
   token: 'tok_',
   embed_key: 'emb_',
+  /** The end user that an anonymous visitor of a web page is. */
+  visitor: 'anon_',
   event: 'evt_',
   webhook: 'whe_',
   delivery: 'whd_',

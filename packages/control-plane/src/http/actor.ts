@@ -1,4 +1,4 @@
-import { type ApiScope, KartaError, type Role } from '@karta/protocol';
+import { type ApiScope, KartaError, type KeyMode, type Role } from '@karta/protocol';
 import { type Action, PERMISSIONS, roleMay, scopesMay } from '../identity/permissions.ts';
 
 /** A signed-in person, in one org or (before choosing or having one) in none. */
@@ -15,6 +15,7 @@ export interface KeyHolder {
   id: string;
   orgId: string;
   scopes: readonly ApiScope[];
+  mode: KeyMode;
 }
 
 /** Who runs this server. Known on the admin plane only. */
@@ -35,6 +36,8 @@ export interface OrgActor {
   orgId: string;
   /** Shown in the audit log: an e-mail address or the key's id. */
   label: string;
+  /** Of an API key: a test key makes and changes test objects only. A person may do both. */
+  mode?: KeyMode;
 }
 
 /**
@@ -44,7 +47,7 @@ export interface OrgActor {
 export function requireAction(actor: Actor, action: Action): OrgActor {
   if (actor.kind === 'api_key') {
     if (!scopesMay(actor.scopes, action)) throw forbidden(action);
-    return { kind: 'api_key', id: actor.id, orgId: actor.orgId, label: actor.id };
+    return { kind: 'api_key', id: actor.id, orgId: actor.orgId, label: actor.id, mode: actor.mode };
   }
   if (actor.kind === 'operator') throw new KartaError('forbidden', 'An operator is in no org.');
   if (actor.org === null) {

@@ -1,7 +1,8 @@
+import type { IdempotencyTables } from '@karta/postgres';
 import type { ApiScope, KeyMode, TokenScope } from '@karta/protocol';
 import type { ColumnType, JSONColumnType, Selectable } from 'kysely';
 
-export interface KeyTables {
+export interface KeyTables extends IdempotencyTables {
   api_keys: ApiKeyTable;
   embed_keys: EmbedKeyTable;
   token_keys: TokenKeyTable;
@@ -57,4 +58,5 @@ export interface DenialTable {
   issued_before: ColumnType<string | null, number | null, number | null>;
   until: Date;
   created_at: Date;
+  revision: ColumnType<string, number, number>;
 }

@@ -55,9 +55,12 @@ create table denials (
   issued_before bigint,
   until timestamptz not null,
   created_at timestamptz not null,
+  -- Of `catalog_version`, when nodes last had to hear of it.
+  revision bigint not null,
   primary key (kind, id)
 );
 create index denials_until on denials (until);
+create index denials_revision on denials (revision);
 
 -- Requests that may be repeated. Never a body, only its digest.
 create table idempotency_keys (

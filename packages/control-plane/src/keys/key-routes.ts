@@ -1,0 +1,67 @@
+import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
+import { apiKeyList, createApiKeyBody, createdApiKey, KartaError, LIMITS } from '@karta/protocol';
+import { z } from 'zod';
+import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import type { ApiKeys } from './api-keys.ts';
+
+/** A page of any list of keys. */
+export const keyPageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50),
+  cursor: z.string().max(200).optional(),
+});
+
+/** API keys: create, list, revoke. */
+export function keyRoutes(keys: ApiKeys, idempotency: IdempotencyStore): BoundRoute[] {
+  return [
+    defineRoute({
+      id: 'createKey',
+      summary: 'Create an API key; the answer alone holds it',
+      tag: 'keys',
+      method: 'post',
+      path: '/v1/keys',
+      access: 'keys.manage',
+      body: createApiKeyBody,
+      answers: {
+        201: { description: 'The key', content: { 'application/json': createdApiKey } },
+      },
+      async handle({ caller, body, context, bodyDigest }) {
+        const key = idempotencyKeyOf(context.req.header('idempotency-key'));
+        const { orgId, id: principalId } = caller;
+        const scope = key === null ? null : { orgId, principalId, route: 'createKey', key };
+        return onceOnly(idempotency, scope, bodyDigest, {
+          first: async () => json(201, await keys.create(caller, body, scope)),
+          async again(id) {
+            throw new KartaError('already_created', undefined, { extra: { id } });
+          },
+        });
+      },
+    }),
+    defineRoute({
+      id: 'listKeys',
+      summary: 'API keys, newest first, without their secrets',
+      tag: 'keys',
+      method: 'get',
+      path: '/v1/keys',
+      access: 'keys.read',
+      query: keyPageQuery,
+      answers: { 200: { description: 'Keys', content: { 'application/json': apiKeyList } } },
+      async handle({ caller, query }) {
+        const page = await keys.list(caller.orgId, query);
+        return json(200, { keys: page.keys, next_cursor: page.nextCursor });
+      },
+    }),
+    defineRoute({
+      id: 'revokeKey',
+      summary: 'Revoke an API key, and the tokens minted with it',
+      tag: 'keys',
+      method: 'delete',
+      path: '/v1/keys/{key_id}',
+      access: 'keys.manage',
+      answers: { 204: { description: 'Revoked' } },
+      async handle({ caller, param }) {
+        await keys.revoke(caller, param('key_id'));
+        return noContent();
+      },
+    }),
+  ];
+}
