@@ -8,6 +8,7 @@ import { createIdentity } from '../identity/identity.ts';
 import { byCredential } from '../identity/person-authenticator.ts';
 import { listenInternal } from '../internal/internal-surface.ts';
 import { createKeysRoom } from '../keys/keys-room.ts';
+import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
 import { usageRoutes } from '../usage/usage-routes.ts';
@@ -36,18 +37,22 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const audit = await createAudit({ home: config.home, database, log });
   const identity = await createIdentity(deps);
   const keys = await createKeysRoom({ ...deps, changed: () => sync.synced() });
-  const sync = createNodeSync({
-    database,
-    nodes: config.nodes.map(({ internal_url }) =>
-      planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
-    ),
-    tokenKeys: () => keys.tokenKeys.publicSet(),
-    log,
-  });
-  const internalRoutes: BoundInternalRoute[] = [...keys.internalRoutes];
+  const nodes = config.nodes.map(({ internal_url }) =>
+    planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
+  );
+  const tokenKeys = () => keys.tokenKeys.publicSet();
+  const sync = createNodeSync({ database, nodes, tokenKeys, log });
+  const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
+  const internalRoutes: BoundInternalRoute[] = [...keys.internalRoutes, ...releases.internalRoutes];
   return {
     http: {
-      routes: [...identity.routes, ...keys.routes, ...audit.routes, ...usageRoutes(database)],
+      routes: [
+        ...identity.routes,
+        ...keys.routes,
+        ...releases.routes,
+        ...audit.routes,
+        ...usageRoutes(database),
+      ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),
       mounts: [...identity.mounts, ...keys.mounts],
       webhooks: {},
@@ -57,10 +62,12 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       identity.start();
       keys.start();
       sync.start();
+      await releases.start();
       audit.start();
     },
     stop: async () => {
       identity.stop();
+      await releases.stop();
       await sync.stop();
       await keys.stop();
       audit.stop();

@@ -82,7 +82,7 @@ export type Denial = z.infer<typeof denial>;
 
 /**
  * `POST data:/v1/internal/sync`: the control plane brings a node up to date. `since` is what the
- * node said it has; a node whose number differs answers 409 with its own, and gets everything.
+ * node said it has; a node whose number differs takes nothing, answers its own and gets everything.
  */
 export const syncBody = z.strictObject({
   protocol: z.int(),
@@ -102,6 +102,8 @@ export const syncAnswer = z.strictObject({
   protocol: z.int(),
   node_id: z.string(),
   version: z.int().nonnegative(),
+  /** Where clients reach the node's public surface. */
+  url: z.url(),
 });
 export type SyncAnswer = z.infer<typeof syncAnswer>;
 

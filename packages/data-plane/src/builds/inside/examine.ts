@@ -5,8 +5,8 @@ import { declaredEnv, undeclaredSecrets } from '../../releases/declared-env.ts';
 import type { Entry } from '../../releases/entry.ts';
 import { releaseEnv } from '../../releases/env-values.ts';
 import { KARTA_TOML, readKartaToml } from '../../releases/karta-toml.ts';
-import { unreachableMcpHosts } from '../../releases/mcp-hosts.ts';
 import { modelProblems } from '../../releases/model-check.ts';
+import { networkProblems, networkProblems } from '../../releases/network-check.ts';
 import { appError, hasErrors } from '../../releases/problem.ts';
 import { recordConfig } from '../../releases/record-config.ts';
 import { secretsFiles } from '../../releases/secrets-files.ts';
@@ -43,7 +43,7 @@ export async function examine(
     ...modelProblems(app, toml, choice.chosen, upstreams),
     ...envProblems,
     ...undeclaredSecrets(app, toml, request.env.secret),
-    ...unreachableMcpHosts(app, toml, detection),
+    ...networkProblems(app, toml, detection.mcpHosts),
     ...secretsFiles(app),
   );
   const setup = toml.build?.setup ?? null;

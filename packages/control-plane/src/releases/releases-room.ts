@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import type { BoundInternalRoute, PlaneClient } from '@karta/service/plane-auth';
+import type { Logger } from 'pino';
+import { openBlobFolder } from '../blobs/blob-store.ts';
+import type { ControlPlaneConfig } from '../config.ts';
+import type { BoundRoute } from '../http/route.ts';
+import type { OrgGrants } from '../internal/org-grant.ts';
+import { envRoutes } from '../projects/env-routes.ts';
+import { createEnvValues } from '../projects/env-values.ts';
+import { projectRoutes } from '../projects/project-routes.ts';
+import { createProjects, type Projects } from '../projects/projects.ts';
+import { openSealer } from '../projects/sealed-value.ts';
+import type { Database } from '../sql/database.ts';
+import type { NodeSync } from '../sync/node-sync.ts';
+import { createBuildLog } from './build-log.ts';
+import { createBuildQueue } from './build-queue.ts';
+import { buildRoutes } from './build-routes.ts';
+import { internalReleaseRoutes } from './internal-routes.ts';
+import { createPublishes } from './publishes.ts';
+import { releaseRoutes } from './release-routes.ts';
+import { createReleases } from './releases.ts';
+
+/** Where a data plane is reached while none has told. */
+const LOCAL_DATA_URL = 'http://localhost:8000';
+
+export interface ReleasesRoomParts {
+  config: Pick<ControlPlaneConfig, 'home'>;
+  database: Database;
+  log: Logger;
+  grants: OrgGrants;
+  nodes: readonly PlaneClient[];
+  sync: NodeSync;
+}
+
+/** Projects, their releases and values. */
+export interface ReleasesRoom {
+  routes: BoundRoute[];
+  internalRoutes: BoundInternalRoute[];
+  projects: Projects;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<ReleasesRoom> {
+  const { config, database, log, nodes, sync } = parts;
+  const { changed, synced } = sync;
+  const urlOf = (ref: string) => `${sync.dataUrl() ?? LOCAL_DATA_URL}/v1/projects/${ref}`;
+  const blobs = await openBlobFolder(join(config.home, 'blobs'));
+  const buildLog = createBuildLog(database);
+  const queue = createBuildQueue({ database, nodes, log, buildLog, synced });
+  const env = createEnvValues({ database, sealer: await openSealer(config.home), synced });
+  const projects = createProjects({ database, urlOf, changed });
+  const publishes = createPublishes({ database, blobs, urlOf, queued: queue.kick });
+  const releases = createReleases({ database, urlOf, synced });
+  return {
+    projects,
+    routes: [
+      ...projectRoutes(projects),
+      ...releaseRoutes(releases),
+      ...buildRoutes({ database, publishes, buildLog, urlOf }),
+      ...envRoutes(env),
+    ],
+    internalRoutes: internalReleaseRoutes({ database, blobs, grants: parts.grants, env }),
+    start: () => queue.start(),
+    stop: () => queue.stop(),
+  };
+}
