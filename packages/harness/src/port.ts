@@ -58,11 +58,22 @@ export interface Detection {
   /** Agents by name; always at least one, `default`. */
   agents: readonly AgentInfo[];
   skills: readonly string[];
-  /** `host:port` of remote MCP servers. */
-  mcpHosts: readonly string[];
+  /** Where remote MCP servers are. */
+  mcpHosts: readonly McpHost[];
   /** The folder's own choice of model, such as `anthropic/claude-sonnet-4-5`. */
   model: { name: string; file: string; line: number } | null;
   problems: readonly AppProblem[];
+}
+
+/** A remote MCP server of an application, and where the application names it. */
+export interface McpHost {
+  host: string;
+  port: number;
+  /** Whether it is spoken to by https. */
+  tls: boolean;
+  file: string;
+  /** From 1. */
+  line: number;
 }
 
 export interface AgentInfo {

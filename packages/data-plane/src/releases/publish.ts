@@ -9,6 +9,7 @@ import { FolderChanged } from './copy-tree.ts';
 import { type Environment, releaseEnv } from './env-values.ts';
 import { readKartaToml } from './karta-toml.ts';
 import { modelProblems, type Upstreams } from './model-check.ts';
+import { networkProblems } from './network-check.ts';
 import { appError, appWarning, hasErrors } from './problem.ts';
 import { folderName, projectRef } from './project-ref.ts';
 import { releaseConfigOf } from './release-config.ts';
@@ -121,7 +122,7 @@ async function examine(
     ...detection.problems,
     ...modelProblems(app, toml, choice.chosen, request.upstreams),
     ...envProblems,
-    ...detection.mcpHosts.map((host) => unreachable(host)),
+    ...networkProblems(app, toml, detection.mcpHosts),
     ...app.paths.filter(isSecretsFile).map((path) => appWarning(path, 0, SECRETS_FILE)),
   );
   if (hasErrors(problems) || ref === null) return { problems };
@@ -148,14 +149,6 @@ async function folderFault(folder: string): Promise<string | null> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return `${folder} does not exist`;
   }
-}
-
-function unreachable(host: string): AppProblem {
-  return appWarning(
-    '',
-    0,
-    `the MCP server at ${host} cannot be reached: sandboxes have no network`,
-  );
 }
 
 const SECRETS_FILE = 'is part of the release: the agent can read it';

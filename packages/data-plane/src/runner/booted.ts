@@ -2,6 +2,7 @@ import { KartaError, newId } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import type { RunnerLog } from './config.ts';
 import type { DoorsClient } from './doors/doors-client.ts';
+import { egressOrder, injectedSecrets, sandboxHosts } from './doors/egress-hosts.ts';
 import type { Families } from './doors/families.ts';
 import type { Machine, MachineHost } from './machine/machine-port.ts';
 
@@ -20,6 +21,8 @@ export interface BootParts {
   families: Families;
   /** What the harness's processes of a release are given. */
   envOf(release: Release): Promise<Record<string, string>>;
+  /** Values of the release's secrets, those of `names` that have one. */
+  secretsOf(release: Release, names: readonly string[]): Promise<Record<string, string>>;
   log: RunnerLog;
 }
 
@@ -38,13 +41,14 @@ export async function boot(
 ): Promise<Booted> {
   const { id, volumeId, release, sessionId } = order;
   const env = await parts.envOf(release);
-  const { families, channel } = await openChannel(parts, id, release, sessionId);
+  const { families, channel, hosts } = await openChannel(parts, id, release, sessionId);
   try {
     const machine = await parts.host.boot({
       sandboxId: id,
       volumeId,
       release,
       channel: { socketPath: channel.socket_path, credential: channel.credential },
+      hosts,
       families,
       env,
     });
@@ -56,11 +60,14 @@ export async function boot(
 }
 
 async function openChannel(
-  { doors, families }: BootParts,
+  { doors, families, secretsOf }: BootParts,
   id: string,
   release: Release,
   sessionId: string | null,
 ) {
+  const { networkAllow, providerTools } = release.config;
+  const secrets = await secretsOf(release, injectedSecrets(networkAllow));
+  const egress = egressOrder(networkAllow, secrets);
   try {
     const served = await families();
     const channel = await doors.openChannel({
@@ -69,8 +76,10 @@ async function openChannel(
       project_id: release.projectId,
       session_id: sessionId,
       mode: sessionId === null ? 'parked' : 'live',
+      egress,
+      provider_tools: providerTools,
     });
-    return { families: served, channel };
+    return { families: served, channel, hosts: sandboxHosts(egress, channel.egress) };
   } catch (cause) {
     throw new KartaError('harness_failed', 'The model proxy does not answer.', { cause });
   }

@@ -40,8 +40,9 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     families: servedFamilies(doors),
     async envOf(release) {
       const { secrets } = await describe(release);
-      return { ...release.config.env, ...valuesOf(secrets, config.environment ?? {}) };
+      return { ...release.config.env, ...(await parts.secretsOf(release, secrets)) };
     },
+    secretsOf: async (_release, names) => valuesOf(names, config.environment ?? {}),
     log,
   };
   const admission = new Admission({

@@ -12,6 +12,7 @@ import {
 import type { Release } from '../../control/port.ts';
 import { exposedSecrets } from '../../releases/env-values.ts';
 import { createReleaseLoader, type LoadedRelease } from '../../releases/load-release.ts';
+import { injectedSecrets } from '../doors/egress-hosts.ts';
 import { RUNNER_LIMITS } from '../limits.ts';
 import { startFault } from './faults.ts';
 import { LocalMachine } from './local-machine.ts';
@@ -117,11 +118,19 @@ export function createLocalHost(parts: LocalHostParts): MachineHost {
   };
 }
 
+/** Without a network of its own a sandbox cannot be led to the door that adds the secret. */
+const NO_INJECTION =
+  'The release has secrets added to requests ([network] inject), and nothing on this server isolates ' +
+  'its network. Install bubblewrap, or take inject out.';
+
 async function bootSandbox(driver: SandboxDriver, order: BootOrder, loaded: LoadedRelease) {
   const { app, detection, harness } = loaded;
   const { release } = order;
   const setup = { app, detection, model: modelAccess(release, order) };
   const provision = harness.provision(setup);
+  if (driver.isolation === 'none' && injectedSecrets(release.config.networkAllow).length > 0) {
+    throw new KartaError('harness_failed', NO_INJECTION);
+  }
   const { diskMb, cpus } = release.config;
   const sandbox = await driver.create({
     id: order.sandboxId,
@@ -131,6 +140,7 @@ async function bootSandbox(driver: SandboxDriver, order: BootOrder, loaded: Load
     tools: provision.tools,
     files: provision.files,
     offers: [{ name: MODEL_OFFER, socket: order.channel.socketPath }],
+    hosts: order.hosts,
     listens: provision.listens,
     limits: {
       memoryBytes: memoryOf(release, loaded),

@@ -8,7 +8,7 @@ import type {
   TurnInput,
 } from '@karta/harness';
 import type { Isolation, WireFamily } from '@karta/protocol';
-import type { FileList } from '@karta/sandbox';
+import type { FileList, SandboxHost } from '@karta/sandbox';
 import type { Release } from '../../control/port.ts';
 
 /**
@@ -56,6 +56,8 @@ export interface BootOrder {
   release: Release;
   /** The sandbox's way to the model. */
   channel: { socketPath: string; credential: string };
+  /** Its ways to the hosts that the release allows. */
+  hosts: readonly SandboxHost[];
   /** Families that some upstream serves, preferred first. */
   families: readonly WireFamily[];
   /** Variables for the harness's processes. */

@@ -10,6 +10,7 @@ function order(sandboxId: string): BootOrder {
     volumeId: 'vol_1',
     release: releaseNamed('rel_1'),
     channel: { socketPath: '/s', credential: 'c' },
+    hosts: [],
     families: [],
     env: {},
   };

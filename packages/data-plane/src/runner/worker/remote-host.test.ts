@@ -16,6 +16,7 @@ const ORDER: BootOrder = {
   volumeId: 'vol_1',
   release: releaseNamed('rel_1'),
   channel: { socketPath: '/s', credential: 'c' },
+  hosts: [],
   families: ['anthropic'],
   env: {},
 };

@@ -65,9 +65,13 @@ it('lists the hosts of remote MCP servers', () => {
   };
   const { mcpHosts, problems } = detect({
     'CLAUDE.md': '',
-    '.mcp.json': JSON.stringify({ mcpServers: servers }),
+    '.mcp.json': JSON.stringify({ mcpServers: servers }, null, 1),
   });
-  expect(mcpHosts).toEqual(['api.example.com:8443', 'docs.example.com:443']);
+  const file = '.mcp.json';
+  expect(mcpHosts).toEqual([
+    { host: 'docs.example.com', port: 443, tls: true, file, line: 11 },
+    { host: 'api.example.com', port: 8443, tls: false, file, line: 15 },
+  ]);
   expect(problems).toEqual([]);
 });
 

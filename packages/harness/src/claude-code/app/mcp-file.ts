@@ -1,11 +1,11 @@
-import { readJson } from '../../app/index.ts';
-import type { AppFolder, AppProblem } from '../../port.ts';
+import { mcpHostOf, readJson } from '../../app/index.ts';
+import type { AppFolder, AppProblem, McpHost } from '../../port.ts';
 import { isRecord } from './settings-file.ts';
 
 export const MCP_FILE = '.mcp.json';
 
-/** The remote servers that `.mcp.json` names, as `host:port`. */
-export function readMcpFile(app: AppFolder): { hosts: string[]; problems: AppProblem[] } {
+/** The remote servers that `.mcp.json` names. */
+export function readMcpFile(app: AppFolder): { hosts: McpHost[]; problems: AppProblem[] } {
   const text = app.text(MCP_FILE);
   if (text === null) return { hosts: [], problems: [] };
   const result = readJson(text, MCP_FILE);
@@ -19,14 +19,15 @@ export function readMcpFile(app: AppFolder): { hosts: string[]; problems: AppPro
   if (!isRecord(servers)) {
     return { hosts: [], problems: [error([], 'expected an object "mcpServers"')] };
   }
-  const hosts = new Set<string>();
+  const hosts: McpHost[] = [];
   const problems: AppProblem[] = [];
   for (const [name, server] of Object.entries(servers)) {
     if (!isRecord(server))
       problems.push(error(['mcpServers', name], `${name}: expected an object`));
     else if (typeof server.url === 'string') {
-      const host = hostOf(server.url);
-      if (host !== null) hosts.add(host);
+      const place = mcpHostOf(server.url);
+      const { line } = document.position(['mcpServers', name, 'url']);
+      if (place !== null) hosts.push({ ...place, file: MCP_FILE, line });
       else if (!server.url.includes('${')) {
         problems.push(error(['mcpServers', name, 'url'], `${name}: not an http or https address`));
       }
@@ -34,12 +35,5 @@ export function readMcpFile(app: AppFolder): { hosts: string[]; problems: AppPro
       problems.push(error(['mcpServers', name], `${name}: needs "command" or "url"`));
     }
   }
-  return { hosts: [...hosts].sort(), problems };
-}
-
-function hostOf(url: string): string | null {
-  if (!URL.canParse(url)) return null;
-  const { protocol, hostname, port } = new URL(url);
-  if (protocol !== 'http:' && protocol !== 'https:') return null;
-  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
+  return { hosts, problems };
 }

@@ -100,7 +100,11 @@ test('remote MCP servers are told by host and port', () => {
     broken: { type: 'remote', url: 'nowhere' },
   };
   const { mcpHosts, problems } = detect({ 'opencode.json': JSON.stringify({ mcp }, null, 1) });
-  expect(mcpHosts).toEqual(['docs.example.com:443', 'near.example.com:8080']);
+  const file = 'opencode.json';
+  expect(mcpHosts).toEqual([
+    { host: 'docs.example.com', port: 443, tls: true, file, line: 5 },
+    { host: 'near.example.com', port: 8080, tls: false, file, line: 9 },
+  ]);
   expect(problems).toMatchObject([{ severity: 'error', message: expect.stringMatching(/broken/) }]);
 });
 

@@ -1,5 +1,5 @@
-import { readFrontMatter } from '../../app/index.ts';
-import type { AppFolder, AppProblem } from '../../port.ts';
+import { mcpHostOf, readFrontMatter } from '../../app/index.ts';
+import type { AppFolder, AppProblem, McpHost } from '../../port.ts';
 import { type ConfigFile, isObject, readConfigFiles } from './config-files.ts';
 import { familyOf } from './model-choice.ts';
 import { type AppAgent, type Placed, readAgents } from './read-agents.ts';
@@ -10,7 +10,7 @@ export interface AppReading {
   /** The one agent of the folder that leads, unless the folder names its default itself. */
   soleAgent: string | null;
   skills: string[];
-  mcpHosts: string[];
+  mcpHosts: McpHost[];
   model: Placed | null;
   smallModel: Placed | null;
   problems: AppProblem[];
@@ -76,31 +76,23 @@ function readSkills(app: AppFolder): { names: string[]; problems: AppProblem[] }
   return { names: [...names], problems };
 }
 
-function readMcpHosts(files: readonly ConfigFile[]): { hosts: string[]; problems: AppProblem[] } {
-  const hosts = new Set<string>();
+function readMcpHosts(files: readonly ConfigFile[]): { hosts: McpHost[]; problems: AppProblem[] } {
+  const hosts: McpHost[] = [];
   const problems: AppProblem[] = [];
   for (const { file, document } of files) {
     const servers = document.get(['mcp']);
     for (const [name, server] of isObject(servers) ? Object.entries(servers) : []) {
       if (!isObject(server) || server.type !== 'remote' || server.enabled === false) continue;
-      const host = typeof server.url === 'string' ? hostOf(server.url) : null;
-      if (host !== null) hosts.add(host);
+      const place = typeof server.url === 'string' ? mcpHostOf(server.url) : null;
+      const { line } = document.position(['mcp', name, 'url']);
+      if (place !== null) hosts.push({ ...place, file, line });
       else {
-        const { line } = document.position(['mcp', name, 'url']);
         const message = `the MCP server "${name}" has no valid url`;
         problems.push({ severity: 'error', file, line, message });
       }
     }
   }
-  return { hosts: [...hosts], problems };
-}
-
-/** `host:port` of an http(s) address. */
-function hostOf(url: string): string | null {
-  if (!URL.canParse(url)) return null;
-  const { protocol, hostname, port } = new URL(url);
-  if (protocol !== 'https:' && protocol !== 'http:') return null;
-  return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
+  return { hosts, problems };
 }
 
 /** Settings that the platform's own always win over. */
