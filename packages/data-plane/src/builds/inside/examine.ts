@@ -6,7 +6,7 @@ import type { Entry } from '../../releases/entry.ts';
 import { releaseEnv } from '../../releases/env-values.ts';
 import { KARTA_TOML, readKartaToml } from '../../releases/karta-toml.ts';
 import { modelProblems } from '../../releases/model-check.ts';
-import { networkProblems, networkProblems } from '../../releases/network-check.ts';
+import { networkProblems } from '../../releases/network-check.ts';
 import { appError, hasErrors } from '../../releases/problem.ts';
 import { recordConfig } from '../../releases/record-config.ts';
 import { secretsFiles } from '../../releases/secrets-files.ts';
