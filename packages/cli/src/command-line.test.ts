@@ -66,7 +66,18 @@ describe('karta', () => {
   test.each(['bash', 'zsh'])('completion for %s names every command', (shell) => {
     const { status, stdout } = karta('completion', shell);
     expect(status).toBe(0);
-    expect(stdout).toContain('serve dev run chat sessions doctor completion');
+    for (const command of [
+      'serve',
+      'deploy',
+      'rollback',
+      'login',
+      'audit',
+      'doctor',
+      'completion',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`words="[^"]*\\b${command}\\b[^"]*--version"`));
+    }
+    expect(stdout).toMatch(/webhooks\) words="create [^"]*redeliver/);
     expect(stdout).toContain('--min-isolation');
     if (shell === 'bash') {
       expect(spawnSync('bash', ['-n'], { input: stdout }).status).toBe(0);

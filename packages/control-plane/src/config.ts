@@ -34,6 +34,11 @@ export const controlPlaneConfig = z.strictObject({
   signup: z.enum(['closed', 'invite', 'open']).default('closed'),
   /** Mail by SMTP; without it links are shown to whoever invites. */
   mail: z.strictObject({ smtp_url: z.string().regex(/^smtps?:\/\//), from: z.string() }).optional(),
+  /**
+   * Of a home that one person serves for themselves: its org is made at the first start, with a key
+   * in `credentials.json`. `id` is that of an org from before the control plane.
+   */
+  first_org: z.strictObject({ id: z.string().optional() }).optional(),
   /** The operator's admin plane, with accounts of its own. */
   operator: z
     .strictObject({

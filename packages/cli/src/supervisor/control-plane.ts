@@ -26,6 +26,8 @@ export interface ControlPlaneStart {
   /** Where the data plane listens for this one. */
   dataInternalPort: number;
   databaseUrl: string;
+  /** Of the org that this home had before it had a control plane. */
+  firstOrgId: string;
   environment: Environment;
   log: (line: string) => void;
   notice: (message: string) => void;
@@ -76,6 +78,7 @@ function launch(start: ControlPlaneStart, first: Ready | null): Promise<Child<Re
         drain_ms: DRAIN_MS,
         trusted_proxies: environment.KARTA_TRUSTED_PROXIES ?? '',
         signup: settings.signup,
+        first_org: { id: start.firstOrgId },
         operator: { port: operatorPort },
         ...publicUrlOf(environment),
         ...mailOf(environment),

@@ -113,6 +113,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       keys,
       dataInternalPort: internalPort,
       databaseUrl: databases.urls.control,
+      firstOrgId: orgId,
       environment: request.environment,
       log: controlLog.line,
       notice,

@@ -1,7 +1,10 @@
 import { listenHttp } from '@karta/http';
+import { loadPepper } from '@karta/service/home';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import { createControlApp } from '../http/app.ts';
+import { ensureFirstOrg } from '../identity/first-org.ts';
+import { ensureFirstKey } from '../keys/first-key.ts';
 import { migrateControlPlane, openDatabase } from '../sql/database.ts';
 import { createRooms } from './rooms.ts';
 
@@ -28,6 +31,11 @@ export async function serveControlPlane(
     log.warn({ err: error }, 'a database connection broke');
   });
   started.defer(() => database.destroy());
+  if (config.first_org !== undefined) {
+    const { orgId } = await ensureFirstOrg(database, config.first_org.id);
+    const { home } = config;
+    await ensureFirstKey({ home, database, pepper: await loadPepper(home) }, orgId);
+  }
   const rooms = await createRooms({ config, database, log });
   started.defer(() => rooms.stop());
 
