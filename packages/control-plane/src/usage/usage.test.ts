@@ -25,7 +25,7 @@ beforeAll(async () => {
         const [orgId, mode] = headers.get('authorization')?.split(' ') ?? [];
         if (orgId === undefined) return null;
         if (mode === undefined) {
-          const org = { id: orgId, role: 'viewer' as const };
+          const org = { id: orgId, role: 'viewer' as const, suspended: false };
           return { kind: 'person', id: 'person_1', email: 'a@b.c', org };
         }
         const key = { kind: 'api_key', id: 'key_1', orgId, scopes: ['read'] } as const;

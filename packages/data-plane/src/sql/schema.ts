@@ -6,7 +6,14 @@ import type {
   PermissionMode,
   SessionStatus,
 } from '@karta/protocol';
-import type { ColumnType, Insertable, JSONColumnType, Selectable } from 'kysely';
+import type {
+  ColumnType,
+  Generated,
+  GeneratedAlways,
+  Insertable,
+  JSONColumnType,
+  Selectable,
+} from 'kysely';
 
 /** An int8 column: read as a decimal string, written as a number. Counts stay below 2^53. */
 type Count = ColumnType<string, number, number>;
@@ -35,6 +42,7 @@ export interface SessionTable {
   parent_id: string | null;
   created_by: string;
   sub: string | null;
+  mode: Generated<'live' | 'test'>;
   volume_id: string | null;
   resume_id: string | null;
   isolation: Isolation | null;
@@ -68,6 +76,8 @@ export interface TurnTable {
   text_digest: string;
   sender_name: string | null;
   sender_type: 'human' | 'ai';
+  principal_id: string | null;
+  end_user: string | null;
   agent: string;
   thinking: boolean;
   attachments: JSONColumnType<StoredAttachment[]> | null;
@@ -119,4 +129,14 @@ export interface GrantTable {
   rule: string;
   granted_by: string;
   created_at: Date;
+}
+
+export interface OutboxTable {
+  position: GeneratedAlways<string>;
+  id: string;
+  kind: 'usage' | 'lifecycle';
+  org_id: string;
+  event: JSONColumnType<Record<string, unknown>>;
+  org_grant: string | null;
+  refused: string | null;
 }

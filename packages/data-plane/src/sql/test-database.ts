@@ -29,7 +29,7 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     reset: async () => {
       const owner = openDatabase(ownerUrl, () => {});
       await sql`truncate sessions, session_metadata, routing_locks, participants, turns, inputs,
-        grants, idempotency_keys`.execute(owner);
+        grants, idempotency_keys, outbox`.execute(owner);
       await owner.destroy();
     },
     close: async () => {
