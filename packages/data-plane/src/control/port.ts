@@ -1,4 +1,4 @@
-import type { NetworkTarget } from '@karta/protocol';
+import type { KeyMode, NetworkTarget, TokenScope } from '@karta/protocol';
 
 /**
  * What the data plane asks of the system of record: who is calling, which project, which release.
@@ -41,6 +41,26 @@ export interface Principal {
   projectId: string | null;
   /** Session tokens only: the end user. */
   sub: string | null;
+  /** Test credentials see only what test credentials made, and run on the demo model. */
+  mode: KeyMode;
+  /** What a session token may do; `null` for an API key. */
+  token: TokenRights | null;
+}
+
+/** The bounds of a session token. */
+export interface TokenRights {
+  scopes: readonly TokenScope[];
+  /** The one session that it is for. */
+  sessionId: string | null;
+  /** Set on each session that it creates; its holder cannot change these keys. */
+  metadata: Readonly<Record<string, unknown>>;
+  /** Origins that a browser may call from; `null`: those of the project. */
+  origins: readonly string[] | null;
+  /** The credential that minted it. */
+  mintedBy: string;
+  /** Seconds since the epoch. */
+  issuedAt: number;
+  expiresAt: number;
 }
 
 export interface Project {
@@ -63,6 +83,8 @@ export interface Release {
   digest: string;
   harness: { id: string; version: string };
   createdAt: Date;
+  /** When it was revoked: nothing starts on it any more. */
+  revokedAt?: Date | null;
   config: ReleaseConfig;
 }
 
