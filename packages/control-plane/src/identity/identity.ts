@@ -1,4 +1,4 @@
-import { trustedProxies } from '@karta/http';
+import { type IdempotencyStore, trustedProxies } from '@karta/http';
 import { secretFile } from '@karta/service';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
@@ -15,7 +15,7 @@ import { createMailer } from './mailer.ts';
 import { memberRoutes } from './member-routes.ts';
 import { createMembers } from './members.ts';
 import { orgRoutes } from './org-routes.ts';
-import { createOrgs, type OrgRemoved } from './orgs.ts';
+import { createOrgs } from './orgs.ts';
 import { personAuthenticator } from './person-authenticator.ts';
 import { admitSignUp } from './sign-up.ts';
 
@@ -31,8 +31,10 @@ export interface IdentityDeps {
   config: IdentityConfig;
   database: Database;
   log: Logger;
-  /** What other rooms do when an org is deleted. */
-  orgRemoved?: OrgRemoved;
+  /** For creations that repeats must not do twice. */
+  idempotency: IdempotencyStore;
+  /** Resolves when the nodes have heard that something changed, or after a moment. */
+  changed(): Promise<void>;
 }
 
 /** People, orgs and who may what: everything of it that the control plane serves. */
@@ -64,7 +66,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     log,
   });
   const attempts = createAttempts(database);
-  const invitations = createInvitations({ database, mailer, publicUrl });
+  const invitations = createInvitations({ database, mailer, publicUrl, log });
   const mount = loginMount({
     login,
     prefix: '/v1/auth',
@@ -76,9 +78,9 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   let sweeping: NodeJS.Timeout | undefined;
   return {
     routes: [
-      ...orgRoutes(createOrgs(database, deps.orgRemoved), database),
+      ...orgRoutes(createOrgs(database, deps.changed), database, deps.idempotency),
       ...memberRoutes(createMembers(database)),
-      ...invitationRoutes(invitations),
+      ...invitationRoutes(invitations, deps.idempotency),
     ],
     mounts: [mount],
     authenticator: personAuthenticator({ login, database, publicUrl }),

@@ -1,3 +1,4 @@
+import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
 import {
   acceptInvitationBody,
   createdInvitation,
@@ -5,13 +6,17 @@ import {
   inspectedInvitation,
   inspectInvitationBody,
   invitationList,
+  KartaError,
   ownOrg,
 } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
 import type { Invitations } from './invitations.ts';
 
 /** Invitations: made and taken back within an org, accepted by whoever has the link. */
-export function invitationRoutes(invitations: Invitations): BoundRoute[] {
+export function invitationRoutes(
+  invitations: Invitations,
+  idempotency: IdempotencyStore,
+): BoundRoute[] {
   return [
     defineRoute({
       id: 'listInvitations',
@@ -37,7 +42,17 @@ export function invitationRoutes(invitations: Invitations): BoundRoute[] {
       answers: {
         201: { description: 'The invitation', content: { 'application/json': createdInvitation } },
       },
-      handle: async ({ caller, body }) => json(201, await invitations.create(caller, body)),
+      async handle({ caller, body, context, bodyDigest }) {
+        const key = idempotencyKeyOf(context.req.header('idempotency-key'));
+        const { orgId, id: principalId } = caller;
+        const scope = key === null ? null : { orgId, principalId, route: 'createInvitation', key };
+        return onceOnly(idempotency, scope, bodyDigest, {
+          first: async () => json(201, await invitations.create(caller, body, scope)),
+          async again(id) {
+            throw new KartaError('already_created', undefined, { extra: { id } });
+          },
+        });
+      },
     }),
     defineRoute({
       id: 'revokeInvitation',

@@ -111,3 +111,27 @@ it('is not for who is a member already, and not without end', async () => {
   expect(statuses.filter((status) => status === 201)).toHaveLength(LIMITS.pendingInvitations - 1);
   expect(statuses.filter((status) => status === 429)).toHaveLength(1);
 });
+
+it('is made once by a request that is repeated, and its link not shown again', async () => {
+  const { owner, org } = await invite('a@example.com');
+  const again = () =>
+    ground.call('POST', '/v1/invitations', {
+      token: owner.token,
+      body: { email: 'b@example.com', role: 'viewer' },
+      headers: { 'idempotency-key': 'same' },
+    });
+  const [first, second] = [await again(), await again()];
+  expect(first.status).toBe(201);
+  expect(second.body).toMatchObject({ error: 'already_created', id: first.body.id });
+  const orgs = await Promise.all(
+    [1, 2].map(() =>
+      ground.call('POST', '/v1/orgs', {
+        token: owner.token,
+        body: { slug: `${org.slug}-b`, name: 'B' },
+        headers: { 'idempotency-key': 'same' },
+      }),
+    ),
+  );
+  expect(orgs[0]?.body).toMatchObject({ slug: `${org.slug}-b` });
+  expect(orgs[1]?.body).toEqual(orgs[0]?.body);
+});

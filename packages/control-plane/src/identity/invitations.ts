@@ -1,3 +1,5 @@
+import { type IdempotencyScope, loggable } from '@karta/http';
+import { completeKey } from '@karta/postgres';
 import {
   type CreatedInvitation,
   type CreateInvitationBody,
@@ -10,9 +12,11 @@ import {
   type Role,
 } from '@karta/protocol';
 import type { Selectable } from 'kysely';
+import type { Logger } from 'pino';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor, Person } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { linkTokenHash, newLinkToken } from './link-token.ts';
 import type { Mailer } from './mailer.ts';
 import { requireRank } from './members.ts';
@@ -23,7 +27,11 @@ import type { InvitationRow } from './tables.ts';
 export interface Invitations {
   list(orgId: string): Promise<Invitation[]>;
   /** `KartaError`: `forbidden` (owners are invited by owners), `already_exists`, `rate_limited`. */
-  create(actor: OrgActor, body: CreateInvitationBody): Promise<CreatedInvitation>;
+  create(
+    actor: OrgActor,
+    body: CreateInvitationBody,
+    once: IdempotencyScope | null,
+  ): Promise<CreatedInvitation>;
   /** Takes one back. `KartaError`: `not_found`, `invitation_void` when it is used or over. */
   revoke(actor: OrgActor, id: string): Promise<void>;
   /** What a link invites to. `KartaError`: `not_found`, `invitation_void`. */
@@ -50,9 +58,23 @@ export interface InvitationsDeps {
   database: Database;
   mailer: Mailer | null;
   publicUrl: string;
+  log: Logger;
 }
 
-export function createInvitations({ database, mailer, publicUrl }: InvitationsDeps): Invitations {
+export function createInvitations(deps: InvitationsDeps): Invitations {
+  const { database, mailer, publicUrl, log } = deps;
+
+  /** Whether the mail server took it. If not, whoever invites hands the link over. */
+  async function sent(by: Mailer, to: string, org: string, link: string): Promise<boolean> {
+    try {
+      await by.invite(to, org, link);
+      return true;
+    } catch (error) {
+      log.warn(loggable(error), 'an invitation could not be sent by mail');
+      return false;
+    }
+  }
+
   return {
     async list(orgId) {
       const rows = await database
@@ -64,13 +86,19 @@ export function createInvitations({ database, mailer, publicUrl }: InvitationsDe
         .execute();
       return rows.map(shown);
     },
-    async create(actor, body) {
+    async create(actor, body, once) {
       const made = await database.transaction().execute(async (tx) => {
         const org = await lockOrg(tx, actor.orgId);
         await requireRank(tx, actor, [body.role]);
         await requireRoom(tx, actor.orgId, body.email);
         const inviter = { label: actor.label, byOperator: false };
         const { row, token } = await insertInvitation(tx, actor.orgId, body, inviter);
+        if (once !== null) await completeKey(tx, once, row.id, 201);
+        await emitWebhook(tx, {
+          orgId: actor.orgId,
+          type: 'member.invited',
+          data: { invitation_id: row.id, role: row.role },
+        });
         await recordAudit(tx, {
           actor,
           action: 'invitations.create',
@@ -80,9 +108,8 @@ export function createInvitations({ database, mailer, publicUrl }: InvitationsDe
         return { org, row, token };
       });
       const link = invitationLink(publicUrl, made.token);
-      if (!mailer) return { ...shown(made.row), emailed: false, link };
-      await mailer.invite(made.row.email, made.org.name, link);
-      return { ...shown(made.row), emailed: true, link: null };
+      const emailed = mailer !== null && (await sent(mailer, made.row.email, made.org.name, link));
+      return { ...shown(made.row), emailed, link: emailed ? null : link };
     },
     revoke: (actor, id) =>
       database.transaction().execute(async (tx) => {
@@ -136,6 +163,11 @@ export function createInvitations({ database, mailer, publicUrl }: InvitationsDe
           .executeTakeFirst();
         if (!used) throw new KartaError('invitation_void');
         const { role } = await addMember(tx, orgId, person.id, used.role);
+        await emitWebhook(tx, {
+          orgId,
+          type: 'member.joined',
+          data: { person_id: person.id, role },
+        });
         await recordAudit(tx, {
           actor: { kind: 'person', id: person.id, orgId, label: person.email },
           action: 'invitations.accept',

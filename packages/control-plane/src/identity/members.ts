@@ -2,6 +2,7 @@ import { isoTime, KartaError, type Member, type Role } from '@karta/protocol';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { lockOrg } from './orgs.ts';
 import { roleMay } from './permissions.ts';
 
@@ -32,6 +33,11 @@ export function createMembers(database: Database): Members {
           .where('org_id', '=', actor.orgId)
           .where('person_id', '=', personId)
           .execute();
+        await emitWebhook(tx, {
+          orgId: actor.orgId,
+          type: 'member.role_changed',
+          data: { person_id: personId, role, previous_role: before.role },
+        });
         await recordAudit(tx, {
           actor,
           action: 'members.update',
@@ -61,6 +67,11 @@ function takeOut(
       .where('org_id', '=', actor.orgId)
       .where('person_id', '=', personId)
       .execute();
+    await emitWebhook(tx, {
+      orgId: actor.orgId,
+      type: 'member.removed',
+      data: { person_id: personId, role: gone.role },
+    });
     await recordAudit(tx, {
       actor,
       action,

@@ -1,3 +1,4 @@
+import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
 import {
   createOrgBody,
   deleteOrgBody,
@@ -18,7 +19,11 @@ const answer = (schema: typeof org | typeof ownOrg) => ({
 });
 
 /** Who one is, one's orgs, and the org that one acts in. */
-export function orgRoutes(orgs: Orgs, database: Database): BoundRoute[] {
+export function orgRoutes(
+  orgs: Orgs,
+  database: Database,
+  idempotency: IdempotencyStore,
+): BoundRoute[] {
   return [
     defineRoute({
       id: 'getMe',
@@ -62,7 +67,21 @@ export function orgRoutes(orgs: Orgs, database: Database): BoundRoute[] {
       access: 'person',
       body: createOrgBody,
       answers: { 201: answer(ownOrg) },
-      handle: async ({ caller, body }) => json(201, await orgs.create(caller, body)),
+      async handle({ caller, body, context, bodyDigest }) {
+        const key = idempotencyKeyOf(context.req.header('idempotency-key'));
+        const { id: principalId } = caller;
+        // There is no org yet: the key is the person's own.
+        const scope =
+          key === null ? null : { orgId: principalId, principalId, route: 'createOrg', key };
+        return onceOnly(idempotency, scope, bodyDigest, {
+          first: async () => json(201, await orgs.create(caller, body, scope)),
+          async again(id) {
+            const made = (await orgs.of(principalId)).find((own) => own.id === id);
+            if (!made) throw new KartaError('not_found', 'The org that was created is gone.');
+            return json(201, made);
+          },
+        });
+      },
     }),
     defineRoute({
       id: 'getOrg',

@@ -1,3 +1,5 @@
+import type { IdempotencyScope } from '@karta/http';
+import { completeKey } from '@karta/postgres';
 import {
   AUDIT_GENESIS,
   type CreateOrgBody,
@@ -11,13 +13,18 @@ import {
 } from '@karta/protocol';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor, Person } from '../http/actor.ts';
+import { deny } from '../keys/denials.ts';
 import type { Database, Tx } from '../sql/database.ts';
 import type { OrgRow } from './tables.ts';
 
 /** Orgs and who is in them. Everything else of an org belongs to other rooms. */
 export interface Orgs {
   /** A new org, its maker the owner. `KartaError`: `already_exists`, `rate_limited`. */
-  create(person: Pick<Person, 'id' | 'email'>, body: CreateOrgBody): Promise<OwnOrg>;
+  create(
+    person: Pick<Person, 'id' | 'email'>,
+    body: CreateOrgBody,
+    once: IdempotencyScope | null,
+  ): Promise<OwnOrg>;
   /** The orgs of a person, suspended ones included, by slug. */
   of(personId: string): Promise<OwnOrg[]>;
   get(orgId: string): Promise<Org>;
@@ -26,17 +33,16 @@ export interface Orgs {
   remove(actor: OrgActor, confirm: string): Promise<void>;
 }
 
-/** What other rooms do when an org is no more, in the same transaction. */
-export type OrgRemoved = (tx: Tx, orgId: string) => Promise<void>;
-
-export function createOrgs(database: Database, removed: OrgRemoved = async () => {}): Orgs {
+/** `changed` resolves when the nodes have heard that something changed, or after a moment. */
+export function createOrgs(database: Database, changed: () => Promise<void>): Orgs {
   return {
-    create: (person, body) =>
+    create: (person, body, once) =>
       database.transaction().execute(async (tx) => {
         await requireFewOrgs(tx, person.id);
         const row = await insertOrg(tx, body);
         if (!row) throw slugTaken(body.slug);
         await addMember(tx, row.id, person.id, 'owner');
+        if (once !== null) await completeKey(tx, once, row.id, 201);
         await recordAudit(tx, {
           actor: { kind: 'person', id: person.id, orgId: row.id, label: person.email },
           action: 'org.create',
@@ -84,37 +90,35 @@ export function createOrgs(database: Database, removed: OrgRemoved = async () =>
         });
         return shown(row);
       }),
-    remove: (actor, confirm) =>
-      database.transaction().execute(async (tx) => {
-        const org = await lockOrg(tx, actor.orgId);
-        if (confirm !== org.slug) {
-          throw new KartaError(
-            'validation_failed',
-            `"confirm" must be the org's slug, ${org.slug}.`,
-          );
-        }
-        await tx
-          .updateTable('orgs')
-          .set({ deleted_at: new Date() })
-          .where('id', '=', org.id)
-          .execute();
-        await tx.deleteFrom('memberships').where('org_id', '=', org.id).execute();
-        await tx
-          .updateTable('invitations')
-          .set({ revoked_at: new Date() })
-          .where('org_id', '=', org.id)
-          .where('accepted_at', 'is', null)
-          .where('revoked_at', 'is', null)
-          .execute();
-        await removed(tx, org.id);
-        await recordAudit(tx, {
-          actor,
-          action: 'org.delete',
-          target: { kind: 'org', id: org.id },
-          details: { slug: org.slug },
-        });
-      }),
+    async remove(actor, confirm) {
+      await database.transaction().execute((tx) => removeOrg(tx, actor, confirm));
+      await changed();
+    },
   };
+}
+
+async function removeOrg(tx: Tx, actor: OrgActor, confirm: string): Promise<void> {
+  const org = await lockOrg(tx, actor.orgId);
+  if (confirm !== org.slug) {
+    throw new KartaError('validation_failed', `"confirm" must be the org's slug, ${org.slug}.`);
+  }
+  const now = new Date();
+  await tx.updateTable('orgs').set({ deleted_at: now }).where('id', '=', org.id).execute();
+  await tx.deleteFrom('memberships').where('org_id', '=', org.id).execute();
+  await tx
+    .updateTable('invitations')
+    .set({ revoked_at: now })
+    .where('org_id', '=', org.id)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await deny(tx, { kind: 'org', id: org.id, orgId: org.id, forMs: null });
+  await recordAudit(tx, {
+    actor,
+    action: 'org.delete',
+    target: { kind: 'org', id: org.id },
+    details: { slug: org.slug },
+  });
 }
 
 /** A new row of `orgs` and the start of its audit chain, or `null` when the slug is taken. */

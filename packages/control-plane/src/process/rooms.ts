@@ -35,8 +35,9 @@ export interface Rooms {
 export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const { config, database, log } = deps;
   const audit = await createAudit({ home: config.home, database, log });
-  const identity = await createIdentity(deps);
-  const keys = await createKeysRoom({ ...deps, changed: () => sync.synced() });
+  const changed = () => sync.synced();
+  const keys = await createKeysRoom({ ...deps, changed });
+  const identity = await createIdentity({ ...deps, changed, idempotency: keys.idempotency });
   const nodes = config.nodes.map(({ internal_url }) =>
     planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
   );

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listenHttp } from '@karta/http';
-import { type CreatedInvitation, type OwnOrg, ownOrg, type Role } from '@karta/protocol';
+import { IdempotencyKeys } from '@karta/postgres';
+import { type CreatedInvitation, LIMITS, type OwnOrg, ownOrg, type Role } from '@karta/protocol';
 import { pino } from 'pino';
 import { type Audit, createAudit } from '../../audit/audit.ts';
 import { createControlApp } from '../../http/app.ts';
@@ -84,7 +85,13 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     trusted_proxies: '',
     ...options.config,
   };
-  const identity = await createIdentity({ config, database: database.database, log: logger });
+  const identity = await createIdentity({
+    config,
+    database: database.database,
+    log: logger,
+    idempotency: new IdempotencyKeys(database.database, LIMITS.idempotencyMs),
+    changed: async () => {},
+  });
   const audit = await createAudit({ home, database: database.database, log: logger });
   const app = createControlApp({
     routes: [...identity.routes, ...audit.routes, ...(options.routes?.(database) ?? [])],
