@@ -3,6 +3,17 @@ import type { SandboxHost } from '@karta/sandbox';
 import type { DoorsClient } from './doors-client.ts';
 import { egressOrder, sandboxHosts } from './egress-hosts.ts';
 
+/** Which hosts a sandbox is to reach. */
+export interface EgressRequest {
+  /** Of the sandbox, unique; each connection is logged under it. */
+  id: string;
+  orgId: string;
+  projectId: string;
+  allow: readonly NetworkTarget[];
+  /** Values of the secrets that the doors add; default: none. */
+  secrets?: Readonly<Record<string, string>>;
+}
+
 /** Ways to allowed hosts for a sandbox without a model, such as a builder's. */
 export interface OpenEgress {
   /** For `SandboxSpec.hosts`. */
@@ -11,25 +22,12 @@ export interface OpenEgress {
   close(): Promise<void>;
 }
 
-/**
- * Opens them. `id` names the sandbox and must be unique; each connection is logged under it. Throws
- * `DoorsError`.
- */
+/** Opens them. Throws `DoorsError`, and `KartaError` for a secret without a value. */
 export async function openEgress(
-  doors: DoorsClient,
-  {
-    id,
-    orgId,
-    projectId,
-    allow,
-  }: {
-    id: string;
-    orgId: string;
-    projectId: string;
-    allow: readonly NetworkTarget[];
-  },
+  doors: Pick<DoorsClient, 'openChannel' | 'closeChannel'>,
+  { id, orgId, projectId, allow, secrets = {} }: EgressRequest,
 ): Promise<OpenEgress> {
-  const order = egressOrder(allow, {});
+  const order = egressOrder(allow, secrets);
   const channel = await doors.openChannel({
     ...{ channel_id: id, org_id: orgId, project_id: projectId, session_id: null, mode: 'parked' },
     egress: order,
