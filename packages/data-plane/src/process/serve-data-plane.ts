@@ -3,11 +3,17 @@ import { trustedProxies } from '@karta/http';
 import type { Isolation } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { DataPlaneConfig } from '../config.ts';
-import { openLocalControl } from '../control/index.ts';
-import { createHttpApp, createMetrics, listenHttp, listenInternal } from '../http/index.ts';
+import {
+  createHttpApp,
+  createMetrics,
+  listenHttp,
+  listenInternal,
+  projectHosts,
+} from '../http/index.ts';
 import { createRunner } from '../runner/index.ts';
 import { SessionEngine } from '../sessions/session-engine.ts';
 import { migrateDataPlane, openDatabase } from '../sql/index.ts';
+import { openSystemOfRecord } from './system-of-record.ts';
 import { watchReleases } from './watch-releases.ts';
 
 /** After the turns have drained only answers on their way are left. */
@@ -43,8 +49,9 @@ export async function serveDataPlane(
     log.warn({ err: error }, 'a database connection broke');
   });
   started.defer(() => database.destroy());
-  const control = await openLocalControl(config.home);
   const harnesses = [...createHarnesses().values()];
+  const record = await openSystemOfRecord(config, harnesses, log);
+  const { control } = record;
   const runner = createRunner({
     home: config.home,
     runtimeDir: config.runtime_dir,
@@ -53,6 +60,7 @@ export async function serveDataPlane(
     poolSize: config.pool_size,
     allowUnsandboxed: config.allow_unsandboxed,
     environment: config.environment,
+    ...record.runner,
     harnesses,
     onWorkerLost: broken,
     log,
@@ -84,11 +92,16 @@ export async function serveDataPlane(
     log,
     ready: () => ready,
     trustedProxies: trustedProxies(config.trusted_proxies),
+    projectHosts: projectHosts(config.domain),
   });
   // The port before the turns that were left: when it is taken nothing has been begun.
   const http = await listenHttp(app, { host: config.host, port: config.port });
   started.defer(() => http.close(CLOSE_MS));
-  const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, []);
+  const internal = await listenInternal(
+    { metrics, ready: () => ready, log },
+    config.internal,
+    record.remote === null ? [] : [record.remote.internal(() => http.url)],
+  );
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
   started.defer(async () => {

@@ -1,4 +1,5 @@
 import type { Harness } from '@karta/harness';
+import type { Release } from '../control/port.ts';
 import type { Environment } from '../releases/env-values.ts';
 import type { DoorsAccess } from './doors/doors-client.ts';
 
@@ -23,6 +24,10 @@ export interface RunnerConfig {
   log: RunnerLog;
   /** Where exposed secrets are looked up; default: none. */
   environment?: Environment;
+  /** The same where a control plane keeps them. */
+  secretsOf?: (release: Release, names: readonly string[]) => Promise<Record<string, string>>;
+  /** Brings a release to this machine before it is used; default: it is there or it is an error. */
+  haveRelease?: (release: Release) => Promise<void>;
   /**
    * Threads that hold sandboxes and adapters, so that no stream of theirs stalls this one; 0: none,
    * they live here. Default: one a core, at most `RUNNER_LIMITS.workers`.

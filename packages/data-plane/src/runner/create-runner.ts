@@ -3,6 +3,7 @@ import { createHarnesses } from '@karta/harness';
 import type { RunnerConfig } from './config.ts';
 import { RUNNER_LIMITS } from './limits.ts';
 import { createLocalHost } from './machine/local-host.ts';
+import { pullingHost } from './machine/pulling-host.ts';
 import type { Runner } from './port.ts';
 import { runnerOn } from './runner-on.ts';
 import { startWorkers } from './worker/start-workers.ts';
@@ -20,5 +21,6 @@ export function createRunner(config: RunnerConfig): Runner {
           sandbox,
           harnesses: config.harnesses ?? [...createHarnesses().values()],
         });
-  return runnerOn(host, config);
+  const { haveRelease } = config;
+  return runnerOn(haveRelease === undefined ? host : pullingHost(host, haveRelease), config);
 }

@@ -42,7 +42,8 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       const { secrets } = await describe(release);
       return { ...release.config.env, ...(await parts.secretsOf(release, secrets)) };
     },
-    secretsOf: async (_release, names) => valuesOf(names, config.environment ?? {}),
+    secretsOf:
+      config.secretsOf ?? (async (_release, names) => valuesOf(names, config.environment ?? {})),
     log,
   };
   const admission = new Admission({

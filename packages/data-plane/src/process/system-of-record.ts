@@ -1,0 +1,101 @@
+import type { Harness } from '@karta/harness';
+import {
+  createServiceVerifier,
+  type InternalHandler,
+  internalRouter,
+  nodeIdOf,
+  planeClient,
+} from '@karta/service/plane-auth';
+import type { Logger } from 'pino';
+import { buildRoute } from '../builds/build-route.ts';
+import { createBuilder } from '../builds/builder.ts';
+import { type Catalog, openCatalog } from '../catalog/catalog.ts';
+import { catalogLookups } from '../catalog/catalog-lookups.ts';
+import { syncRoute } from '../catalog/sync-route.ts';
+import type { DataPlaneConfig } from '../config.ts';
+import { type ControlPlane, openLocalControl } from '../control/index.ts';
+import {
+  createKeyValidator,
+  createOrgGrants,
+  type OrgGrants,
+  remoteAuthenticate,
+  Trust,
+} from '../control/remote/index.ts';
+import { createReleasePuller } from '../releases/pull-release.ts';
+import { createReleaseSecrets } from '../releases/release-secrets.ts';
+import type { RunnerConfig } from '../runner/config.ts';
+import { DoorsClient } from '../runner/doors/doors-client.ts';
+
+/** The system of record as one data plane uses it. */
+export interface SystemOfRecord {
+  control: ControlPlane;
+  /** How the runner gets releases and secrets that are not on this machine. */
+  runner: Pick<RunnerConfig, 'haveRelease' | 'secretsOf'>;
+  /** Only with a control plane. */
+  remote: RemoteControl | null;
+}
+
+/** What only a data plane with a control plane has. */
+export interface RemoteControl {
+  catalog: Catalog;
+  grants: OrgGrants;
+  trust: Trust;
+  /** Answers the control plane. */
+  internal(url: () => string): InternalHandler;
+}
+
+/** The control plane that the configuration names, else the file in the platform's home. */
+export async function openSystemOfRecord(
+  config: DataPlaneConfig,
+  harnesses: readonly Harness[],
+  log: Logger,
+): Promise<SystemOfRecord> {
+  if (config.control === undefined) {
+    return { control: await openLocalControl(config.home), runner: {}, remote: null };
+  }
+  const { internal_url, key, public_key, stale_auth_ms: staleMs } = config.control;
+  const client = planeClient({ baseUrl: internal_url, key, audience: 'control' });
+  const catalog = await openCatalog(config.home);
+  const trust = new Trust(catalog);
+  const grants = createOrgGrants();
+  const grantOf = (orgId: string) => grants.of(orgId);
+  const validator = createKeyValidator({ client, trust, grants, staleMs });
+  const doors = new DoorsClient({
+    managementSocket: config.doors.management_socket,
+    token: config.doors.token,
+  });
+  const builder = createBuilder({
+    home: config.home,
+    runtimeDir: config.runtime_dir,
+    sandbox: config.sandbox,
+    allowUnsandboxed: config.allow_unsandboxed,
+    harnesses,
+    upstreams: async () => (await doors.upstreams()).upstreams,
+  });
+  return {
+    control: {
+      ...catalogLookups(catalog),
+      authenticate: remoteAuthenticate(validator, trust),
+      refuses: (principal) => trust.refuses(principal),
+      onRefusals: (listener) => catalog.onChange(listener),
+    },
+    runner: {
+      haveRelease: createReleasePuller({ home: config.home, client, grantOf }),
+      secretsOf: createReleaseSecrets({ client, grantOf, staleMs }),
+    },
+    remote: {
+      catalog,
+      grants,
+      trust,
+      internal: (url) =>
+        internalRouter({
+          routes: [
+            syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
+            buildRoute({ home: config.home, builder, client, log }),
+          ],
+          verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
+          log,
+        }),
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { Readable } from 'node:stream';
+import { KartaError } from '@karta/protocol';
+import type { PlaneClient } from '@karta/service/plane-auth';
+import { extractImage } from '../builds/image/extract-image.ts';
+import { ImageError } from '../builds/image/manifest.ts';
+import type { Release } from '../control/port.ts';
+import { draftRelease } from './draft-release.ts';
+import { releaseFolder } from './paths.ts';
+import { readTree } from './read-tree.ts';
+
+/** Seconds after which a release that could not be had may be there. */
+const RETRY_S = 2;
+
+export interface PullParts {
+  home: string;
+  client: PlaneClient;
+  /** Proof that this node has met a credential of the org; `null` before. */
+  grantOf(orgId: string): string | null;
+}
+
+/**
+ * Has releases on this machine: one that is not there, or is not what its digest says, is pulled
+ * from the control plane, checked, and put in its place in one step. Each is looked at once; calls
+ * that meet share one pull. Throws `KartaError`: `release_unavailable`, `release_expired`,
+ * `control_unavailable`.
+ */
+export function createReleasePuller(parts: PullParts): (release: Release) => Promise<void> {
+  const there = new Map<string, Promise<void>>();
+  return (release) => {
+    const known = there.get(release.digest);
+    if (known !== undefined) return known;
+    const having = have(parts, release);
+    there.set(release.digest, having);
+    having.catch(() => there.delete(release.digest));
+    return having;
+  };
+}
+
+async function have(parts: PullParts, release: Release): Promise<void> {
+  const tree = await readTree(releaseFolder(parts.home, release.digest)).catch(() => null);
+  if (tree?.content === release.digest) return;
+  const grant = parts.grantOf(release.orgId);
+  if (grant === null) throw unavailable('This node has no permission of its org yet.');
+  const response = await parts.client.fetch({
+    method: 'GET',
+    path: `/v1/internal/releases/${release.id}/image`,
+    grant,
+  });
+  if (response.status === 410) throw new KartaError('release_expired');
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw unavailable(`The control plane does not hand out this release (${response.status}).`);
+  }
+  const draft = await draftRelease(parts.home);
+  try {
+    await extractImage(Readable.fromWeb(response.body as never), draft.path, ({ digest }) => {
+      if (digest !== release.digest) throw new ImageError('the image is another release');
+    });
+    await draft.keep(release.digest);
+  } catch (cause) {
+    if (KartaError.is(cause)) throw cause;
+    throw unavailable('The release did not arrive whole.', cause);
+  } finally {
+    await draft.discard();
+  }
+}
+
+function unavailable(detail: string, cause?: unknown): KartaError {
+  return new KartaError('release_unavailable', detail, {
+    retryAfter: RETRY_S,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
