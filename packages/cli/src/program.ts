@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import packageFile from '../package.json' with { type: 'json' };
 import { EXIT } from './exit-codes.ts';
 import { homeOption, jsonOption, sandboxOption } from './options.ts';
@@ -6,8 +6,8 @@ import type { Terminal } from './output/terminal.ts';
 import { addAccountCommands } from './program/account.ts';
 import { addPlatformCommands } from './program/platform.ts';
 import { addReleaseCommands } from './program/releases.ts';
+import { addServeCommand } from './program/serve.ts';
 import { addSessionCommands } from './program/sessions.ts';
-import { RUNGS } from './supervisor/settings.ts';
 
 const EXAMPLES = `
 Examples:
@@ -45,22 +45,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
 
-  program
-    .command('serve [folder...]')
-    .description('serve applications over HTTP; without a folder, those served before')
-    .option('--port <number>', 'port, 0 for any (default 8000)')
-    .option('--control-port <number>', 'of the control plane (default: the one after --port)')
-    .option('--operator-port <number>', 'of the admin plane (default: the one after that)')
-    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
-    .addOption(homeOption())
-    .addOption(sandboxOption())
-    .addOption(new Option('--min-isolation <rung>', 'refuse to start below it').choices(RUNGS))
-    .option('--warm <number>', 'started sandboxes kept per application (default 1)')
-    .addOption(new Option('--try <text>', 'the question in the printed curl line').hideHelp())
-    .addOption(jsonOption('one line of JSON when ready'))
-    .action(async (folders, options) =>
-      finish((await import('./commands/serve.ts')).serve(folders, options, terminal)),
-    );
+  addServeCommand(program, terminal, finish);
   program
     .command('dev [folder...]')
     .description('serve, publish again on each change, show what happens in all sessions')

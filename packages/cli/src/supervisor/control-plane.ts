@@ -1,10 +1,10 @@
-import { loopbackSurface, type PlaneKeys, publicHalf } from '@karta/service/plane-auth';
+import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { type Child, startChild } from './child.ts';
 import { mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
-import { announcedUrl, portIn } from './local-url.ts';
+import { announcedUrl } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,12 +22,16 @@ type Ready = z.infer<typeof readyLine>;
 
 export interface ControlPlaneStart {
   settings: ServeSettings;
-  keys: PlaneKeys;
-  /** Where the data plane listens for this one. */
-  dataInternalPort: number;
+  port: number;
+  operatorPort: number;
+  /** Where the data planes speak to it. */
+  internal: InternalSurface;
+  key: PlanePrivateKey;
+  /** The data planes that it speaks to. */
+  nodes: readonly { internal_url: string; key: PlanePublicKey }[];
   databaseUrl: string;
-  /** Of the org that this home had before it had a control plane. */
-  firstOrgId: string;
+  /** Makes the org of this home at its first start; `id` is that of one from before. */
+  firstOrg: { id?: string } | null;
   environment: Environment;
   log: (line: string) => void;
   notice: (message: string) => void;
@@ -43,10 +47,7 @@ export interface ControlPlane extends Omit<KeptChild<Ready>, 'ready'> {
 }
 
 export async function startControlPlane(start: ControlPlaneStart): Promise<ControlPlane> {
-  const { ready, ...kept } = await keepRunning<Ready>(
-    (first) => launch(start, first),
-    start.notice,
-  );
+  const { ready, ...kept } = await keepRunning<Ready>(() => launch(start), start.notice);
   return {
     ...kept,
     url: announcedUrl(ready.url),
@@ -55,9 +56,8 @@ export async function startControlPlane(start: ControlPlaneStart): Promise<Contr
   };
 }
 
-function launch(start: ControlPlaneStart, first: Ready | null): Promise<Child<Ready>> {
-  const { settings, keys, environment } = start;
-  const { port, internalPort, operatorPort } = portsOf(settings, first);
+function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
+  const { settings, environment } = start;
   return startChild(
     {
       name: 'control plane',
@@ -65,21 +65,16 @@ function launch(start: ControlPlaneStart, first: Ready | null): Promise<Child<Re
       configuration: {
         home: settings.home,
         host: settings.host,
-        port,
-        internal: loopbackSurface(internalPort),
-        plane_key: keys.control,
-        nodes: [
-          {
-            internal_url: `http://127.0.0.1:${start.dataInternalPort}`,
-            key: publicHalf(keys.data),
-          },
-        ],
+        port: start.port,
+        internal: start.internal,
+        plane_key: start.key,
+        nodes: start.nodes,
         database_url: start.databaseUrl,
         drain_ms: DRAIN_MS,
         trusted_proxies: environment.KARTA_TRUSTED_PROXIES ?? '',
         signup: settings.signup,
-        first_org: { id: start.firstOrgId },
-        operator: { port: operatorPort },
+        operator: { port: start.operatorPort },
+        ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
         ...publicUrlOf(environment),
         ...mailOf(environment),
       },
@@ -88,19 +83,6 @@ function launch(start: ControlPlaneStart, first: Ready | null): Promise<Child<Re
     },
     (line) => readyLine.parse(line),
   );
-}
-
-/** The ports of the first start, or those asked for. */
-function portsOf(settings: ServeSettings, first: Ready | null) {
-  if (first === null) {
-    const { controlPort: port, controlInternalPort: internalPort, operatorPort } = settings;
-    return { port, internalPort, operatorPort };
-  }
-  return {
-    port: portIn(first.url),
-    internalPort: portIn(first.internal_url),
-    operatorPort: first.operator_url === null ? settings.operatorPort : portIn(first.operator_url),
-  };
 }
 
 function publicUrlOf({ KARTA_CONTROL_PUBLIC_URL: url }: Environment): { public_url?: string } {

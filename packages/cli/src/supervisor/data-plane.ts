@@ -1,5 +1,5 @@
 import { isolation } from '@karta/protocol';
-import { loopbackSurface } from '@karta/service/plane-auth';
+import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
@@ -21,10 +21,13 @@ type Ready = z.infer<typeof readyLine>;
 
 export interface DataPlaneStart {
   settings: ServeSettings;
-  internalPort: number;
+  /** Where the control plane speaks to it. */
+  internal: InternalSurface;
+  /** The control plane; `null`: the home's own file is the system of record. */
+  control: { internal_url: string; key: PlanePrivateKey; public_key: PlanePublicKey } | null;
   runtimeFolder: string;
   databaseUrl: string;
-  doors: Doors;
+  doors: Pick<Doors, 'managementSocket' | 'token'>;
   allowUnsandboxed: boolean;
   environment: Readonly<Record<string, string | undefined>>;
   /** Secrets that applications may see in their sandboxes, by name. */
@@ -66,7 +69,8 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
         runtime_dir: start.runtimeFolder,
         host: settings.host,
         port: first === null ? settings.port : portIn(first.url),
-        internal: loopbackSurface(start.internalPort),
+        internal: start.internal,
+        ...(start.control === null ? {} : { control: start.control }),
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,

@@ -30,13 +30,14 @@ export async function startDoors(options: {
   home: string;
   runtimeFolder: string;
   upstreams: readonly Upstream[];
+  /** Of a data plane that is started apart; by default one that is never written to disk. */
+  token?: string;
   log: (line: string) => void;
 }): Promise<Doors> {
   const folder = join(options.runtimeFolder, 'doors');
   await mkdir(folder, { recursive: true, mode: 0o711 });
-  const managementSocket = join(folder, 'management.sock');
-  // Made anew at each start and never written to disk.
-  const token = randomBytes(TOKEN_BYTES).toString('hex');
+  const managementSocket = managementSocketIn(options.runtimeFolder);
+  const token = options.token ?? randomBytes(TOKEN_BYTES).toString('hex');
   const child = await startChild(
     {
       name: 'doors',
@@ -56,6 +57,11 @@ export async function startDoors(options: {
   );
   const answer = await getOverSocket(managementSocket, '/upstreams', token);
   return { child, managementSocket, token, ...upstreamsAnswer.parse(answer) };
+}
+
+/** Where the doors of a home are managed. */
+export function managementSocketIn(runtimeFolder: string): string {
+  return join(runtimeFolder, 'doors', 'management.sock');
 }
 
 /** The entry point of a package's process. */

@@ -12,13 +12,13 @@ const WRITABLE_BY_OTHERS = 0o022;
 /**
  * Takes a home for this process. The lock is a name in the kernel's abstract socket space: taken
  * atomically and gone with the process however it ends, so it is never stale; whoever connects is
- * told the holder's pid. Throws `CliError`: for a home that others can write, and naming that pid
+ * told the holder's pid. Parts of a server that run apart each take their own. Throws `CliError`: for a home that others can write, and naming that pid
  * when another server has the home.
  */
-export async function lockHome(home: string): Promise<() => void> {
+export async function lockHome(home: string, part = 'server'): Promise<() => void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   await refuseShared(home);
-  const name = lockName(await realpath(home));
+  const name = lockName(await realpath(home), part);
   const server = createServer((socket) => {
     socket.on('error', () => undefined); // The asker left; nothing is owed to it.
     socket.end(String(process.pid));
@@ -58,8 +58,9 @@ async function refuseShared(home: string): Promise<void> {
   );
 }
 
-function lockName(home: string): string {
-  return `\0karta-home-${createHash('sha256').update(home).digest('hex').slice(0, 32)}`;
+function lockName(home: string, part: string): string {
+  const digest = createHash('sha256').update(home).digest('hex').slice(0, 32);
+  return part === 'server' ? `\0karta-home-${digest}` : `\0karta-home-${digest}-${part}`;
 }
 
 function askPid(name: string): Promise<string | null> {

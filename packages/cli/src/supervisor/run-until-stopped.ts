@@ -8,7 +8,10 @@ import { stopSignals } from './stop-signals.ts';
  * Keeps a server until a signal or a failure, then stops it: the first signal drains, a second one
  * ends everything at once. Resolves with the exit code; throws `CliError` when the server failed.
  */
-export async function runUntilStopped(server: RunningServer, terminal: Terminal): Promise<number> {
+export async function runUntilStopped(
+  server: Pick<RunningServer, 'failed' | 'stop' | 'kill'>,
+  terminal: Terminal,
+): Promise<number> {
   using signals = stopSignals();
   const failure = await Promise.race([server.failed, signals.first.then(() => null)]);
   if (failure !== null) {

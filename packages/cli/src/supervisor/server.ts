@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-plane';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
-import { planeKeys } from '@karta/service/plane-auth';
+import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -11,7 +11,7 @@ import { startDoors } from './doors.ts';
 import { exposedSecretsOf } from './exposed-secrets.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
-import { freePort, requireFreePort } from './port-check.ts';
+import { choosePorts } from './ports.ts';
 import type { Upstream } from './provider-keys.ts';
 import { type Published, type PublishSettings, publishFolders } from './publish-folders.ts';
 import { makeRuntimeFolder } from './runtime-folder.ts';
@@ -73,9 +73,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));
-    await requireFreePort(settings.host, settings.port, '--port');
-    await requireFreePort(settings.host, settings.controlPort, '--control-port');
-    await requireFreePort('127.0.0.1', settings.operatorPort, '--operator-port');
+    const ports = await choosePorts(settings);
     const runtimeFolder = await makeRuntimeFolder(home);
     started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
     const { orgId } = await ensureLocalOrg(home);
@@ -106,14 +104,20 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     });
     started.defer(() => databases.stop());
     const keys = await planeKeys(home);
-    // The planes call each other, so the port of one must be known before the other starts.
-    const internalPort = settings.internalPort || (await freePort());
     const control = await startControlPlane({
       settings,
-      keys,
-      dataInternalPort: internalPort,
+      port: ports.control,
+      operatorPort: ports.operator,
+      internal: loopbackSurface(ports.controlInternal),
+      key: keys.control,
+      nodes: [
+        {
+          internal_url: `http://127.0.0.1:${ports.dataInternal}`,
+          key: publicHalf(keys.data),
+        },
+      ],
       databaseUrl: databases.urls.control,
-      firstOrgId: orgId,
+      firstOrg: { id: orgId },
       environment: request.environment,
       log: controlLog.line,
       notice,
@@ -121,7 +125,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     started.defer(() => control.stop());
     const plane = await startDataPlane({
       settings,
-      internalPort,
+      internal: loopbackSurface(ports.dataInternal),
+      control: null,
       runtimeFolder,
       databaseUrl: databases.urls.data,
       doors,
