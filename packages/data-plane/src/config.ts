@@ -50,6 +50,12 @@ export const dataPlaneConfig = z.strictObject({
   allow_unsandboxed: z.boolean(),
   /** `KARTA_TRUSTED_PROXIES`: addresses and ranges, by commas. */
   trusted_proxies: z.string().default(''),
+  /** Below which each project has a host of its own, `{ref}-{org}.{domain}`; `null`: none has. */
+  domain: z
+    .string()
+    .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .nullable()
+    .default(null),
   /** Values of secrets that applications may expose in their sandboxes, by name. */
   environment: z.record(z.string(), z.string()).default({}),
 });

@@ -12,7 +12,8 @@ export interface ServedPath {
 /** Answers what no route took: `OPTIONS`, 405 with `Allow` for a known path, else 404. */
 export function unmatched<Env extends RequestEnv>(served: readonly ServedPath[]) {
   return (c: Context<Env>): Response => {
-    const path = new URL(c.req.url).pathname;
+    // As it was routed, which on a host with paths of its own is not as it was sent.
+    const { path } = c.req;
     const methods = served.filter((one) => one.pattern.test(path)).flatMap((one) => one.methods);
     if (methods.length === 0) {
       return problemResponse(new KartaError('not_found', 'No such path.'), c.get('requestId'));

@@ -6,6 +6,7 @@ import type { ControlPlane, Principal, Project } from '../control/port.ts';
 import type { SessionService } from '../sessions/port.ts';
 import type { HttpMetrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
+import type { ProjectHosts } from './project-host.ts';
 
 /** What the public HTTP surface is made of. */
 export interface HttpDeps {
@@ -20,6 +21,8 @@ export interface HttpDeps {
   ready(): boolean;
   /** From `KARTA_TRUSTED_PROXIES`; none when absent. */
   trustedProxies?: TrustedProxies;
+  /** Where projects have hosts of their own; nowhere when absent. */
+  projectHosts?: ProjectHosts;
   /** Silence on an event stream before a comment line, in milliseconds. */
   heartbeatMs?: number;
 }
