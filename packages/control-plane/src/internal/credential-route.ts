@@ -1,8 +1,11 @@
 import { KartaError, type ValidatedCredential, validateCredentialBody } from '@karta/protocol';
+import { isApiKey } from '@karta/service/home';
 import { type BoundInternalRoute, internalRoute } from '@karta/service/plane-auth';
 import { findKey } from '../keys/find-key.ts';
 import type { LastUsed } from '../keys/last-used.ts';
 import type { Database } from '../sql/database.ts';
+import type { TokenKeys } from '../tokens/token-keys.ts';
+import { verifySessionToken } from '../tokens/verify-session-token.ts';
 import type { OrgGrants } from './org-grant.ts';
 
 export interface CredentialRouteParts {
@@ -10,11 +13,13 @@ export interface CredentialRouteParts {
   pepper: Buffer;
   lastUsed: LastUsed;
   grants: OrgGrants;
+  tokenKeys: TokenKeys;
 }
 
 /**
  * `POST /v1/internal/credentials/validate`: whom an API key belongs to, and the grant by which the
- * node may act for that org. Anything but a good key is 404.
+ * node may act for that org. A session token, which nodes verify by themselves, is brought for the
+ * grant alone. Anything else is 404.
  */
 export function credentialRoute(parts: CredentialRouteParts): BoundInternalRoute {
   const { database, pepper, lastUsed, grants } = parts;
@@ -23,7 +28,9 @@ export function credentialRoute(parts: CredentialRouteParts): BoundInternalRoute
     path: '/v1/internal/credentials/validate',
     body: validateCredentialBody,
     async handle({ body, nodeId }): Promise<ValidatedCredential> {
-      const key = await findKey(database, pepper, body.credential);
+      const { credential } = body;
+      if (!isApiKey(credential)) return grantForToken(parts, credential, nodeId);
+      const key = await findKey(database, pepper, credential);
       if (key === null) throw new KartaError('not_found');
       lastUsed.note(key.id);
       return {
@@ -35,4 +42,20 @@ export function credentialRoute(parts: CredentialRouteParts): BoundInternalRoute
       };
     },
   });
+}
+
+async function grantForToken(
+  { database, tokenKeys, grants }: CredentialRouteParts,
+  token: string,
+  nodeId: string,
+): Promise<ValidatedCredential> {
+  const claims = await verifySessionToken(database, tokenKeys, token);
+  if (claims === null) throw new KartaError('not_found');
+  return {
+    principal_id: claims.jti,
+    org_id: claims.org_id,
+    mode: claims.mode,
+    scopes: [],
+    org_grant: grants.issue(nodeId, claims.org_id),
+  };
 }

@@ -82,7 +82,7 @@ export async function createKeysRoom(deps: KeysRoomDeps): Promise<KeysRoom> {
       }),
     ],
     mounts: [embedPreflight()],
-    internalRoutes: [credentialRoute({ database, pepper, lastUsed, grants })],
+    internalRoutes: [credentialRoute({ database, pepper, lastUsed, grants, tokenKeys })],
     authenticator: keyAuthenticator(database, pepper, lastUsed),
     tokenKeys,
     grants,

@@ -6,6 +6,7 @@ import {
   type ReleaseRecord,
   type SyncBody,
 } from '@karta/protocol';
+import { sql } from 'kysely';
 import type { Database, Tx } from '../sql/database.ts';
 
 /**
@@ -45,7 +46,17 @@ async function projectsSince(tx: Tx, since: number | null): Promise<ProjectRecor
     .selectFrom('projects')
     .innerJoin('orgs', 'orgs.id', 'projects.org_id')
     .selectAll('projects')
-    .select(['orgs.slug', 'orgs.default_project_id']);
+    .select(['orgs.slug', 'orgs.default_project_id'])
+    .select((eb) =>
+      eb
+        .selectFrom('embed_keys')
+        .whereRef('embed_keys.project_id', '=', 'projects.id')
+        .where('embed_keys.revoked_at', 'is', null)
+        .select(
+          sql<string[]>`coalesce(array_agg(array_to_string(allowed_origins, ' ')), '{}')`.as('o'),
+        )
+        .as('embed_origins'),
+    );
   query =
     since === null
       ? query.where('projects.deleted_at', 'is', null)
@@ -69,6 +80,7 @@ async function projectsSince(tx: Tx, since: number | null): Promise<ProjectRecor
     ref: row.ref,
     active_release_id: row.active_release_id,
     allowed_origins: row.allowed_origins,
+    embed_origins: [...new Set((row.embed_origins ?? []).flatMap((some) => some.split(' ')))],
     is_default: row.default_project_id === row.id,
     previews: previews
       .filter(({ project_id }) => project_id === row.id)

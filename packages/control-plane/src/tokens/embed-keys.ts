@@ -15,7 +15,8 @@ import type { OrgActor } from '../http/actor.ts';
 import { deny } from '../keys/denials.ts';
 import type { EmbedKeyRow } from '../keys/tables.ts';
 import { findProject } from '../projects/find-project.ts';
-import type { Database } from '../sql/database.ts';
+import type { Database, Tx } from '../sql/database.ts';
+import { nextRevision } from '../sync/catalog-version.ts';
 import type { Visitors } from './visitors.ts';
 
 /** Embed keys of projects. Every method throws `KartaError('not_found')` for an unknown ref. */
@@ -50,8 +51,8 @@ export interface EmbedKeysParts {
 
 export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts): EmbedKeys {
   return {
-    create: (actor, ref, body) =>
-      database.transaction().execute(async (tx) => {
+    async create(actor, ref, body) {
+      const made = await database.transaction().execute(async (tx) => {
         if (actor.mode === 'test' && body.mode !== 'test') {
           throw new KartaError('forbidden', 'A test key may create test keys only.');
         }
@@ -73,6 +74,7 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
           })
           .returningAll()
           .executeTakeFirstOrThrow();
+        await tellOrigins(tx, project.id);
         await recordAudit(tx, {
           actor,
           action: 'embed_keys.create',
@@ -86,7 +88,10 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
           },
         });
         return { ...shown(row), visitor_secret: visitors.secretOf(row.id) };
-      }),
+      });
+      await changed();
+      return made;
+    },
     async list(orgId, ref, { limit, cursor }) {
       const project = await findProject(database, orgId, ref);
       let query = database
@@ -121,6 +126,7 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
           .returning('name')
           .executeTakeFirst();
         if (row === undefined) throw new KartaError('not_found', 'There is no such embed key.');
+        await tellOrigins(tx, project.id);
         const forMs = LIMITS.sessionTokenMs + LIMITS.streamGraceMs;
         await deny(tx, { kind: 'api_key', id: keyId, orgId: actor.orgId, forMs });
         await recordAudit(tx, {
@@ -152,6 +158,12 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
 }
 
 const KEY_CHARS = 32;
+
+/** Has the nodes hear of the origins of the project's keys, for their answers to preflights. */
+async function tellOrigins(tx: Tx, projectId: string): Promise<void> {
+  const revision = await nextRevision(tx);
+  await tx.updateTable('projects').set({ revision }).where('id', '=', projectId).execute();
+}
 
 function shown(row: EmbedKeyRow): EmbedKeyView {
   return {

@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { Principal, Project } from '../control/port.ts';
+import type { Principal, Project, TokenRights } from '../control/port.ts';
 import { authenticate } from './principal.ts';
 import { projectForRoute, requireFlatFamily } from './route-family.ts';
 import { requireApiKey, requireScope } from './scopes.ts';
 
+const RIGHTS: TokenRights = {
+  scopes: ['chat'],
+  sessionId: null,
+  metadata: {},
+  origins: null,
+  mintedBy: 'key_1',
+  issuedAt: 0,
+  expiresAt: 1e10,
+};
 const KEY: Principal = {
   kind: 'api_key',
   id: 'key_1',
@@ -11,8 +20,16 @@ const KEY: Principal = {
   scopes: ['write'],
   projectId: null,
   sub: null,
+  mode: 'live',
+  token: null,
 };
-const TOKEN: Principal = { ...KEY, kind: 'session_token', id: 'jti_1', projectId: 'proj_1' };
+const TOKEN: Principal = {
+  ...KEY,
+  kind: 'session_token',
+  id: 'jti_1',
+  projectId: 'proj_1',
+  token: RIGHTS,
+};
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
 describe('authenticate', () => {

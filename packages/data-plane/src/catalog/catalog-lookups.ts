@@ -47,7 +47,11 @@ function projectOf({ project, ref, activeReleaseId }: ResolvedProject): Project 
 }
 
 function originsOf(projects: readonly ProjectRecord[]): readonly string[] {
-  return [...new Set(projects.flatMap((project) => project.allowed_origins))];
+  return [
+    ...new Set(
+      projects.flatMap((project) => [...project.allowed_origins, ...project.embed_origins]),
+    ),
+  ];
 }
 
 /** A release of a record, as the data plane uses it. */

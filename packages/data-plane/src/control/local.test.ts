@@ -51,6 +51,8 @@ describe('the first start', () => {
       orgId,
       projectId: null,
       sub: null,
+      mode: 'live',
+      token: null,
       scopes: ['read', 'write', 'admin'],
     });
   });

@@ -113,7 +113,16 @@ async function requireState(home: string): Promise<LocalState> {
 }
 
 function principalOf(orgId: string, id: string, scopes: Principal['scopes']): Principal {
-  return { kind: 'api_key', id, orgId, scopes, projectId: null, sub: null };
+  return {
+    kind: 'api_key',
+    id,
+    orgId,
+    scopes,
+    projectId: null,
+    sub: null,
+    mode: 'live',
+    token: null,
+  };
 }
 
 function projectOf(state: LocalState, project: ProjectRecord): Project {

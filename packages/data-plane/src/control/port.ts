@@ -6,8 +6,15 @@ import type { KeyMode, NetworkTarget, TokenScope } from '@karta/protocol';
  * answer over signed HTTP.
  */
 export interface ControlPlane {
-  /** The principal behind a credential, or `null`. Never throws for a bad credential. */
+  /**
+   * The principal behind a credential, or `null`. Never throws for a bad credential. Throws
+   * `KartaError`: `control_unavailable` when nobody can be asked, `org_suspended`.
+   */
   authenticate(credential: string): Promise<Principal | null>;
+  /** Whether a principal that was let in is refused by now. */
+  refuses?(principal: Principal): boolean;
+  /** Calls back after each change by which principals may be refused. */
+  onRefusals?(listener: () => void): void;
   /** A project of the org by its ref. */
   project(orgId: string, ref: string): Promise<Project | null>;
   projectById(orgId: string, projectId: string): Promise<Project | null>;

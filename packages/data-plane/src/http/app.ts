@@ -15,6 +15,7 @@ import { cors } from './cors.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 import { OpenStreams } from './open-streams.ts';
 import { dataPlaneDocument } from './openapi.ts';
+import { projectHosts, routedPath } from './project-host.ts';
 import { type BoundRoute, FAMILY_PREFIX } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 
@@ -28,7 +29,11 @@ export interface HttpApp extends ServedApp {
  * all answers share. Serve it with `listenHttp`; it needs the sockets of Node.
  */
 export function createHttpApp(deps: HttpDeps): HttpApp {
-  const app = new Hono<HttpEnv>({ strict: true });
+  const hosts = deps.projectHosts ?? projectHosts(null);
+  const app = new Hono<HttpEnv>({
+    strict: true,
+    getPath: (request) => routedPath(request, hosts),
+  });
   const streams = new OpenStreams();
   const served: ServedPath[] = [];
 
@@ -38,8 +43,11 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     c.set('streams', streams);
     await next();
   });
-  app.use('/v1/projects/:ref/*', cors(deps.control));
+  app.use('/v1/projects/:ref/*', cors(deps.control, hosts));
 
+  deps.control.onRefusals?.(() => {
+    streams.closeWhere((principal) => deps.control.refuses?.(principal) ?? false);
+  });
   for (const route of ROUTES) serve(app, route, deps, served);
   serveOpen(app, deps, served);
 

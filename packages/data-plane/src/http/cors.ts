@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import type { ControlPlane } from '../control/port.ts';
 import type { HttpEnv } from './deps.ts';
+import type { ProjectHosts } from './project-host.ts';
 
 const ALLOW_HEADERS = 'authorization, x-api-key, content-type, idempotency-key, last-event-id';
 const ALLOW_METHODS = 'GET, POST, PUT, PATCH, DELETE';
@@ -10,14 +11,17 @@ const PREFLIGHT_MAX_AGE_S = 600;
 
 /**
  * Cross-origin rules of the project family: only a project's own `allowed_origins` are let in, by
- * exact match, and never with a browser's credentials. A preflight has no credential, so it is
+ * exact match, and never with a browser's credentials. A token that was minted through an embed key
+ * has that key's origins in their place. A preflight has no credential, so it is
  * answered for the ref alone; the call that follows is held against the very project.
  */
-export function cors(control: ControlPlane): MiddlewareHandler<HttpEnv> {
+export function cors(control: ControlPlane, hosts: ProjectHosts): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const origin = c.req.header('origin');
-    const ref = c.req.param('ref') ?? '';
-    const allowed = origin !== undefined && (await control.originsOf(ref)).includes(origin);
+    const label = hosts(c.req.header('host'));
+    const origins = () =>
+      label === null ? control.originsOf(c.req.param('ref') ?? '') : control.originsOfHost(label);
+    const allowed = origin !== undefined && (await origins()).includes(origin);
     const preflight =
       c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined;
     if (preflight) {
@@ -34,8 +38,8 @@ export function cors(control: ControlPlane): MiddlewareHandler<HttpEnv> {
     await next();
     const { outgoing } = c.env;
     outgoing.setHeader('vary', 'Origin');
-    const project = c.get('project');
-    if (allowed && (project === undefined || project.allowedOrigins.includes(origin))) {
+    const own = c.get('principal')?.token?.origins ?? c.get('project')?.allowedOrigins;
+    if (allowed && (own === undefined || own.includes(origin))) {
       outgoing.setHeader('access-control-allow-origin', origin);
       outgoing.setHeader('access-control-expose-headers', EXPOSE_HEADERS);
     }

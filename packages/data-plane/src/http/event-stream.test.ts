@@ -4,6 +4,7 @@ import { eventAt } from '../sessions/frame.ts';
 import type { EventFeed } from '../sessions/port.ts';
 import { eventStream } from './event-stream.ts';
 import { OpenStreams } from './open-streams.ts';
+import { token } from './testing/test-control.ts';
 
 const HEARTBEAT_MS = 15_000;
 
@@ -187,15 +188,25 @@ describe('open streams', () => {
   it('are closed all at once, and those that come later right away', async () => {
     const streams = new OpenStreams();
     const [one, two, late] = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()];
-    const forget = streams.add(one);
-    streams.add(two);
+    const forget = streams.add(one, token('tok_1', 'ann'));
+    streams.add(two, token('tok_2', 'ben'));
     expect(streams.size).toBe(2);
     forget();
     streams.closeAll();
     expect(one).not.toHaveBeenCalled();
     expect(two).toHaveBeenCalledOnce();
-    streams.add(late);
+    streams.add(late, token('tok_3', 'cid'));
     await Promise.resolve();
     expect(late).toHaveBeenCalledOnce();
+  });
+
+  it('are closed for those who are refused by now', () => {
+    const streams = new OpenStreams();
+    const [ann, ben] = [vi.fn<() => void>(), vi.fn<() => void>()];
+    streams.add(ann, token('tok_1', 'ann'));
+    streams.add(ben, token('tok_2', 'ben'));
+    streams.closeWhere((principal) => principal.id === 'tok_2');
+    expect(ann).not.toHaveBeenCalled();
+    expect(ben).toHaveBeenCalledOnce();
   });
 });

@@ -14,6 +14,7 @@ import type { z } from 'zod';
 import { authenticate } from '../auth/principal.ts';
 import { projectForRoute, requireFlatFamily } from '../auth/route-family.ts';
 import { requireScope } from '../auth/scopes.ts';
+import { requireTokenScope, type TokenNeeds } from '../auth/token-rights.ts';
 import type { Principal, Project, Scope } from '../control/port.ts';
 import type { Caller } from '../sessions/port.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
@@ -37,6 +38,8 @@ export interface Route<Body, Query> {
   path: string;
   families: readonly Family[];
   scope: Scope;
+  /** What a session token must have, which is on the project family only. */
+  token: TokenNeeds;
   body?: z.ZodType<Body>;
   /** The body on the project family, where it differs. */
   projectBody?: z.ZodType<Body>;
@@ -99,6 +102,7 @@ export function defineRoute<Body = undefined, Query = undefined>(
       const project = await projectOf(c, family, principal, deps);
       if (project !== null) c.set('project', project);
       requireScope(principal, route.scope);
+      requireTokenScope(principal, route.token);
       const search = new URL(c.req.url).searchParams;
       const query = route.query
         ? validQuery(route.query, Object.fromEntries(search))
@@ -144,7 +148,10 @@ async function projectOf(
   deps: HttpDeps,
 ): Promise<Project | null> {
   if (family === 'project') {
-    return projectForRoute(deps.control, principal, c.req.param('ref') ?? '');
+    const label = deps.projectHosts?.(c.req.header('host')) ?? null;
+    const byHost = (orgId: string, given: string) => deps.control.projectOfHost(orgId, given);
+    const control = label === null ? deps.control : { project: byHost };
+    return projectForRoute(control, principal, label ?? c.req.param('ref') ?? '');
   }
   requireFlatFamily(principal);
   return null;

@@ -3,11 +3,13 @@ import { KartaError, LIMITS } from '@karta/protocol';
 import type { EventFeed } from '../sessions/port.ts';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
-import type { OpenStreams } from './open-streams.ts';
 import type { Call } from './route.ts';
 
+/** More would make a timer fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** What of a call an event stream needs. */
-type StreamCall = Pick<Call<unknown, unknown>, 'streams' | 'requestId'>;
+type StreamCall = Pick<Call<unknown, unknown>, 'streams' | 'requestId' | 'caller'>;
 
 /**
  * Answers with the events that `open` yields. `open` is awaited first, so what it throws is still
@@ -20,21 +22,22 @@ export async function sseAnswer(
 ): Promise<Response> {
   const abort = new AbortController();
   const events = await open(abort.signal);
-  return answerWith(events, abort, call.streams, call.requestId, deps);
+  return answerWith(events, abort, call, deps);
 }
 
 /** Apart, so that an open stream keeps alive what is named here and not its whole request. */
 function answerWith(
   events: EventFeed,
   abort: AbortController,
-  streams: OpenStreams,
-  requestId: string,
+  { streams, requestId, caller: { principal } }: StreamCall,
   { log, metrics, heartbeatMs = LIMITS.heartbeatMs }: HttpDeps,
 ): Response {
   let forget = () => {};
+  let expiry: NodeJS.Timeout | undefined;
   const stream = eventStream(events, abort, heartbeatMs, {
     closed() {
       forget();
+      clearTimeout(expiry);
       metrics.streamClosed();
     },
     failed(error) {
@@ -44,7 +47,12 @@ function answerWith(
     },
   });
   metrics.streamOpened();
-  forget = streams.add(stream.close);
+  forget = streams.add(stream.close, principal);
+  if (principal.token !== null) {
+    const left = principal.token.expiresAt * 1000 + LIMITS.streamGraceMs - Date.now();
+    expiry = setTimeout(stream.close, Math.min(Math.max(0, left), LONGEST_TIMER_MS));
+    expiry.unref();
+  }
   return new Response(stream.body, { status: 200, headers: { ...STREAM_HEADERS } });
 }
 

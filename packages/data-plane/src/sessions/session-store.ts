@@ -23,6 +23,8 @@ export function visibleSessions(database: Reader, caller: Caller) {
       principal.sub === null
         ? query.where('sessions.created_by', '=', principal.id)
         : query.where('sessions.sub', '=', principal.sub);
+    const only = principal.token?.sessionId ?? null;
+    if (only !== null) query = query.where('sessions.id', '=', only);
   }
   return query;
 }

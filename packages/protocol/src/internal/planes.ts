@@ -56,6 +56,8 @@ export const projectRecord = z.strictObject({
   ref: z.string(),
   active_release_id: z.string().nullable(),
   allowed_origins: z.array(z.string()),
+  /** Origins of its embed keys: only for tokens that were minted through them. */
+  embed_origins: z.array(z.string()),
   /** Flat sessions of the org belong to this project. */
   is_default: z.boolean(),
   /** Refs of their own at which a release that is not active can be tried, until they expire. */

@@ -10,6 +10,7 @@ export const listHarnesses = defineRoute({
   path: '/harnesses',
   families: ['flat'],
   scope: 'read',
+  token: 'never',
   answers: { 200: { description: 'Harnesses', content: jsonOf(harnessList) } },
   async handle(_call, deps) {
     const harnesses = await Promise.all(
@@ -36,6 +37,7 @@ export const listLimits = defineRoute({
   path: '/limits',
   families: ['flat'],
   scope: 'read',
+  token: 'never',
   answers: { 200: { description: 'Limits', content: jsonOf(limitList) } },
   async handle() {
     return json(200, { limits: snakeCased(LIMITS) });
@@ -49,6 +51,7 @@ export const getProject = defineRoute({
   path: '',
   families: ['project'],
   scope: 'read',
+  token: 'chat',
   answers: { 200: { description: 'The project', content: jsonOf(projectView) } },
   async handle({ project }, deps) {
     if (project === null) throw new Error('a project route without a project');

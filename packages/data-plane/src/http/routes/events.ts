@@ -22,6 +22,7 @@ export const followEvents = defineRoute({
   path: '/sessions/{session_id}/events',
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'chat',
   query: eventsQuery,
   parameters: [
     {

@@ -19,6 +19,7 @@ export const listFiles = defineRoute({
   path: '/sessions/{session_id}/files',
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'files',
   query: z.object({
     prefix: z
       .string()
@@ -43,6 +44,7 @@ export const readFile = defineRoute({
   path: FILE_PATH,
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'files',
   answers: { 200: { description: "The file's bytes", content: bytes } },
   async handle(call, deps) {
     const path = filePathOf(call.url);
@@ -74,6 +76,7 @@ export const writeFile = defineRoute({
   path: FILE_PATH,
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'files',
   takesBytes: true,
   answers: { 200: { description: 'The file', content: jsonOf(storedFile) } },
   async handle(call, deps) {
@@ -103,6 +106,7 @@ export const removeFile = defineRoute({
   path: FILE_PATH,
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'files',
   answers: { 204: { description: 'Removed' } },
   async handle(call, deps) {
     const path = filePathOf(call.url);

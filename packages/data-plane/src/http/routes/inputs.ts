@@ -21,6 +21,7 @@ export const resolveInput = defineRoute({
   path: '/sessions/{session_id}/inputs/{request_id}',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'approve',
   body: resolveInputBody,
   answers: {
     200: {

@@ -1,5 +1,6 @@
 import { onceOnly } from '@karta/http';
 import { kartaEvent, messageAnswer, type SendMessageBody, sendMessageBody } from '@karta/protocol';
+import { requireTokenScope } from '../../auth/token-rights.ts';
 import type { AcceptedTurn } from '../../sessions/port.ts';
 import type { HttpDeps } from '../deps.ts';
 import { rememberAs } from '../remember.ts';
@@ -16,6 +17,7 @@ export const sendMessage = defineRoute({
   path: '/sessions/{session_id}/messages',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'chat',
   body: sendMessageBody,
   answers: {
     200: {
@@ -25,6 +27,9 @@ export const sendMessage = defineRoute({
   },
   async handle(call: Call<SendMessageBody, undefined>, deps) {
     const sessionId = sessionIdOf(call);
+    const { principal } = call.caller;
+    if (call.body.agent !== undefined) requireTokenScope(principal, 'agent');
+    if ((call.body.attachments?.length ?? 0) > 0) requireTokenScope(principal, 'files');
     const turn = await acceptOnce(call, sessionId, deps);
     if (!call.body.stream) {
       return json(
@@ -51,6 +56,7 @@ export const readHistory = defineRoute({
   path: '/sessions/{session_id}/messages',
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'chat',
   answers: { 200: { description: 'Messages, oldest first', content: jsonOf(history) } },
   async handle(call, deps) {
     return json(200, { messages: await deps.sessions.history(call.caller, sessionIdOf(call)) });

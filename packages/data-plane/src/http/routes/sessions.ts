@@ -9,7 +9,8 @@ import {
 } from '@karta/protocol';
 import { z } from 'zod';
 import { requireApiKey } from '../../auth/scopes.ts';
-import type { Project } from '../../control/port.ts';
+import { requireTokenScope, withPinnedMetadata } from '../../auth/token-rights.ts';
+import type { Principal, Project } from '../../control/port.ts';
 import type { HttpDeps } from '../deps.ts';
 import { rememberAs } from '../remember.ts';
 import { type Call, defineRoute, json, noContent } from '../route.ts';
@@ -25,6 +26,7 @@ export const createSession = defineRoute({
   path: '/sessions',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'chat',
   body: createSessionBody,
   projectBody: createSessionBody.omit({ project: true }),
   answers: {
@@ -33,13 +35,14 @@ export const createSession = defineRoute({
   },
   async handle(call: Call<CreateBody, undefined>, deps) {
     const project = call.project ?? (await flatProject(call, deps));
+    const body = boundedByToken(call.caller.principal, call.body);
     const scope = call.idempotencyScope(project.id);
     // Which of the two a `match` is shows only when it is done; its repeat finds the session.
     const status = call.body.session_id === undefined && call.body.match === undefined ? 201 : 200;
     return onceOnly(deps.idempotency, scope, call.bodyDigest, {
       async first() {
         const remember = rememberAs<{ id: string }>(scope, status, (made) => made.id);
-        const made = await deps.sessions.create(call.caller, project, call.body, remember);
+        const made = await deps.sessions.create(call.caller, project, body, remember);
         return json(made.created ? 201 : 200, made.session);
       },
       async again(sessionId, first) {
@@ -56,6 +59,7 @@ export const getSession = defineRoute({
   path: '/sessions/{session_id}',
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'chat',
   answers: { 200: { description: 'The session', content: jsonOf(session) } },
   async handle(call, deps) {
     return json(200, await deps.sessions.get(call.caller, sessionIdOf(call)));
@@ -75,6 +79,7 @@ export const listSessions = defineRoute({
   path: '/sessions',
   families: BOTH_FAMILIES,
   scope: 'read',
+  token: 'chat',
   query: listQuery,
   parameters: [
     {
@@ -111,12 +116,16 @@ export const patchSession = defineRoute({
   path: '/sessions/{session_id}',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'chat',
   body: patchSessionBody,
   answers: { 200: { description: 'The session', content: jsonOf(session) } },
   async handle(call, deps) {
+    const { principal } = call.caller;
     if (call.body.permission_mode !== undefined) {
-      requireApiKey(call.caller.principal, 'Changing permission_mode');
+      requireApiKey(principal, 'Changing permission_mode');
     }
+    if (call.body.current_agent !== undefined) requireTokenScope(principal, 'agent');
+    if (call.body.metadata !== undefined) withPinnedMetadata(principal, call.body.metadata);
     return json(200, await deps.sessions.patch(call.caller, sessionIdOf(call), call.body));
   },
 });
@@ -128,6 +137,7 @@ export const endSession = defineRoute({
   path: '/sessions/{session_id}',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'never',
   answers: { 204: { description: 'Ended' } },
   async handle(call, deps) {
     await deps.sessions.end(call.caller, sessionIdOf(call));
@@ -142,6 +152,7 @@ export const cancelTurn = defineRoute({
   path: '/sessions/{session_id}/cancel',
   families: BOTH_FAMILIES,
   scope: 'write',
+  token: 'chat',
   body: z.strictObject({}),
   answers: { 200: { description: 'The session', content: jsonOf(session) } },
   async handle(call, deps) {
@@ -159,6 +170,16 @@ export const cancelTurn = defineRoute({
     });
   },
 });
+
+/** What a session token's holder may create: with the token's metadata, in its one session. */
+function boundedByToken(principal: Principal, body: CreateBody): CreateBody {
+  if (principal.token === null) return body;
+  const { sessionId } = principal.token;
+  if (sessionId !== null && body.session_id !== sessionId) {
+    throw new KartaError('forbidden', 'This token is for one session, which it may resume.');
+  }
+  return { ...body, metadata: withPinnedMetadata(principal, body.metadata ?? {}) };
+}
 
 /** The project of a flat call: the one it names, else the org's default. */
 async function flatProject(call: Call<CreateBody, undefined>, deps: HttpDeps): Promise<Project> {

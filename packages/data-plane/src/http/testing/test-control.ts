@@ -1,4 +1,4 @@
-import type { ControlPlane, Principal, Project, Release } from '../../control/port.ts';
+import type { ControlPlane, Principal, Project, Release, TokenRights } from '../../control/port.ts';
 
 const ADMIN = ['read', 'write', 'admin'] as const;
 
@@ -68,12 +68,44 @@ function projectOf(orgId: string, ref: string, allowedOrigins: readonly string[]
 }
 
 function apiKey(orgId: string, id: string, scopes: Principal['scopes']): Principal {
-  return { kind: 'api_key', id, orgId, scopes, projectId: null, sub: null };
+  return {
+    kind: 'api_key',
+    id,
+    orgId,
+    scopes,
+    projectId: null,
+    sub: null,
+    mode: 'live',
+    token: null,
+  };
 }
 
-function token(id: string, sub: string | null): Principal {
+/** A session token for the project `shop` of org_1. */
+export function token(
+  id: string,
+  sub: string | null,
+  rights: Partial<TokenRights> = {},
+): Principal {
   const projectId = 'proj_org_1_shop';
-  return { kind: 'session_token', id, orgId: 'org_1', scopes: ['write'], projectId, sub };
+  return {
+    kind: 'session_token',
+    id,
+    orgId: 'org_1',
+    scopes: ['write'],
+    projectId,
+    sub,
+    mode: 'live',
+    token: {
+      scopes: ['chat'],
+      sessionId: null,
+      metadata: {},
+      origins: null,
+      mintedBy: 'key_full',
+      issuedAt: 0,
+      expiresAt: 1e10,
+      ...rights,
+    },
+  };
 }
 
 function releaseOf(orgId: string, releaseId: string): Release {

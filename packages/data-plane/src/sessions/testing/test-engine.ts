@@ -6,7 +6,7 @@ import {
   sendMessageBody,
 } from '@karta/protocol';
 import pino from 'pino';
-import type { ControlPlane, Principal, Project, Release } from '../../control/port.ts';
+import type { ControlPlane, Principal, Project, Release, TokenRights } from '../../control/port.ts';
 import { type Database, openDatabase } from '../../sql/index.ts';
 import type { EngineTimes } from '../limits.ts';
 import type { AcceptedTurn, Caller, EventQuery, Remember } from '../port.ts';
@@ -28,11 +28,17 @@ export function apiKey(orgId: string, on: Project | null): Caller {
     scopes: ['read', 'write', 'admin'],
     projectId: null,
     sub: null,
+    mode: 'live',
+    token: null,
   };
   return { principal, project: on };
 }
 
-export function sessionToken(id: string, sub: string | null): Caller {
+export function sessionToken(
+  id: string,
+  sub: string | null,
+  rights: Partial<TokenRights> = {},
+): Caller {
   const principal: Principal = {
     kind: 'session_token',
     id,
@@ -40,6 +46,17 @@ export function sessionToken(id: string, sub: string | null): Caller {
     scopes: ['write'],
     projectId: PROJECT.id,
     sub,
+    mode: 'live',
+    token: {
+      scopes: ['chat'],
+      sessionId: null,
+      metadata: {},
+      origins: null,
+      mintedBy: 'key_org_a',
+      issuedAt: 0,
+      expiresAt: 1e10,
+      ...rights,
+    },
   };
   return { principal, project: PROJECT };
 }

@@ -1,0 +1,39 @@
+import { KartaError, type TokenScope } from '@karta/protocol';
+import type { Principal } from '../control/port.ts';
+
+/** What a session token must have for an operation; `never`: it is for API keys. */
+export type TokenNeeds = TokenScope | 'never';
+
+/**
+ * Throws `KartaError('forbidden')` for a session token without `needs`. API keys pass: their scopes
+ * are looked at apart.
+ */
+export function requireTokenScope(principal: Principal, needs: TokenNeeds): void {
+  if (principal.token === null) return;
+  if (needs === 'never') {
+    throw new KartaError('forbidden', 'This needs an API key; a session token may not.');
+  }
+  if (!principal.token.scopes.includes(needs)) {
+    throw new KartaError('forbidden', `This needs a session token minted with "${needs}".`);
+  }
+}
+
+/**
+ * Metadata as a caller may send it: a session token's own is put over it. Throws
+ * `KartaError('forbidden')` when it would change a key that the token sets.
+ */
+export function withPinnedMetadata(
+  principal: Principal,
+  sent: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const pinned = principal.token?.metadata ?? {};
+  for (const key of Object.keys(sent)) {
+    if (!Object.hasOwn(pinned, key)) continue;
+    if (JSON.stringify(sent[key]) === JSON.stringify(pinned[key])) continue;
+    throw new KartaError(
+      'forbidden',
+      `The token sets the metadata "${key}"; it cannot be changed.`,
+    );
+  }
+  return { ...sent, ...pinned };
+}

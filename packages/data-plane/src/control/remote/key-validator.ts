@@ -1,0 +1,140 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { KartaError, type ValidatedCredential } from '@karta/protocol';
+import type { PlaneClient } from '@karta/service/plane-auth';
+import type { Principal } from '../port.ts';
+import { askAbout } from './ask-about.ts';
+import type { OrgGrants } from './org-grants.ts';
+import type { Trust } from './trust.ts';
+
+/** How long an answer of the control plane is taken without asking again, in milliseconds. */
+const FRESH_MS = 5_000;
+/** The same of a refusal: a key may have been made a moment ago. */
+const REFUSED_MS = 1_000;
+/** After a failure to reach the control plane, how long it is not tried again, in milliseconds. */
+const RETRY_MS = 1_000;
+/** Credentials remembered; of more, those met first are forgotten. */
+const MAX_KNOWN = 50_000;
+
+interface Known {
+  /** `null`: refused. */
+  principal: Principal | null;
+  askedAt: number;
+}
+
+export interface KeyValidatorParts {
+  client: PlaneClient;
+  trust: Trust;
+  grants: OrgGrants;
+  /** How long a key that was good is taken for good while nobody can be asked, in milliseconds. */
+  staleMs: number;
+  /** Milliseconds, never going back. */
+  now?: () => number;
+}
+
+export interface KeyValidator {
+  /**
+   * Who holds an API key; `null` for one that is not good. Throws `KartaError`:
+   * `control_unavailable` when nobody can be asked and nothing good is known, `org_suspended`.
+   */
+  validate(credential: string): Promise<Principal | null>;
+}
+
+/**
+ * Validates API keys with the control plane, each at most every five seconds, and however many
+ * requests wait for one answer. While the control plane cannot be reached, a key that was good
+ * counts for `staleMs` more, one that was refused does not.
+ */
+export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
+  const { trust, staleMs, now = () => performance.now() } = parts;
+  // Under a secret of this process: memory holds no key, nor a digest that could be looked up.
+  const salt = randomBytes(16);
+  const known = new Map<string, Known>();
+  const asking = new Map<string, Promise<Principal | null>>();
+  let unreachable: { until: number; error: KartaError } | null = null;
+
+  async function ask(name: string, credential: string): Promise<Principal | null> {
+    if (unreachable !== null && now() < unreachable.until) throw unreachable.error;
+    const askedAt = now();
+    let answer: ValidatedCredential | null;
+    try {
+      answer = await askAbout(parts.client, credential);
+      unreachable = null;
+    } catch (error) {
+      if (KartaError.is(error) && OUT_OF_REACH.includes(error.code)) {
+        unreachable = { until: now() + RETRY_MS, error };
+      }
+      throw error;
+    }
+    const principal = answer === null ? null : principalOf(answer);
+    if (answer !== null) parts.grants.keep(answer.org_id, answer.org_grant);
+    remember(name, { principal, askedAt });
+    return principal;
+  }
+
+  function remember(name: string, value: Known): void {
+    known.delete(name);
+    known.set(name, value);
+    if (known.size <= MAX_KNOWN) return;
+    const [oldest] = known.keys();
+    if (oldest !== undefined) known.delete(oldest);
+  }
+
+  /** One question for all who wait for its answer. */
+  function askOnce(name: string, credential: string): Promise<Principal | null> {
+    let question = asking.get(name);
+    if (question === undefined) {
+      question = ask(name, credential).finally(() => asking.delete(name));
+      asking.set(name, question);
+    }
+    return question;
+  }
+
+  function admitted(principal: Principal | null): Principal | null {
+    if (principal === null) return null;
+    const refusal = trust.refusesKey(principal.id, principal.orgId);
+    if (refusal === 'org_suspended') throw new KartaError('org_suspended');
+    return refusal === null ? principal : null;
+  }
+
+  return {
+    async validate(credential) {
+      const name = createHash('sha256').update(salt).update(credential).digest('base64');
+      const before = known.get(name);
+      const age = before === undefined ? Number.POSITIVE_INFINITY : now() - before.askedAt;
+      if (before !== undefined && age < (before.principal === null ? REFUSED_MS : FRESH_MS)) {
+        return admitted(before.principal);
+      }
+      try {
+        return admitted(await askOnce(name, credential));
+      } catch (error) {
+        if (!KartaError.is(error) || !OUT_OF_REACH.includes(error.code)) throw error;
+        if (before !== undefined && age < Math.max(staleMs, 0)) {
+          if (before.principal === null) return null;
+          return admitted(before.principal);
+        }
+        throw new KartaError('control_unavailable', error.message, { retryAfter: 5, cause: error });
+      }
+    },
+  };
+}
+
+/** What a failure says nothing by about the credential. */
+const OUT_OF_REACH: readonly string[] = [
+  'control_unavailable',
+  'plane_mismatch',
+  'internal',
+  'shutting_down',
+];
+
+function principalOf(answer: ValidatedCredential): Principal {
+  return {
+    kind: 'api_key',
+    id: answer.principal_id,
+    orgId: answer.org_id,
+    scopes: answer.scopes,
+    projectId: null,
+    sub: null,
+    mode: answer.mode,
+    token: null,
+  };
+}

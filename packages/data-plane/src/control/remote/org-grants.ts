@@ -1,0 +1,29 @@
+/** The newest grant of each org that this node has met a credential of. */
+export interface OrgGrants {
+  /** `null`: none was met. One that has expired is still proof for what was measured while it held. */
+  of(orgId: string): string | null;
+  keep(orgId: string, grant: string): void;
+  /** How long ago the grant was kept, in milliseconds; infinite without one. */
+  age(orgId: string): number;
+}
+
+/** Orgs of which a node remembers the grant; the ones met longest ago are forgotten first. */
+const MAX_ORGS = 100_000;
+
+export function createOrgGrants(): OrgGrants {
+  const grants = new Map<string, { grant: string; keptAt: number }>();
+  return {
+    of: (orgId) => grants.get(orgId)?.grant ?? null,
+    age(orgId) {
+      const kept = grants.get(orgId);
+      return kept === undefined ? Number.POSITIVE_INFINITY : performance.now() - kept.keptAt;
+    },
+    keep(orgId, grant) {
+      grants.delete(orgId);
+      grants.set(orgId, { grant, keptAt: performance.now() });
+      if (grants.size <= MAX_ORGS) return;
+      const [oldest] = grants.keys();
+      if (oldest !== undefined) grants.delete(oldest);
+    },
+  };
+}
