@@ -8,9 +8,11 @@ import { createIdentity } from '../identity/identity.ts';
 import { byCredential } from '../identity/person-authenticator.ts';
 import { listenInternal } from '../internal/internal-surface.ts';
 import { createKeysRoom } from '../keys/keys-room.ts';
+import { createOperatorRoom } from '../operator/operator-room.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
+import { eventIntakeRoute } from '../usage/event-intake.ts';
 import { usageRoutes } from '../usage/usage-routes.ts';
 
 /** What every room of the control plane is built from. */
@@ -26,6 +28,8 @@ export interface Rooms {
   http: Pick<ControlHttp, 'routes' | 'authenticator' | 'mounts' | 'webhooks'>;
   /** `/v1/internal/*`, for the data planes only. */
   listenInternal(ready: () => boolean): Promise<HttpServer>;
+  /** The operator's admin plane, when the configuration has one. */
+  listenOperator(ready: () => boolean): Promise<HttpServer | null>;
   /** Begins what works by itself: syncs, deliveries. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -38,13 +42,24 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const changed = () => sync.synced();
   const keys = await createKeysRoom({ ...deps, changed });
   const identity = await createIdentity({ ...deps, changed, idempotency: keys.idempotency });
+  const operator = await createOperatorRoom({
+    ...deps,
+    identity,
+    audit,
+    tokenKeys: keys.tokenKeys,
+    changed,
+  });
   const nodes = config.nodes.map(({ internal_url }) =>
     planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
   );
   const tokenKeys = () => keys.tokenKeys.publicSet();
   const sync = createNodeSync({ database, nodes, tokenKeys, log });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
-  const internalRoutes: BoundInternalRoute[] = [...keys.internalRoutes, ...releases.internalRoutes];
+  const internalRoutes: BoundInternalRoute[] = [
+    ...keys.internalRoutes,
+    ...releases.internalRoutes,
+    eventIntakeRoute({ database, grants: keys.grants, log }),
+  ];
   return {
     http: {
       routes: [
@@ -59,8 +74,10 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       webhooks: {},
     },
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
+    listenOperator: operator.listen,
     start: async () => {
       identity.start();
+      operator.start();
       keys.start();
       sync.start();
       await releases.start();
@@ -68,6 +85,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     },
     stop: async () => {
       identity.stop();
+      operator.stop();
       await releases.stop();
       await sync.stop();
       await keys.stop();

@@ -13,6 +13,7 @@ import {
 import { createRunner } from '../runner/index.ts';
 import { SessionEngine } from '../sessions/session-engine.ts';
 import { migrateDataPlane, openDatabase } from '../sql/index.ts';
+import { startOutbox } from './start-outbox.ts';
 import { openSystemOfRecord } from './system-of-record.ts';
 import { watchReleases } from './watch-releases.ts';
 
@@ -51,7 +52,7 @@ export async function serveDataPlane(
   started.defer(() => database.destroy());
   const harnesses = [...createHarnesses().values()];
   const record = await openSystemOfRecord(config, harnesses, log);
-  const { control } = record;
+  const { control, remote } = record;
   const runner = createRunner({
     home: config.home,
     runtimeDir: config.runtime_dir,
@@ -69,6 +70,8 @@ export async function serveDataPlane(
   await runner.start(await control.activeReleases());
   const stopWatching = watchReleases(control, (releases) => runner.keepWarm(releases), log);
   started.defer(async () => stopWatching());
+  const outbox = startOutbox({ database, doors: config.doors, remote, log });
+  started.defer(() => outbox.stop());
 
   let ready = false;
   const metrics = createMetrics();
@@ -77,6 +80,7 @@ export async function serveDataPlane(
     runner,
     control,
     log,
+    ...(remote === null ? {} : { grantOf: remote.grants.of }),
     turnEnded: (stopReason) => metrics.turnEnded(stopReason),
   });
   metrics.watch(() => {

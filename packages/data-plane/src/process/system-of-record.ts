@@ -14,13 +14,9 @@ import { catalogLookups } from '../catalog/catalog-lookups.ts';
 import { syncRoute } from '../catalog/sync-route.ts';
 import type { DataPlaneConfig } from '../config.ts';
 import { type ControlPlane, openLocalControl } from '../control/index.ts';
-import {
-  createKeyValidator,
-  createOrgGrants,
-  type OrgGrants,
-  remoteAuthenticate,
-  Trust,
-} from '../control/remote/index.ts';
+import { createOrgGrants, type OrgGrants, remoteAuth } from '../control/remote/index.ts';
+import { batchSender } from '../outbox/batch-sender.ts';
+import type { SendBatch } from '../outbox/outbox.ts';
 import { createReleasePuller } from '../releases/pull-release.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
 import type { RunnerConfig } from '../runner/config.ts';
@@ -39,7 +35,8 @@ export interface SystemOfRecord {
 export interface RemoteControl {
   catalog: Catalog;
   grants: OrgGrants;
-  trust: Trust;
+  /** Tells it what happened here. */
+  send: SendBatch;
   /** Answers the control plane. */
   internal(url: () => string): InternalHandler;
 }
@@ -56,10 +53,8 @@ export async function openSystemOfRecord(
   const { internal_url, key, public_key, stale_auth_ms: staleMs } = config.control;
   const client = planeClient({ baseUrl: internal_url, key, audience: 'control' });
   const catalog = await openCatalog(config.home);
-  const trust = new Trust(catalog);
   const grants = createOrgGrants();
   const grantOf = (orgId: string) => grants.of(orgId);
-  const validator = createKeyValidator({ client, trust, grants, staleMs });
   const doors = new DoorsClient({
     managementSocket: config.doors.management_socket,
     token: config.doors.token,
@@ -75,9 +70,7 @@ export async function openSystemOfRecord(
   return {
     control: {
       ...catalogLookups(catalog),
-      authenticate: remoteAuthenticate(validator, trust),
-      refuses: (principal) => trust.refuses(principal),
-      onRefusals: (listener) => catalog.onChange(listener),
+      ...remoteAuth({ client, source: catalog, grants, staleMs }),
     },
     runner: {
       haveRelease: createReleasePuller({ home: config.home, client, grantOf }),
@@ -86,7 +79,7 @@ export async function openSystemOfRecord(
     remote: {
       catalog,
       grants,
-      trust,
+      send: batchSender(client, nodeIdOf(key.kid)),
       internal: (url) =>
         internalRouter({
           routes: [

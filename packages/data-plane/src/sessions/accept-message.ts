@@ -97,6 +97,8 @@ async function store(
       textDigest: textDigest(turn.text),
       senderName: body.participant_name ?? null,
       senderType: body.participant_type,
+      principalId: caller.principal.id,
+      endUser: caller.principal.sub,
       agent: accepted.agent,
       thinking: body.thinking,
       attachments: turn.attachments,

@@ -1,3 +1,5 @@
+import { sql } from 'kysely';
+import { tell } from '../outbox/lifecycle.ts';
 import type { SessionRow } from '../sql/index.ts';
 import type { Engine } from './engine.ts';
 import type { LiveSession } from './live-session.ts';
@@ -21,7 +23,7 @@ export async function endSession(
   const waiting = await session.mutex.run(async () => {
     session.ended = true;
     const now = new Date();
-    await engine.database
+    await tellingEnd(engine, row)
       .updateTable('sessions')
       .set({
         status: 'ended',
@@ -42,6 +44,14 @@ export async function endSession(
   // A turn that was stopped while it waited for its sandbox leaves it coming up.
   await session.attachSettled();
   await destroy(engine, session, row);
+}
+
+/** The database, for a statement that also tells of the session's end, the first time. */
+function tellingEnd(engine: Engine, { id, org_id: orgId }: SessionRow) {
+  const { database, grantOf } = engine;
+  if (grantOf === undefined) return database;
+  const happened = { type: 'session.ended', sessionId: id } as const;
+  return database.with('told', () => tell(happened, grantOf(orgId), sql`s.ended_at is null`));
 }
 
 async function destroy(engine: Engine, session: LiveSession, row: SessionRow): Promise<void> {

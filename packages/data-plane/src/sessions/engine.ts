@@ -1,6 +1,7 @@
 import type { StopReason } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { ControlPlane } from '../control/port.ts';
+import type { GrantOf } from '../outbox/lifecycle.ts';
 import type { Runner } from '../runner/port.ts';
 import type { Database } from '../sql/index.ts';
 import type { EngineTimes } from './limits.ts';
@@ -12,6 +13,8 @@ export interface Engine {
   readonly control: ControlPlane;
   readonly times: EngineTimes;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Set where a control plane hears of what happens to sessions, under these grants. */
+  readonly grantOf?: GrantOf;
   /** Counts turns by how they ended. */
   readonly turnEnded?: (stopReason: StopReason) => void;
 }

@@ -1,5 +1,6 @@
 import type { Decision, InputKind, PendingInput, SessionStatus } from '@karta/protocol';
 import { isoTime } from '@karta/protocol';
+import type { Told } from '../outbox/lifecycle.ts';
 import type { Database, InputRow } from '../sql/index.ts';
 
 export interface NewInput {
@@ -17,9 +18,13 @@ export interface NewInput {
   expiresAt: Date;
 }
 
-/** Stores an input that waits; the session then awaits it. */
-export async function insertInput(database: Database, input: NewInput): Promise<void> {
-  await database
+/** Stores an input that waits; the session then awaits it. `told` is written along. */
+export async function insertInput(
+  database: Database,
+  input: NewInput,
+  told: Told | null = null,
+): Promise<void> {
+  await (told === null ? database : database.with('told', () => told))
     .with('waiting', (db) =>
       db.insertInto('inputs').values({
         id: input.id,

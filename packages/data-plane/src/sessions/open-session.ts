@@ -7,7 +7,8 @@ import {
   newId,
 } from '@karta/protocol';
 import type { Transaction } from 'kysely';
-import type { Project } from '../control/port.ts';
+import type { Project, Release } from '../control/port.ts';
+import { tell } from '../outbox/lifecycle.ts';
 import type { DataTables, SessionRow } from '../sql/index.ts';
 import { digestOf } from './digest.ts';
 import type { Engine } from './engine.ts';
@@ -39,7 +40,7 @@ export async function openSession(
 ): Promise<Opened> {
   const metadata = body.metadata ?? {};
   const { session_id: sessionId, match } = body;
-  const releaseId = sessionId === undefined ? await pinnedRelease(engine, project) : '';
+  const release = sessionId === undefined ? await pinnedRelease(engine, project) : null;
   return engine.database.transaction().execute(async (transaction) => {
     let found: SessionRow | undefined;
     if (sessionId !== undefined) {
@@ -50,7 +51,10 @@ export async function openSession(
     }
     const opened =
       found === undefined
-        ? { row: await insert(transaction, caller, project, releaseId, metadata), created: true }
+        ? {
+            row: await create(engine, transaction, caller, project, release, metadata),
+            created: true,
+          }
         : { row: await withMetadata(transaction, found, metadata), created: false };
     await within(transaction, opened);
     return opened;
@@ -75,12 +79,12 @@ export async function withMetadata(
   return { ...row, metadata: merged, updated_at: new Date() };
 }
 
-async function pinnedRelease(engine: Engine, project: Project): Promise<string> {
+async function pinnedRelease(engine: Engine, project: Project): Promise<Release> {
   const { activeReleaseId } = project;
   const release =
     activeReleaseId === null ? null : await engine.control.release(project.orgId, activeReleaseId);
   if (release === null) throw new KartaError('no_active_release');
-  return release.id;
+  return release;
 }
 
 function routingDigests(match: readonly string[], metadata: Metadata): string[] {
@@ -140,6 +144,24 @@ async function lockRoute(transaction: Transaction<DataTables>, digest: string): 
     .execute();
 }
 
+async function create(
+  engine: Engine,
+  transaction: Transaction<DataTables>,
+  caller: Caller,
+  project: Project,
+  release: Release | null,
+  metadata: Metadata,
+): Promise<SessionRow> {
+  if (release === null) throw new KartaError('no_active_release');
+  const row = await insert(transaction, caller, project, release.id, metadata);
+  if (engine.grantOf !== undefined) {
+    const { version } = release;
+    const happened = { type: 'session.created', sessionId: row.id, data: { version } } as const;
+    await tell(happened, engine.grantOf(row.org_id)).execute(transaction);
+  }
+  return row;
+}
+
 async function insert(
   transaction: Transaction<DataTables>,
   caller: Caller,
@@ -161,6 +183,7 @@ async function insert(
       current_agent: 'default',
       created_by: caller.principal.id,
       sub: caller.principal.sub,
+      mode: caller.principal.mode,
       created_at: now,
       updated_at: now,
       active_at: now,

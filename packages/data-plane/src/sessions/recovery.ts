@@ -38,7 +38,7 @@ export async function recoverTurns(
         retryable: true,
       },
     });
-    await turns.end(session, turn.id, notRun('error'));
+    await turns.end(session, turn.id, notRun('error', 'turn_interrupted'));
   }
   const waiting = await database
     .selectFrom('turns')

@@ -1,11 +1,12 @@
 import type { AskAnswer, HarnessEvent } from '@karta/harness';
 import { canonicalJson, type Decision, newId, type SessionStatus } from '@karta/protocol';
+import { type Told, tell } from '../outbox/lifecycle.ts';
 import type { LiveHarness } from '../runner/port.ts';
 import { cleanName } from './clean.ts';
 import { digestOf } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { grantDigest, storeGrant } from './grants.ts';
-import { insertInput, settleInput } from './input-store.ts';
+import { insertInput, type NewInput, settleInput } from './input-store.ts';
 import type { LiveSession } from './live-session.ts';
 
 type Ask = Extract<HarnessEvent, { type: 'ask' }>;
@@ -47,6 +48,15 @@ export class TurnInputs {
     return this.#pending.size > 0;
   }
 
+  #told({ id, kind, createdAt }: NewInput): Told | null {
+    const { grantOf } = this.#engine;
+    if (grantOf === undefined) return null;
+    const { id: sessionId, orgId } = this.#session;
+    const data = { turn_id: this.#turnId, request_id: id, kind };
+    const type = 'input.required';
+    return tell({ type, sessionId, about: id, data, at: createdAt }, grantOf(orgId));
+  }
+
   /** Takes an ask of the harness: answers it by a grant or the mode, else stores it and waits. */
   async ask(ask: Ask): Promise<void> {
     const inputDigest = digestOf(canonicalJson(ask.input));
@@ -74,7 +84,7 @@ export class TurnInputs {
       expiresAt: new Date(createdAt.getTime() + this.#engine.times.inputExpiry),
     };
     await this.#session.mutex.run(async () => {
-      await insertInput(this.#engine.database, input);
+      await insertInput(this.#engine.database, input, this.#told(input));
       const expiry = setTimeout(() => void this.#expire(input.id), this.#engine.times.inputExpiry);
       expiry.unref();
       const { tool, rule } = ask;

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageIdOfTurn, NO_USAGE, type StopReason } from '@karta/protocol';
+import type { Told } from '../outbox/lifecycle.ts';
+import { tellTurnEnd } from '../outbox/tell-turn-end.ts';
 import { cleanName } from './clean.ts';
 import type { Engine } from './engine.ts';
 import type { LiveSession } from './live-session.ts';
@@ -57,6 +59,7 @@ export class TurnQueue {
         usage: outcome.usage,
         resumeId,
         status: session.queue.length > 0 ? 'running' : session.restingStatus,
+        told: this.#told(session, turnId, outcome),
       }),
     );
     session.noteResumeId(resumeId);
@@ -72,6 +75,13 @@ export class TurnQueue {
         message: { id: messageIdOfTurn(turnId), role: 'assistant', text: outcome.text },
       },
     });
+  }
+
+  #told(session: LiveSession, turnId: string, outcome: TurnOutcome): Told | null {
+    const { grantOf } = this.#engine;
+    return grantOf === undefined
+      ? null
+      : tellTurnEnd({ sessionId: session.id, turnId, ...outcome }, grantOf(session.orgId));
   }
 
   async #runFrom(session: LiveSession, first: TurnRun): Promise<void> {
@@ -130,7 +140,7 @@ export class TurnQueue {
       type: 'error',
       data: { code: 'harness_missing', message, retryable: false },
     });
-    await this.end(session, turnId, notRun('error'));
+    await this.end(session, turnId, notRun('error', 'harness_missing'));
   }
 
   async #recorded<T>(write: () => Promise<T>): Promise<T> {
@@ -147,6 +157,6 @@ export class TurnQueue {
 }
 
 /** The outcome of a turn that the harness never saw. */
-export function notRun(stopReason: StopReason): TurnOutcome {
-  return { stopReason, usage: null, resumeId: null, text: '' };
+export function notRun(stopReason: StopReason, errorCode: string | null = null): TurnOutcome {
+  return { stopReason, usage: null, resumeId: null, text: '', errorCode };
 }

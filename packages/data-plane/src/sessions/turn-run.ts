@@ -29,6 +29,8 @@ export interface TurnOutcome {
   usage: TurnUsage | null;
   resumeId: string | null;
   text: string;
+  /** Of the last error that was told, for a turn that did not end well. */
+  errorCode: string | null;
 }
 
 type End = Extract<RunnerEvent, { type: 'end' }>;
@@ -47,6 +49,7 @@ export class TurnRun {
   #cause: StopCause | null = null;
   #inputs: TurnInputs | null = null;
   #text = '';
+  #errorCode: string | null = null;
   #over = false;
   #graceTimer: NodeJS.Timeout | undefined;
 
@@ -146,6 +149,7 @@ export class TurnRun {
       });
     }
     if (event.type === 'reasoning' && !this.#turn.input.thinking) return undefined;
+    if (event.type === 'error') this.#errorCode = event.code;
     if (event.type === 'text' && this.#text.length < DONE_TEXT_CHARS) this.#text += event.text;
     return this.#session.events.publish(this.id, bodyOf(event));
   }
@@ -184,6 +188,7 @@ export class TurnRun {
   }
 
   async #error(code: TurnErrorCode, retryable: boolean, message?: string): Promise<void> {
+    this.#errorCode = code;
     const data = { code, message: message ?? TURN_ERRORS[code], retryable };
     try {
       await this.#session.events.publish(this.id, { type: 'error', data });
@@ -200,7 +205,14 @@ export class TurnRun {
 
   #outcome(stopReason: StopReason, end: End | null): TurnOutcome {
     const text = this.#text.slice(0, DONE_TEXT_CHARS).toWellFormed();
-    return { stopReason, usage: end?.usage ?? null, resumeId: end?.resumeId ?? null, text };
+    const errorCode = this.#errorCode;
+    return {
+      stopReason,
+      usage: end?.usage ?? null,
+      resumeId: end?.resumeId ?? null,
+      text,
+      errorCode,
+    };
   }
 
   #log(error: unknown, message: string): void {

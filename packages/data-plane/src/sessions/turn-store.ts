@@ -1,4 +1,5 @@
 import type { SessionStatus } from '@karta/protocol';
+import type { Told } from '../outbox/lifecycle.ts';
 import type { Database, StoredAttachment, TurnRow } from '../sql/index.ts';
 import type { TurnUsage } from './port.ts';
 
@@ -12,6 +13,9 @@ export interface NewTurn {
   textDigest: string;
   senderName: string | null;
   senderType: 'human' | 'ai';
+  /** The credential that sent it, and the end user it speaks for. */
+  principalId: string;
+  endUser: string | null;
   agent: string;
   thinking: boolean;
   attachments: readonly StoredAttachment[];
@@ -47,6 +51,8 @@ export async function insertTurn(
       text_digest: turn.textDigest,
       sender_name: turn.senderName,
       sender_type: turn.senderType,
+      principal_id: turn.principalId,
+      end_user: turn.endUser,
       agent: turn.agent,
       thinking: turn.thinking,
       attachments: turn.attachments.length === 0 ? null : JSON.stringify(turn.attachments),
@@ -121,6 +127,8 @@ export interface TurnEnd {
   /** `null` leaves the stored one. */
   resumeId: string | null;
   status: SessionStatus;
+  /** Written along, to tell the control plane; it must look itself whether the turn was open. */
+  told: Told | null;
 }
 
 /**
@@ -129,8 +137,8 @@ export interface TurnEnd {
  */
 export async function finishTurn(database: Database, end: TurnEnd): Promise<boolean> {
   const now = new Date();
-  const { usage } = end;
-  const result = await database
+  const { usage, told } = end;
+  const result = await (told === null ? database : database.with('told', () => told))
     .with('inputs_dropped', (db) =>
       db
         .updateTable('inputs')

@@ -67,8 +67,8 @@ export type WebhookEventDataOf<T extends WebhookEventType> = z.infer<(typeof web
 export const WEBHOOK_SUMMARIES: Readonly<Record<WebhookEventType, string>> = {
   'session.created': 'A session was created',
   'session.ended': 'A session ended, its files are gone',
-  'turn.completed': 'A turn ended with an answer',
-  'turn.failed': 'A turn ended with an error, or was cut short',
+  'turn.completed': 'A turn ended as it should, or was cancelled',
+  'turn.failed': 'A turn ended with an error, at its time limit or with its budget',
   'input.required': 'A turn waits for an approval or an answer',
   'release.created': 'A release was built',
   'release.failed': 'A build failed; nothing changed',

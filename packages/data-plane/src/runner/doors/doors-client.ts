@@ -7,7 +7,9 @@ import {
   type TurnUsageAnswer,
   turnUsageAnswer,
   type UpstreamsAnswer,
+  type UsageRecord,
   upstreamsAnswer,
+  usageRecordsAnswer,
 } from '@karta/protocol';
 import type { z } from 'zod';
 import { RUNNER_LIMITS } from '../limits.ts';
@@ -28,8 +30,8 @@ export class DoorsError extends Error {
   }
 }
 
-/** Longest answer read; usage and upstreams are some hundred bytes. */
-const MAX_ANSWER_BYTES = 256 * 1024;
+/** Longest answer read: a page of usage records, some 450 bytes each. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /**
  * The management API of the doors: channels, which turn their calls belong to, and what they cost.
@@ -72,6 +74,16 @@ export class DoorsClient {
   /** Ends the turn's bookings and tells their sum. */
   closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer> {
     return this.#ask('DELETE', `/channels/${channelId}/turn/${turnId}`, turnUsageAnswer);
+  }
+
+  /** The oldest calls that nobody has acknowledged, of any turn. */
+  async usage(): Promise<UsageRecord[]> {
+    return (await this.#ask('GET', '/usage', usageRecordsAnswer)).records;
+  }
+
+  /** The calls up to this one are safe here: the doors may forget them. */
+  async ackUsage(through: number): Promise<void> {
+    await this.#ask('POST', '/usage/ack', null, { through });
   }
 
   upstreams(): Promise<UpstreamsAnswer> {
