@@ -11,6 +11,7 @@ await runService({
       ready: true,
       url: plane.url,
       internal_url: plane.internalUrl,
+      operator_url: plane.operatorUrl,
     };
     return { ready, drain: () => plane.drain(), abandon: () => plane.drain() };
   },

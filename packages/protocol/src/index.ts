@@ -14,6 +14,7 @@ export * from './management/audit-verify.ts';
 export * from './management/embed-keys.ts';
 export * from './management/identity.ts';
 export * from './management/keys.ts';
+export * from './management/operator.ts';
 export * from './management/projects.ts';
 export * from './management/session-tokens.ts';
 export * from './management/usage.ts';

@@ -1,5 +1,4 @@
 import {
-  type AuditLine,
   auditExportQuery,
   auditHead,
   auditHeadList,
@@ -12,6 +11,7 @@ import { z } from 'zod';
 import { type BoundRoute, defineRoute, json } from '../http/route.ts';
 import type { AuditHeads } from './heads.ts';
 import type { AuditLog } from './log.ts';
+import { ndjson } from './ndjson.ts';
 
 const HEADS_PAGE = 100;
 const headsQuery = z.object({
@@ -84,22 +84,4 @@ export function auditRoutes(log: AuditLog, heads: AuditHeads): BoundRoute[] {
       handle: async () => json(200, await heads.keys()),
     }),
   ];
-}
-
-/** Pulled as fast as the client reads; a client that leaves ends the reading. */
-function ndjson(lines: AsyncGenerator<AuditLine>): Response {
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { value, done } = await lines.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
-    },
-    cancel: async () => {
-      await lines.return(undefined);
-    },
-  });
-  return new Response(body, {
-    headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' },
-  });
 }

@@ -44,6 +44,8 @@ export interface Identity {
   authenticator: Authenticator;
   login: Login;
   attempts: Attempts;
+  /** Where people reach the public surface. */
+  publicUrl: string;
   start(): void;
   stop(): void;
 }
@@ -70,6 +72,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const mount = loginMount({
     login,
     prefix: '/v1/auth',
+    realm: 'person',
     attempts,
     origin: new URL(publicUrl).origin,
     trustedProxies: trustedProxies(config.trusted_proxies),
@@ -86,6 +89,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     authenticator: personAuthenticator({ login, database, publicUrl }),
     login,
     attempts,
+    publicUrl,
     start() {
       sweeping = setInterval(() => {
         attempts.sweep().catch((error: unknown) => {

@@ -84,7 +84,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
         .orderBy('created_at', 'desc')
         .limit(LIST_LIMIT)
         .execute();
-      return rows.map(shown);
+      return rows.map(shownInvitation);
     },
     async create(actor, body, once) {
       const made = await database.transaction().execute(async (tx) => {
@@ -109,7 +109,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
       });
       const link = invitationLink(publicUrl, made.token);
       const emailed = mailer !== null && (await sent(mailer, made.row.email, made.org.name, link));
-      return { ...shown(made.row), emailed, link: emailed ? null : link };
+      return { ...shownInvitation(made.row), emailed, link: emailed ? null : link };
     },
     revoke: (actor, id) =>
       database.transaction().execute(async (tx) => {
@@ -255,7 +255,8 @@ function statusOf(row: InvitationRow): Invitation['status'] {
   return row.expires_at.getTime() > Date.now() ? 'pending' : 'expired';
 }
 
-function shown(row: InvitationRow): Invitation {
+/** An invitation as the wire has it. */
+export function shownInvitation(row: InvitationRow): Invitation {
   return {
     id: row.id,
     email: row.email,

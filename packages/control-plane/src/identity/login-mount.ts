@@ -68,6 +68,8 @@ const MAILING = new Set(['/request-password-reset', '/send-verification-email'])
 export interface LoginMountOptions {
   login: Login;
   prefix: string;
+  /** Whose accounts they are: failures at one's own account count apart from the other's. */
+  realm: 'person' | 'operator';
   attempts: Attempts;
   /** Of the pages that may act for people. */
   origin: string;
@@ -88,7 +90,7 @@ export function loginMount(options: LoginMountOptions): LoginMount {
   /** Counts the attempt, and returns what to do once it was a good one. */
   async function count(path: string, address: string | null, email: string | null) {
     const from = addressSubject(address);
-    const who = email === null ? null : `account:${prefix}:${email}`;
+    const who = email === null ? null : `account:${options.realm}:${email}`;
     if (path === '/sign-up/email') await attempts.take(`sign-up:${from}`, SIGN_UPS_OF_ADDRESS);
     if (MAILING.has(path)) {
       await attempts.take(`mail:${from}`, MAILS_OF_ADDRESS);

@@ -11,6 +11,12 @@ export const PEOPLE_TABLES: LoginTables = {
   prefix: 'person',
 };
 
+export const OPERATOR_TABLES: LoginTables = {
+  owners: 'operators',
+  ownerColumn: 'operator_id',
+  prefix: 'operator',
+};
+
 /** How better-auth's names map to the tables of our migrations. */
 export function loginModels({ owners, ownerColumn, prefix }: LoginTables) {
   const times = { createdAt: 'created_at', updatedAt: 'updated_at' };

@@ -26,7 +26,9 @@ export interface RoomDeps {
 export interface Rooms {
   /** What the public surface serves. */
   http: Pick<ControlHttp, 'routes' | 'authenticator' | 'mounts' | 'webhooks'>;
-  /** `/v1/internal/*`, for the data planes only. */
+  /** What the data planes may ask. */
+  internalRoutes: readonly BoundInternalRoute[];
+  /** Serves these to the data planes only. */
   listenInternal(ready: () => boolean): Promise<HttpServer>;
   /** The operator's admin plane, when the configuration has one. */
   listenOperator(ready: () => boolean): Promise<HttpServer | null>;
@@ -73,6 +75,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       mounts: [...identity.mounts, ...keys.mounts],
       webhooks: {},
     },
+    internalRoutes,
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
     listenOperator: operator.listen,
     start: async () => {

@@ -14,6 +14,8 @@ const CLOSE_MS = 2_000;
 export interface ServedControlPlane {
   url: string;
   internalUrl: string;
+  /** The operator's admin plane; `null` when there is none. */
+  operatorUrl: string | null;
   /** Takes nothing new, lets requests end, closes what is open. Idempotent. */
   drain(): Promise<void>;
 }
@@ -45,6 +47,8 @@ export async function serveControlPlane(
   started.defer(() => http.close(CLOSE_MS));
   const internal = await rooms.listenInternal(() => ready);
   started.defer(() => internal.close(CLOSE_MS));
+  const operator = await rooms.listenOperator(() => ready);
+  if (operator) started.defer(() => operator.close(CLOSE_MS));
   await rooms.start();
   started.defer(async () => {
     ready = false;
@@ -56,6 +60,7 @@ export async function serveControlPlane(
   return {
     url: http.url,
     internalUrl: internal.url,
+    operatorUrl: operator?.url ?? null,
     drain: () => {
       draining ??= running.disposeAsync();
       return draining;

@@ -1,6 +1,7 @@
 import type { AuditTables } from '../audit/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
+import type { OperatorTables } from '../operator/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
 import type { ReleasesTables } from '../releases/tables.ts';
 import type { UsageTables } from '../usage/tables.ts';
@@ -11,6 +12,7 @@ export interface ControlTables
   extends AuditTables,
     IdentityTables,
     KeyTables,
+    OperatorTables,
     ProjectsTables,
     ReleasesTables,
     UsageTables,

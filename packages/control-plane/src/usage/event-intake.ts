@@ -8,6 +8,7 @@ import {
 import { type BoundInternalRoute, internalRoute } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import type { GrantWindow, OrgGrants } from '../internal/org-grant.ts';
+import { bookTurnEnds } from '../operator/turn-ends.ts';
 import type { Database } from '../sql/database.ts';
 import { emitWebhooks, type WebhookEvent } from '../webhooks/emit-webhook.ts';
 import { bookUsage } from './book-usage.ts';
@@ -59,7 +60,8 @@ export async function takeEvents(
     return reason === null;
   };
   const usage = batch.usage.filter(isKnown);
-  const webhooks = batch.lifecycle.filter(isKnown).map(webhookOf);
+  const lifecycle = batch.lifecycle.filter(isKnown);
+  const webhooks = lifecycle.map(webhookOf);
   if (answer.refused.length > 0) {
     const [first] = answer.refused;
     parts.log.warn({ node: nodeId, events: answer.refused.length, first }, 'events were refused');
@@ -67,6 +69,7 @@ export async function takeEvents(
   if (usage.length + webhooks.length > 0) {
     await parts.database.transaction().execute(async (tx) => {
       await bookUsage(tx, usage);
+      await bookTurnEnds(tx, lifecycle);
       await emitWebhooks(tx, webhooks);
     });
   }
