@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { provisionDatabase, startPostgres } from '@karta/postgres';
+import { readCredentials } from '@karta/service/home';
+import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
+import pino from 'pino';
+import { controlPlaneConfig } from '../../packages/control-plane/src/config.ts';
+import {
+  type ServedControlPlane,
+  serveControlPlane,
+} from '../../packages/control-plane/src/process/serve-control-plane.ts';
+import { dataPlaneConfig } from '../../packages/data-plane/src/config.ts';
+import {
+  type ServedDataPlane,
+  serveDataPlane,
+} from '../../packages/data-plane/src/process/serve-data-plane.ts';
+import { startDoors } from '../../packages/doors/src/testing/index.ts';
+
+/** A control plane and a data plane with real doors and databases, in this process. */
+export interface TwoPlanes {
+  home: string;
+  /** Of the data plane, which is told apart from the control plane's. */
+  nodeHome: string;
+  control: ServedControlPlane;
+  data: ServedDataPlane;
+  /** Of the first org, all scopes. */
+  apiKey: string;
+  stopData(): Promise<void>;
+  startData(): Promise<void>;
+  stopControl(): Promise<void>;
+  startControl(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TwoPlanesOptions {
+  sandbox?: 'namespace' | 'none';
+  poolSize?: number;
+}
+
+/** Starts both planes over one PostgreSQL with a database each. */
+export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<TwoPlanes> {
+  const home = await mkdtemp(join(tmpdir(), 'karta-two-'));
+  const nodeHome = join(home, 'node');
+  const runtimeDir = await mkdtemp(join(tmpdir(), 'kt-'));
+  await mkdir(nodeHome);
+  const postgres = await startPostgres({ home });
+  const databases = {
+    control: await provisionDatabase(postgres, 'karta_control'),
+    data: await provisionDatabase(postgres, 'karta_data'),
+  };
+  const doors = await startDoors();
+  const keys = await planeKeys(home);
+  const ports = { control: await freePort(), data: await freePort() };
+  const log = pino({ level: process.env.KARTA_TEST_LOG ?? 'silent' });
+
+  const startControl = () =>
+    serveControlPlane(
+      controlPlaneConfig.parse({
+        home,
+        host: '127.0.0.1',
+        port: 0,
+        internal: loopbackSurface(ports.control),
+        plane_key: keys.control,
+        nodes: [{ internal_url: `http://127.0.0.1:${ports.data}`, key: publicHalf(keys.data) }],
+        database_url: databases.control.applicationUrl,
+        database_owner_url: databases.control.ownerUrl,
+        drain_ms: 1_000,
+        first_org: {},
+      }),
+      log,
+    );
+  const startData = () =>
+    serveDataPlane(
+      dataPlaneConfig.parse({
+        home: nodeHome,
+        runtime_dir: runtimeDir,
+        host: '127.0.0.1',
+        port: 0,
+        internal: loopbackSurface(ports.data),
+        control: {
+          internal_url: `http://127.0.0.1:${ports.control}`,
+          key: keys.data,
+          public_key: publicHalf(keys.control),
+        },
+        database_url: databases.data.applicationUrl,
+        database_owner_url: databases.data.ownerUrl,
+        doors: { management_socket: doors.managementSocket, token: doors.managementToken },
+        sandbox: options.sandbox ?? 'namespace',
+        pool_size: options.poolSize ?? 0,
+        drain_ms: 1_000,
+        allow_unsandboxed: false,
+      }),
+      log,
+      () => {},
+    );
+
+  const planes: TwoPlanes = {
+    home,
+    nodeHome,
+    control: await startControl(),
+    data: await startData(),
+    apiKey: (await readCredentials(home))?.api_key ?? '',
+    stopData: () => planes.data.drain(),
+    async startData() {
+      planes.data = await startData();
+    },
+    stopControl: () => planes.control.drain(),
+    async startControl() {
+      planes.control = await startControl();
+    },
+    async stop() {
+      await planes.data.drain();
+      await planes.control.drain();
+      await doors.stop();
+      await postgres.stop();
+      await rm(home, { recursive: true, force: true });
+      await rm(runtimeDir, { recursive: true, force: true });
+    },
+  };
+  return planes;
+}
+
+/** A port that was free a moment ago: each plane must know the other's before it starts. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
