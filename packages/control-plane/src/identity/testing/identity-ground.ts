@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { listenHttp } from '@karta/http';
 import { IdempotencyKeys } from '@karta/postgres';
 import { type CreatedInvitation, LIMITS, type OwnOrg, ownOrg, type Role } from '@karta/protocol';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Audit, createAudit } from '../../audit/audit.ts';
 import { createControlApp } from '../../http/app.ts';
 import type { Authenticator, BoundRoute } from '../../http/route.ts';
@@ -45,6 +45,7 @@ export interface IdentityGround {
   database: TestDatabase;
   identity: Identity;
   audit: Audit;
+  logger: Logger;
   /** Lines that were logged. */
   log: string[];
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
@@ -114,27 +115,9 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     database,
     identity,
     audit,
+    logger,
     log,
-    async call(method, path, { token, org, body, headers } = {}) {
-      const answer = await fetch(`${http.url}${path}`, {
-        method,
-        redirect: 'manual',
-        headers: {
-          ...(token ? { authorization: `Bearer ${token}` } : {}),
-          ...(org === undefined ? {} : { 'karta-org': org }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await answer.text();
-      const isJson = /json/.test(answer.headers.get('content-type') ?? '') && text !== '';
-      return {
-        status: answer.status,
-        body: isJson && !text.includes('\n{') ? JSON.parse(text) : text,
-        headers: answer.headers,
-      };
-    },
+    call: (method, path, options) => call(http.url, method, path, options),
     async signUp(email = `person-${nextNumber()}@example.com`) {
       const { internalAdapter, password, secret } = await identity.login.$context;
       passwordHash ??= password.hash(PASSWORD);
@@ -179,6 +162,34 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     },
   };
   return ground;
+}
+
+/** One request to a surface. */
+export async function call(
+  url: string,
+  method: string,
+  path: string,
+  { token, org, body, headers }: CallOptions = {},
+): Promise<Answer> {
+  const hasBody = body !== undefined && method !== 'GET';
+  const answer = await fetch(`${url}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(org === undefined ? {} : { 'karta-org': org }),
+      ...(hasBody ? { 'content-type': 'application/json' } : {}),
+      ...headers,
+    },
+    ...(hasBody ? { body: JSON.stringify(body) } : {}),
+  });
+  const text = await answer.text();
+  const isJson = /\/(problem\+)?json/.test(answer.headers.get('content-type') ?? '');
+  return {
+    status: answer.status,
+    body: isJson && text !== '' ? JSON.parse(text) : text,
+    headers: answer.headers,
+  };
 }
 
 /** Signs in with the password of every person of the tests. */
