@@ -35,6 +35,9 @@ export interface Catalog {
   release(orgId: string, releaseId: string): ReleaseRecord | null;
   /** Of any org: for what the node itself does with its sessions. */
   releaseById(releaseId: string): ReleaseRecord | null;
+  revokedReleaseIds(): string[];
+  /** Whether any org has it. */
+  hasProject(projectId: string): boolean;
   /** Releases that new sessions are pinned to. */
   activeReleases(): readonly ReleaseRecord[];
   /** A project by the label of its host, `{ref}-{org}`. */
@@ -121,6 +124,9 @@ export async function openCatalog(home: string): Promise<Catalog> {
       return found?.org_id === orgId ? found : null;
     },
     releaseById: (releaseId) => index.releases.get(releaseId) ?? null,
+    revokedReleaseIds: () =>
+      state.releases.filter((one) => one.revoked_at !== null).map(({ id }) => id),
+    hasProject: (projectId) => index.projects.has(projectId),
     activeReleases: () =>
       state.projects.flatMap(({ active_release_id }) => {
         const found =

@@ -13,6 +13,7 @@ import {
 import { createRunner } from '../runner/index.ts';
 import { SessionEngine } from '../sessions/session-engine.ts';
 import { migrateDataPlane, openDatabase } from '../sql/index.ts';
+import { endRevoked } from './end-revoked.ts';
 import { startOutbox } from './start-outbox.ts';
 import { openSystemOfRecord } from './system-of-record.ts';
 import { watchReleases } from './watch-releases.ts';
@@ -108,6 +109,7 @@ export async function serveDataPlane(
   );
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
+  if (remote !== null) endRevoked(remote.catalog, engine, log);
   started.defer(async () => {
     ready = false;
     await engine.drain(config.drain_ms);

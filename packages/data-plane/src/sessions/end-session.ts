@@ -7,8 +7,11 @@ import type { LiveSessions } from './live-sessions.ts';
 import { releaseOf } from './release-of.ts';
 import { notRun, type TurnQueue } from './turn-queue.ts';
 
+/** Who or what ends a session. */
+export type EndedBy = 'deleted' | 'expired' | 'revoked';
+
 /**
- * Ends a session: its turns end as cancelled, its readers end, its sandbox and volume go. One that
+ * Ends a session: its turns end as cancelled (or, with a release that was revoked, by that error), its readers end, its sandbox and volume go. One that
  * its owner deletes is as good as absent from the first write on; one that its age ends can still
  * be seen. A crash half-way leaves a volume that the next start destroys.
  */
@@ -17,7 +20,7 @@ export async function endSession(
   live: LiveSessions,
   turns: TurnQueue,
   row: SessionRow,
-  why: 'deleted' | 'expired',
+  why: EndedBy,
 ): Promise<void> {
   const session = await live.open(row);
   const waiting = await session.mutex.run(async () => {
@@ -33,11 +36,12 @@ export async function endSession(
       })
       .where('id', '=', row.id)
       .execute();
-    session.current?.stop('cancelled');
+    session.current?.stop(why === 'revoked' ? 'revoked' : 'cancelled');
     return session.queue.splice(0);
   });
   await session.idle;
-  for (const turnId of waiting) await turns.end(session, turnId, notRun('cancelled'));
+  const unbegun = why === 'revoked' ? notRun('error', 'release_revoked') : notRun('cancelled');
+  for (const turnId of waiting) await turns.end(session, turnId, unbegun);
   session.events.close();
   await eraseContent(engine, row.id, why);
   await live.putAway(session);
@@ -63,11 +67,7 @@ async function destroy(engine: Engine, session: LiveSession, row: SessionRow): P
   }
 }
 
-async function eraseContent(
-  engine: Engine,
-  sessionId: string,
-  why: 'deleted' | 'expired',
-): Promise<void> {
+async function eraseContent(engine: Engine, sessionId: string, why: EndedBy): Promise<void> {
   await engine.database.transaction().execute(async (transaction) => {
     await transaction.deleteFrom('inputs').where('session_id', '=', sessionId).execute();
     await transaction.deleteFrom('grants').where('session_id', '=', sessionId).execute();

@@ -16,6 +16,19 @@ export async function releaseOf(
   return release;
 }
 
+/** Throws `KartaError('release_revoked')` for a session whose release may run no more. */
+export async function requireUnrevoked(
+  engine: Engine,
+  row: Pick<SessionRow, 'org_id' | 'release_id'>,
+): Promise<void> {
+  const release = await engine.control.release(row.org_id, row.release_id);
+  if (release?.revokedAt == null) return;
+  throw new KartaError(
+    'release_revoked',
+    `The release of this session, ${release.version}, was revoked.`,
+  );
+}
+
 /** What the release offers. Throws `KartaError('unknown_agent')`, naming the agents there are. */
 export async function requireAgent(
   engine: Engine,

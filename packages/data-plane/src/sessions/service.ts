@@ -8,7 +8,7 @@ import { listSessions } from './list-sessions.ts';
 import { openSession } from './open-session.ts';
 import { patchSession } from './patch-session.ts';
 import type { Caller, SessionService } from './port.ts';
-import { releaseOf } from './release-of.ts';
+import { releaseOf, requireUnrevoked } from './release-of.ts';
 import { resolveInput } from './resolve-input.ts';
 import type { SessionEngine } from './session-engine.ts';
 import { requireLiving, requireSession } from './session-store.ts';
@@ -64,6 +64,7 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
     async send(caller, sessionId, body, remember) {
       running.requireServing();
       const row = await find(caller, sessionId);
+      await requireUnrevoked(engine, row);
       requireLiving(row);
       const [session, release] = await Promise.all([live.open(row), releaseOf(engine, row)]);
       return acceptMessage(engine, turns, session, { caller, row, release, body, remember });

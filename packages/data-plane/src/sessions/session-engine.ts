@@ -104,6 +104,30 @@ export class SessionEngine {
     await this.idempotency.sweep();
   }
 
+  /** Ends the sessions of releases that were revoked, and of projects that are gone. */
+  async endSessionsOf(gone: { releaseIds: string[]; projectIds: string[] }): Promise<void> {
+    const { releaseIds, projectIds } = gone;
+    if (releaseIds.length + projectIds.length === 0) return;
+    for (;;) {
+      const rows = await this.#engine.database
+        .selectFrom('sessions')
+        .selectAll()
+        .where('ended_at', 'is', null)
+        .where(({ eb, or, val }) =>
+          or([
+            eb('release_id', '=', eb.fn.any(val(releaseIds))),
+            eb('project_id', '=', eb.fn.any(val(projectIds))),
+          ]),
+        )
+        .limit(EXPIRY_BATCH)
+        .execute();
+      await Promise.all(
+        rows.map((row) => endSession(this.#engine, this.live, this.turns, row, 'revoked')),
+      );
+      if (rows.length < EXPIRY_BATCH) return;
+    }
+  }
+
   /**
    * Goes down in good order: nothing new is accepted, running turns get `drainMs` and are then
    * interrupted visibly, turns that wait stay on disk for the next start, and readers end.

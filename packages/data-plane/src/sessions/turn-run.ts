@@ -16,7 +16,7 @@ import type { TurnUsage } from './port.ts';
 import { TurnInputs } from './turn-inputs.ts';
 
 /** Why a running turn is stopped from outside the harness. */
-export type StopCause = 'cancelled' | 'timeout' | 'shutdown' | 'bypassed';
+export type StopCause = 'cancelled' | 'timeout' | 'shutdown' | 'bypassed' | 'revoked';
 
 export interface TurnToRun {
   id: string;
@@ -173,6 +173,9 @@ export class TurnRun {
         return 'error';
       case 'bypassed':
         await this.#error('approval_bypassed', false);
+        return 'error';
+      case 'revoked':
+        await this.#error('release_revoked', false);
         return 'error';
     }
   }
