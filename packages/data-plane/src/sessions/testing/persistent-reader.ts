@@ -15,6 +15,7 @@ export class PersistentReader {
   #abort = new AbortController();
   #reading: Promise<void> = Promise.resolve();
   #waiting: { seq: number; resolve: () => void }[] = [];
+  #connected = Promise.withResolvers<void>();
 
   constructor(sessionId: string) {
     this.#sessionId = sessionId;
@@ -22,6 +23,7 @@ export class PersistentReader {
 
   attach(engine: TestEngine): void {
     this.#abort = new AbortController();
+    this.#connected = Promise.withResolvers();
     this.#reading = this.#read(engine, this.#abort.signal);
   }
 
@@ -31,8 +33,9 @@ export class PersistentReader {
     await this.#reading;
   }
 
-  /** Resolves once everything up to `seq` was read. */
+  /** Resolves once it is connected, and so was told of a gap, and everything up to `seq` was read. */
   async reached(seq: number): Promise<void> {
+    await Promise.race([this.#reading, this.#connected.promise]);
     if (this.#cursor >= seq) return;
     await Promise.race([
       this.#reading,
@@ -49,6 +52,7 @@ export class PersistentReader {
       try {
         const query = { after: this.#cursor, signal };
         const events = await Promise.race([engine.follow(this.#sessionId, query), cut]);
+        this.#connected.resolve();
         for await (const event of events) this.#take(event);
         return;
       } catch (error) {
