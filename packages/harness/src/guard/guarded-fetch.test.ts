@@ -105,6 +105,26 @@ describe('an honest server', () => {
     });
   });
 
+  it('is posted a JSON body in one piece, and answers', async () => {
+    const pieces: string[] = [];
+    const peer = await raw((socket) =>
+      socket.end('HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno'),
+    );
+    const whole = await http(async (request, response) => {
+      for await (const chunk of request) pieces.push(String(chunk));
+      const { authorization, 'content-type': type, 'content-length': length } = request.headers;
+      response.end(JSON.stringify([request.method, request.url, authorization, type, length]));
+    });
+    const init = { headers: { authorization: 'Basic x' }, json: { text: 'größe' } };
+    const answer = await whole.post('http://inside/prompt?directory=%2F', init);
+    expect(JSON.parse(await answer.text())).toEqual([
+      ...['POST', '/prompt?directory=%2F', 'Basic x', 'application/json', '18'],
+    ]);
+    expect(pieces).toEqual(['{"text":"größe"}']);
+    const busy = await peer.post('http://inside/', init);
+    expect([busy.status, await busy.text()]).toEqual([503, 'no']);
+  });
+
   it('is asked again over the same connection', async () => {
     const peer = await http((_, response) => response.end('ok'));
     for (let count = 0; count < 5; count += 1) {
@@ -241,7 +261,9 @@ describe('a hostile server', () => {
     });
     const post = peer.fetch('http://inside/', { method: 'POST', body: 'secret' });
     await expect(post).rejects.toMatchObject({ name: 'GuardError', code: 'redirect' });
-    expect(asked).toBe(1);
+    const direct = peer.post('http://inside/', { headers: {}, json: 'secret' });
+    await expect(direct).rejects.toMatchObject({ name: 'GuardError', code: 'redirect' });
+    expect(asked).toBe(2);
   });
 
   it('cannot send a compressed body', async () => {

@@ -82,22 +82,33 @@ export class Calls {
    * is not waited for.
    */
   async prompt(sessionID: string, prompt: Prompt, input: TurnInput): Promise<void> {
-    const shared = {
-      sessionID,
+    const settings = {
       ...(input.agent === 'default' ? {} : { agent: input.agent }),
       ...(input.thinking ? { variant: THINKING_VARIANT } : {}),
     };
     if (prompt.kind === 'text') {
       const parts = [{ type: 'text' as const, text: prompt.text }, ...prompt.files];
-      await take(this.#client.session.promptAsync({ ...shared, parts }), z.unknown(), 'prompting');
+      await this.#post(`/session/${sessionID}/prompt_async`, { ...settings, parts }, 'prompting');
       return;
     }
     const { command, arguments: rest, files } = prompt;
     await take(
-      this.#client.session.command({ ...shared, command, arguments: rest, parts: files }),
+      this.#client.session.command({
+        ...settings,
+        sessionID,
+        command,
+        arguments: rest,
+        parts: files,
+      }),
       z.unknown(),
       'running the command',
     );
+  }
+
+  async #post(path: string, json: unknown, doing: string): Promise<void> {
+    const answer = await this.#server.connection.post(path, json);
+    const text = await answer.text();
+    if (!answer.ok) throw failure(doing, bodyOf(text), answer);
   }
 
   async abort(sessionIDs: readonly string[]): Promise<void> {
@@ -159,6 +170,15 @@ const errorBody = z.object({
   message: z.string().optional(),
   data: z.object({ message: z.string().optional() }).optional(),
 });
+
+function bodyOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What is no JSON says nothing; the status does.
+    return {};
+  }
+}
 
 /** A body that OpenCode answered with, in one line; a thrown error stays what it is. */
 function failure(doing: string, error: unknown, response: Response | undefined): Error {

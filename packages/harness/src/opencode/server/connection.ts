@@ -10,6 +10,8 @@ const UNBOUNDED = /\/session\/[^/]+\/command$/;
 /** A way to one OpenCode server inside a sandbox. */
 export interface Connection {
   client: OpencodeClient;
+  /** A request beside the client, for the one that somebody waits for. `path` begins with a slash. */
+  post(path: string, json: unknown): Promise<Response>;
   /** The events of the workspace, in batches as they come; ends when the connection does. */
   events(signal: AbortSignal): Promise<AsyncIterable<unknown[]>>;
   close(): void;
@@ -30,6 +32,7 @@ export function connect(options: ConnectionOptions): Connection {
     dial: options.dial,
     timeoutMs: (path) => (UNBOUNDED.test(path) ? null : REQUEST_MS),
   });
+  const directory = `?directory=${encodeURIComponent(options.directory)}`;
   const headers = { authorization: `Basic ${btoa(`opencode:${options.password}`)}` };
   const client = createOpencodeClient({
     baseUrl: ORIGIN,
@@ -40,10 +43,8 @@ export function connect(options: ConnectionOptions): Connection {
   });
   return {
     client,
-    events(signal) {
-      const url = `${ORIGIN}/event?directory=${encodeURIComponent(options.directory)}`;
-      return guarded.events(url, { headers, signal });
-    },
+    post: (path, json) => guarded.post(`${ORIGIN}${path}${directory}`, { headers, json }),
+    events: (signal) => guarded.events(`${ORIGIN}/event${directory}`, { headers, signal }),
     close: () => guarded.close(),
   };
 }
