@@ -12,6 +12,12 @@ const names = new Map<string, string>();
  * {@link NAMED} of them. A pooler between must keep prepared statements apart (PgBouncer from 1.21).
  */
 export class NamingClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // One that breaks at work fails its statement; unheard, its event would end the process besides.
+    this.on('error', () => {});
+  }
+
   override query(...given: unknown[]): never {
     const [text, values] = given;
     if (typeof text === 'string' && Array.isArray(values) && values.length > 0) {

@@ -13,8 +13,6 @@ export type Database = Kysely<DataTables>;
 export function openDatabase(url: string, onError: (error: Error) => void): Database {
   const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, Client: NamingClient });
   pool.on('error', onError);
-  // One that breaks at work fails its statement; unheard, its event would end the process besides.
-  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<DataTables>({ dialect: new PostgresDialect({ pool }) });
 }
 

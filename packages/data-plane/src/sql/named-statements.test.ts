@@ -39,3 +39,15 @@ test('texts without end are still answered, and the server does not keep them al
     expect(rows[0]?.n).toBeLessThanOrEqual(200);
   });
 });
+
+test('a connection that breaks at work fails its statement, and the next one has another', async () => {
+  const asleep = sql`select pg_sleep(${60}::int)`.execute(server.database);
+  const failed = expect(asleep).rejects.toThrow();
+  const cut = () =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where query like 'select pg_sleep%' and state = 'active'`.execute(server.database);
+  await expect.poll(async () => (await cut()).rows.length).toBe(1);
+  await failed;
+  const { rows } = await sql<{ n: number }>`select ${1}::int as n`.execute(server.database);
+  expect(rows).toEqual([{ n: 1 }]);
+});
