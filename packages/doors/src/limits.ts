@@ -14,6 +14,8 @@ export const REQUEST_JSON_DEPTH = 256;
 export const REQUEST_JSON_TOKENS = 500_000;
 /** Request bodies of one channel held in memory at once; a request beyond it is refused. */
 export const CHANNEL_BODY_BYTES = 64 * 1024 * 1024;
+/** Request bodies of all channels held in memory at once; a request beyond it is told to come again. */
+export const PROCESS_BODY_BYTES = 512 * 1024 * 1024;
 /** Calls of one channel at once. Harnesses run some ten sub-agents in parallel. */
 export const CHANNEL_CALLS = 32;
 /** Open connections of one channel; further ones are dropped at accept. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Upstreams } from '../upstreams/select.ts';
+import type { BodyBudget } from './read-body.ts';
 
 /** What serving a call needs of the process. */
 export interface CallContext {
@@ -9,6 +10,8 @@ export interface CallContext {
   metrics: Metrics;
   /** Where billed calls are written down. */
   journal: Journal;
+  /** Request bodies of all channels held in memory. */
+  bodies: BodyBudget;
   log: Logger;
   /** True once the process is to end: new calls are refused. */
   draining(): boolean;

@@ -9,6 +9,8 @@ export class Channel {
   readonly orgId: string;
   readonly projectId: string;
   readonly credential: Secret;
+  /** Whether its requests may have the provider reach the network. */
+  readonly providerTools: boolean;
   readonly ledger = new TurnLedger();
   /** Request bodies held in memory. */
   readonly bodies: BodyBudget = { bytes: 0 };
@@ -28,6 +30,7 @@ export class Channel {
     this.orgId = body.org_id;
     this.projectId = body.project_id;
     this.credential = credential;
+    this.providerTools = body.provider_tools;
     this.session = body.session_id;
     this.live = body.mode === 'live';
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+import { CHANNEL_BODY_BYTES, PROCESS_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
 import { readBody } from './read-body.ts';
 
 /** A request as far as its body is concerned. */
@@ -14,7 +14,7 @@ describe('a request body', () => {
   it('is read whole and stays booked until it is given back', async () => {
     const budget = { bytes: 5 };
     const incoming = request();
-    const reading = readBody(incoming, budget);
+    const reading = readBody(incoming, budget, { bytes: 0 });
     incoming.write('half ');
     incoming.end('whole');
     expect(await reading).toEqual({ body: Buffer.from('half whole') });
@@ -23,13 +23,15 @@ describe('a request body', () => {
 
   it('is refused at once when it announces too much', async () => {
     const headers = { 'content-length': String(REQUEST_BODY_BYTES + 1) };
-    expect(await readBody(request(headers), { bytes: 0 })).toEqual({ refusal: 'too_large' });
+    expect(await readBody(request(headers), { bytes: 0 }, { bytes: 0 })).toEqual({
+      refusal: 'too_large',
+    });
   });
 
   it('is refused when it grows too large, and given back', async () => {
     const budget = { bytes: 0 };
     const incoming = request();
-    const reading = readBody(incoming, budget);
+    const reading = readBody(incoming, budget, { bytes: 0 });
     for (let sent = 0; sent <= REQUEST_BODY_BYTES; sent += MB) incoming.write(Buffer.alloc(MB));
     expect(await reading).toEqual({ refusal: 'too_large' });
     expect(budget.bytes).toBe(0);
@@ -38,16 +40,26 @@ describe('a request body', () => {
   it('is refused when the channel already holds too much', async () => {
     const budget = { bytes: CHANNEL_BODY_BYTES - 2 };
     const incoming = request();
-    const reading = readBody(incoming, budget);
+    const reading = readBody(incoming, budget, { bytes: 0 });
     incoming.end('four');
     expect(await reading).toEqual({ refusal: 'rate_limited' });
     expect(budget.bytes).toBe(CHANNEL_BODY_BYTES - 2);
   });
 
+  it('is told to come again when the process already holds too much', async () => {
+    const all = { bytes: PROCESS_BODY_BYTES - 2 };
+    const budget = { bytes: 0 };
+    const incoming = request();
+    const reading = readBody(incoming, budget, all);
+    incoming.end('four');
+    expect(await reading).toEqual({ refusal: 'overloaded' });
+    expect([budget.bytes, all.bytes]).toEqual([0, PROCESS_BODY_BYTES - 2]);
+  });
+
   it('of a client that goes away is given back', async () => {
     const budget = { bytes: 0 };
     const incoming = request();
-    const reading = readBody(incoming, budget);
+    const reading = readBody(incoming, budget, { bytes: 0 });
     incoming.write('half');
     incoming.destroy();
     expect(await reading).toEqual({ gone: true });

@@ -1,22 +1,26 @@
 import type { IncomingMessage } from 'node:http';
-import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+import { CHANNEL_BODY_BYTES, PROCESS_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
 
-/** Request bodies that a channel holds in memory. */
+/** Request bodies that a channel, or the whole process, holds in memory. */
 export interface BodyBudget {
   bytes: number;
 }
 
 export type ReadBody =
   | { body: Buffer }
-  | { refusal: 'too_large' | 'rate_limited' }
+  | { refusal: 'too_large' | 'rate_limited' | 'overloaded' }
   /** The client went away before its request was whole. */
   | { gone: true };
 
 /**
- * Reads a request body within its own limit and the channel's. The bytes stay booked on the budget
- * until the caller gives them back.
+ * Reads a request body within its own limit, the channel's and the process's. The bytes stay booked
+ * on both budgets until the caller gives them back.
  */
-export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<ReadBody> {
+export function readBody(
+  request: IncomingMessage,
+  budget: BodyBudget,
+  all: BodyBudget,
+): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > REQUEST_BODY_BYTES) {
     return Promise.resolve({ refusal: 'too_large' });
   }
@@ -25,15 +29,20 @@ export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<
     let size = 0;
     const settle = (result: ReadBody) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose);
-      if (!('body' in result)) budget.bytes -= size;
+      if (!('body' in result)) {
+        budget.bytes -= size;
+        all.bytes -= size;
+      }
       resolve(result);
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       budget.bytes += chunk.length;
+      all.bytes += chunk.length;
       chunks.push(chunk);
       if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
       else if (budget.bytes > CHANNEL_BODY_BYTES) settle({ refusal: 'rate_limited' });
+      else if (all.bytes > PROCESS_BODY_BYTES) settle({ refusal: 'overloaded' });
     };
     const onEnd = () => settle({ body: Buffer.concat(chunks) });
     const onClose = () => settle({ gone: true });

@@ -14,6 +14,12 @@ import { forwardedHeaders } from './forwarded-headers.ts';
 import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
 
+const NOT_READ = {
+  too_large: 'The body is too large.',
+  rate_limited: 'This session sends too much at once; wait for its other calls.',
+  overloaded: 'The server holds too many requests at once; try again in a moment.',
+} as const;
+
 /**
  * Serves one request of a sandbox, from its first header to its last byte. Code inside reaches the
  * channel as well as the harness does, so nothing in a request is trusted.
@@ -43,11 +49,11 @@ export async function serveCall(
   context.metrics.inFlight.inc();
   let held = 0;
   try {
-    const read = await readBody(request, channel.bodies);
+    const read = await readBody(request, channel.bodies, context.bodies);
     if ('gone' in read) return;
-    if ('refusal' in read) return no(read.refusal, 'The body is too large.');
+    if ('refusal' in read) return no(read.refusal, NOT_READ[read.refusal]);
     held = read.body.length;
-    const prepared = prepareRequest(route.name, read.body);
+    const prepared = prepareRequest(route.name, read.body, channel.providerTools);
     if ('problem' in prepared) return no('invalid_request', prepared.problem);
     const call = callOf(route, request, prepared.body, channel);
     const { hideUsage, model } = prepared;
@@ -58,6 +64,7 @@ export async function serveCall(
     await forwardCall(context, channel, upstream, exchange);
   } finally {
     channel.bodies.bytes -= held;
+    context.bodies.bytes -= held;
     channel.calls -= 1;
     context.metrics.inFlight.dec();
   }

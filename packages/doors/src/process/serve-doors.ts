@@ -32,7 +32,8 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   let draining = false;
   const journal = new Journal(await journalFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
-  const context = { upstreams, metrics, journal, log, draining: () => draining };
+  const bodies = { bytes: 0 };
+  const context = { upstreams, metrics, journal, bodies, log, draining: () => draining };
   const egress = egressContext(config.egress, metrics.registry, log);
   const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);

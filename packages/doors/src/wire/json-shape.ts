@@ -1,5 +1,5 @@
 import { REQUEST_JSON_DEPTH, REQUEST_JSON_TOKENS } from '../limits.ts';
-import { endOfString } from './top-level-string.ts';
+import { endOfString } from './top-level.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -1,7 +1,8 @@
 import { MODEL_NAME_CHARS } from '../limits.ts';
 import { jsonExcess } from './json-shape.ts';
+import { anthropicReach, openaiReach } from './provider-reach.ts';
 import type { RouteName } from './routes.ts';
-import { topLevelString } from './top-level-string.ts';
+import { topLevelMembers, topLevelString } from './top-level.ts';
 
 /** A request body as it goes to the upstream. */
 export interface Prepared {
@@ -24,13 +25,22 @@ export interface Unservable {
  * Refuses what nobody could parse safely, and makes the rest countable. A Chat Completions stream
  * tells its usage only when asked to; a Responses call in the background would be billed after its
  * answer, where nobody counts it. OpenAI bodies are written anew, so that the provider reads the
- * same request as we did.
+ * same request as we did. Without `providerTools` nothing passes by which the provider would reach
+ * the network.
  */
-export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unservable {
+export function prepareRequest(
+  route: RouteName,
+  body: Buffer,
+  providerTools = false,
+): Prepared | Unservable {
   const excess = jsonExcess(body);
   if (excess !== null) return { problem: excess };
   if (route !== 'chat' && route !== 'responses') {
-    return { body, hideUsage: false, model: modelName(topLevelString(body, 'model')) };
+    const members = topLevelMembers(body);
+    const reach = providerTools ? { body } : anthropicReach(body, members);
+    if ('problem' in reach) return reach;
+    const model = modelName(topLevelString(body, 'model', members));
+    return { body: reach.body, hideUsage: false, model };
   }
   let request: Record<string, unknown>;
   try {
@@ -44,6 +54,8 @@ export function prepareRequest(route: RouteName, body: Buffer): Prepared | Unser
   if (route === 'responses' && request.background === true) {
     return { problem: 'background is not available here; stream the response.' };
   }
+  const problem = providerTools ? null : openaiReach(request);
+  if (problem !== null) return { problem };
   let hideUsage = false;
   if (route === 'chat' && request.stream === true) {
     const options = (request.stream_options ?? {}) as Record<string, unknown>;

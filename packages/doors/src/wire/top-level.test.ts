@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { topLevelString } from './top-level-string.ts';
+import { topLevelString } from './top-level.ts';
 
 const modelIn = (text: string) => topLevelString(Buffer.from(text), 'model');
 

@@ -1,0 +1,84 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** A member of a JSON object: its value is the bytes from `start` up to `end`. */
+export interface TopLevelMember {
+  /** `null` for a name too long to be looked at. */
+  name: string | null;
+  start: number;
+  end: number;
+}
+
+/** The longest name, or string asked for, that is looked at. */
+const READ_BYTES = 4_096;
+
+/**
+ * The members of a JSON object, without parsing their values, which may be megabytes. Of a body that
+ * is no JSON object they mean nothing.
+ */
+export function topLevelMembers(body: Buffer): TopLevelMember[] {
+  const members: TopLevelMember[] = [];
+  let depth = 0;
+  let open: TopLevelMember | null = null;
+  let last: { start: number; end: number } | null = null;
+  for (let at = 0; at < body.length; at += 1) {
+    const byte = body[at];
+    if (byte === QUOTE) {
+      const end = endOfString(body, at);
+      if (depth === 1 && open === null) last = { start: at, end: end + 1 };
+      at = end;
+    } else if (byte === COLON) {
+      if (depth !== 1 || open !== null || last === null) continue;
+      open = { name: stringAt(body, last), start: at + 1, end: body.length };
+      members.push(open);
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth += 1;
+    } else if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (depth === 1 && open !== null) open.end = at;
+      if (depth === 1) open = last = null;
+      if (byte !== COMMA) depth -= 1;
+    }
+  }
+  return members;
+}
+
+/**
+ * The string that a JSON object has under `name`. Of several the last counts, as it does for
+ * parsers; `null` when there is none.
+ */
+export function topLevelString(
+  body: Buffer,
+  name: string,
+  members: readonly TopLevelMember[] = topLevelMembers(body),
+): string | null {
+  const named = members.findLast((member) => member.name === name);
+  return named === undefined ? null : stringAt(body, named);
+}
+
+function stringAt(body: Buffer, { start, end }: { start: number; end: number }): string | null {
+  if (end - start > READ_BYTES) return null;
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8', start, end));
+    return typeof value === 'string' ? value : null;
+  } catch {
+    // The body is no JSON: nobody will find a name in it.
+    return null;
+  }
+}
+
+/** Where a string ends that begins at `start`; the end of the body when it does not. */
+export function endOfString(body: Buffer, start: number): number {
+  // Images and long texts are one string each: the search inside them is the engine's own.
+  for (let end = body.indexOf(QUOTE, start + 1); end !== -1; end = body.indexOf(QUOTE, end + 1)) {
+    let before = end - 1;
+    while (body[before] === BACKSLASH) before -= 1;
+    if ((end - before) % 2 === 1) return end;
+  }
+  return body.length;
+}
