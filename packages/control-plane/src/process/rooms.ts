@@ -7,12 +7,14 @@ import type { ControlHttp } from '../http/app.ts';
 import { createIdentity } from '../identity/identity.ts';
 import { byCredential } from '../identity/person-authenticator.ts';
 import { listenInternal } from '../internal/internal-surface.ts';
+import type { OrgGrants } from '../internal/org-grant.ts';
 import { createKeysRoom } from '../keys/keys-room.ts';
 import { createOperatorRoom } from '../operator/operator-room.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
 import { eventIntakeRoute } from '../usage/event-intake.ts';
+import type { TokenKeys } from '../tokens/token-keys.ts';
 import { usageRoutes } from '../usage/usage-routes.ts';
 
 /** What every room of the control plane is built from. */
@@ -26,6 +28,8 @@ export interface RoomDeps {
 export interface Rooms {
   /** What the public surface serves. */
   http: Pick<ControlHttp, 'routes' | 'authenticator' | 'mounts' | 'webhooks'>;
+  tokenKeys: TokenKeys;
+  grants: OrgGrants;
   /** What the data planes may ask. */
   internalRoutes: readonly BoundInternalRoute[];
   /** Serves these to the data planes only. */
@@ -75,6 +79,8 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       mounts: [...identity.mounts, ...keys.mounts],
       webhooks: {},
     },
+    tokenKeys: keys.tokenKeys,
+    grants: keys.grants,
     internalRoutes,
     listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
     listenOperator: operator.listen,
