@@ -39,6 +39,13 @@ export const controlPlaneConfig = z.strictObject({
    * in `credentials.json`. `id` is that of an org from before the control plane.
    */
   first_org: z.strictObject({ id: z.string().optional() }).optional(),
+  /** Endpoints of webhooks are at public addresses; an operator may open its own network. */
+  webhooks: z
+    .strictObject({
+      /** Addresses and ranges. Plain `http` is taken for loopback addresses among them only. */
+      allow_private: z.array(z.string()).default([]),
+    })
+    .prefault({}),
   /** The operator's admin plane, with accounts of its own. */
   operator: z
     .strictObject({

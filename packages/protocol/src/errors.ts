@@ -131,6 +131,11 @@ export const ERRORS = {
     'The invitation no longer counts',
     'It has expired, was used or was taken back; ask for a new one.',
   ),
+  webhook_disabled: entry(
+    409,
+    'The webhook is switched off',
+    'Switch it on with PATCH and "enabled": true, then try again.',
+  ),
   idempotency_conflict: entry(
     409,
     'The idempotency key was used with another body',

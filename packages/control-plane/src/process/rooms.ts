@@ -13,9 +13,10 @@ import { createOperatorRoom } from '../operator/operator-room.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
-import { eventIntakeRoute } from '../usage/event-intake.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
+import { eventIntakeRoute } from '../usage/event-intake.ts';
 import { usageRoutes } from '../usage/usage-routes.ts';
+import { createWebhooksRoom } from '../webhooks/webhooks-room.ts';
 
 /** What every room of the control plane is built from. */
 export interface RoomDeps {
@@ -61,6 +62,13 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const tokenKeys = () => keys.tokenKeys.publicSet();
   const sync = createNodeSync({ database, nodes, tokenKeys, log });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
+  const webhooks = await createWebhooksRoom({
+    home: config.home,
+    database,
+    idempotency: keys.idempotency,
+    network: { allowPrivate: config.webhooks.allow_private },
+    log,
+  });
   const internalRoutes: BoundInternalRoute[] = [
     ...keys.internalRoutes,
     ...releases.internalRoutes,
@@ -74,10 +82,11 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...releases.routes,
         ...audit.routes,
         ...usageRoutes(database),
+        ...webhooks.routes,
       ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),
       mounts: [...identity.mounts, ...keys.mounts],
-      webhooks: {},
+      webhooks: webhooks.documented,
     },
     tokenKeys: keys.tokenKeys,
     grants: keys.grants,
@@ -91,8 +100,10 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       sync.start();
       await releases.start();
       audit.start();
+      webhooks.start();
     },
     stop: async () => {
+      await webhooks.stop();
       identity.stop();
       operator.stop();
       await releases.stop();

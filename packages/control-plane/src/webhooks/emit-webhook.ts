@@ -1,6 +1,7 @@
-import { isoTime, newId, type WebhookEventDataOf, type WebhookEventType } from '@karta/protocol';
+import { newId, type WebhookEventDataOf, type WebhookEventType } from '@karta/protocol';
 import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
+import { eventText } from './event-text.ts';
 
 /** Something that happened in an org, for those who asked to hear of it. */
 export interface WebhookEvent<T extends WebhookEventType = WebhookEventType> {
@@ -30,7 +31,7 @@ export async function emitWebhooks(tx: Tx, events: readonly WebhookEvent[]): Pro
   if (events.length === 0) return;
   const stored = events.map((event) => {
     const { orgId, type, data, at = new Date(), id = newId('event') } = event;
-    const body = JSON.stringify({ id, type, timestamp: isoTime(at), org_id: orgId, data });
+    const body = eventText({ id, type, at, orgId, data });
     return { orgId, id, type, at, body };
   });
   await sql`

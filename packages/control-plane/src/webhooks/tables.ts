@@ -1,5 +1,6 @@
 import type { DeliveryStatus } from '@karta/protocol';
-import type { GeneratedAlways, Selectable } from 'kysely';
+import type { GeneratedAlways, JSONColumnType, Selectable } from 'kysely';
+import type { SealedValue } from '../projects/tables.ts';
 
 export interface WebhookTables {
   webhook_endpoints: WebhookEndpointTable;
@@ -17,8 +18,8 @@ export interface WebhookEndpointTable {
   event_types: string[] | null;
   ordered: boolean;
   /** Sealed, as is the previous one. */
-  secret: Buffer;
-  previous_secret: Buffer | null;
+  secret: JSONColumnType<SealedValue>;
+  previous_secret: JSONColumnType<SealedValue> | null;
   previous_secret_expires_at: Date | null;
   enabled: boolean;
   notice: string | null;

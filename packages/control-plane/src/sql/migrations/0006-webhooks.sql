@@ -8,8 +8,8 @@ create table webhook_endpoints (
   -- One delivery after the other, in the order the events happened.
   ordered boolean not null,
   -- Signing secrets, sealed. The previous one signs along until it expires.
-  secret bytea not null,
-  previous_secret bytea,
+  secret jsonb not null,
+  previous_secret jsonb,
   previous_secret_expires_at timestamptz,
   enabled boolean not null,
   notice text,
