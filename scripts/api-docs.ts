@@ -4,7 +4,8 @@ import { ERRORS, EVENT_TYPES, LIMITS, TURN_ERRORS } from '@karta/protocol';
 const DOCUMENT = new URL('../docs/api.md', import.meta.url);
 const LIMITS_SOURCE = new URL('../packages/protocol/src/limits.ts', import.meta.url);
 
-function table(head: string[], rows: string[][]): string {
+/** A Markdown table. */
+export function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -71,6 +71,7 @@ export interface Call<A extends Access, Body, Query> {
 /** A route with its types closed over, as the application registers it. */
 export interface BoundRoute {
   operation: Operation;
+  access: Access;
   serve(context: Context<RequestEnv>, authenticator: Authenticator): Promise<Response>;
 }
 
@@ -78,8 +79,9 @@ export interface BoundRoute {
 export function defineRoute<A extends Access, Body = undefined, Query = undefined>(
   route: Route<A, Body, Query>,
 ): BoundRoute {
-  const { id, summary, tag, method, path, body, query, bytes, answers } = route;
+  const { id, summary, tag, method, path, body, query, bytes, answers, access } = route;
   return {
+    access,
     operation: {
       id,
       summary,
@@ -90,11 +92,11 @@ export function defineRoute<A extends Access, Body = undefined, Query = undefine
       query,
       bytes,
       answers,
-      open: route.access === 'open',
+      open: access === 'open',
     },
     async serve(context, authenticator) {
       context.set('route', path);
-      const caller = (await callerOf(route.access, context, authenticator)) as CallerOf<A>;
+      const caller = (await callerOf(access, context, authenticator)) as CallerOf<A>;
       const search = Object.fromEntries(new URL(context.req.url).searchParams);
       const read = body ? await readJsonBody(context.env.incoming) : null;
       return route.handle({

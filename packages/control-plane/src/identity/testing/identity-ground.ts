@@ -11,6 +11,7 @@ import { createControlApp } from '../../http/app.ts';
 import type { Authenticator, BoundRoute } from '../../http/route.ts';
 import { startTestDatabase, type TestDatabase } from '../../sql/test-database.ts';
 import { createIdentity, type Identity, type IdentityConfig } from '../identity.ts';
+import type { Login } from '../login.ts';
 import { byCredential } from '../person-authenticator.ts';
 
 export const PASSWORD = 'correct horse battery';
@@ -107,8 +108,6 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
   });
   const http = await listenHttp(app, { host: '127.0.0.1', port: 0 });
 
-  let passwordHash: Promise<string> | undefined;
-
   const ground: IdentityGround = {
     url: http.url,
     home,
@@ -118,23 +117,7 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     logger,
     log,
     call: (method, path, options) => call(http.url, method, path, options),
-    async signUp(email = `person-${nextNumber()}@example.com`) {
-      const { internalAdapter, password, secret } = await identity.login.$context;
-      passwordHash ??= password.hash(PASSWORD);
-      const user = await internalAdapter.createUser(
-        { email, name: 'A Person' },
-        { method: 'email-password' },
-      );
-      await internalAdapter.linkAccount({
-        userId: user.id,
-        providerId: 'credential',
-        accountId: user.id,
-        password: await passwordHash,
-      });
-      const { token } = await internalAdapter.createSession(user.id);
-      const signature = createHmac('sha256', secret).update(token).digest('base64');
-      return { id: user.id, email, token: encodeURIComponent(`${token}.${signature}`) };
-    },
+    signUp: (email) => signedUp(identity.login, email),
     async createOrg(person) {
       const body = { slug: `org-${nextNumber()}`, name: 'An Org' };
       const made = await ground.call('POST', '/v1/orgs', { token: person.token, body });
@@ -162,6 +145,30 @@ export async function startIdentity(options: GroundOptions = {}): Promise<Identi
     },
   };
   return ground;
+}
+
+let passwordHash: Promise<string> | undefined;
+
+/** What a sign-up and a sign-in leave behind, without the time that passwords take. */
+export async function signedUp(
+  login: Login,
+  email = `person-${nextNumber()}@example.com`,
+): Promise<SignedIn> {
+  const { internalAdapter, password, secret } = await login.$context;
+  passwordHash ??= password.hash(PASSWORD);
+  const user = await internalAdapter.createUser(
+    { email, name: 'A Person' },
+    { method: 'email-password' },
+  );
+  await internalAdapter.linkAccount({
+    userId: user.id,
+    providerId: 'credential',
+    accountId: user.id,
+    password: await passwordHash,
+  });
+  const { token } = await internalAdapter.createSession(user.id);
+  const signature = createHmac('sha256', secret).update(token).digest('base64');
+  return { id: user.id, email, token: encodeURIComponent(`${token}.${signature}`) };
 }
 
 /** One request to a surface. */
