@@ -1,6 +1,7 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { KartaError, LIMITS, newId, type SendMessageBody } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
-import type { SessionRow, StoredAttachment } from '../sql/index.ts';
+import type { StoredAttachment } from '../sql/index.ts';
 import { storeAttachments } from './attachments.ts';
 import { textDigest } from './attribution.ts';
 import type { Engine } from './engine.ts';
@@ -13,7 +14,6 @@ import { insertTurn } from './turn-store.ts';
 
 export interface Message {
   caller: Caller;
-  row: SessionRow;
   release: Release;
   body: SendMessageBody;
   remember: Remember<AcceptedTurn> | undefined;
@@ -30,8 +30,8 @@ export async function acceptMessage(
   session: LiveSession,
   message: Message,
 ): Promise<AcceptedTurn> {
-  const { body, row, release } = message;
-  const agent = body.agent ?? row.current_agent;
+  const { body, release } = message;
+  const agent = body.agent ?? session.agent;
   const { capabilities } = await requireAgent(engine, release, agent);
   if (body.thinking && !capabilities.thinking) {
     throw new KartaError('capability_missing', 'This harness does not show its reasoning.');
@@ -49,13 +49,21 @@ export async function acceptMessage(
       agent,
     };
     const begins = !turns.paused && session.current === null && session.queue.length === 0;
-    await store(engine, session, message, { accepted, text, attachments, begins });
-    session.lastPosition += 1;
-    session.usedAt = Date.now();
+    const turn = { accepted, text, attachments, begins };
+    // A harness that runs gets the prompt while the turn is being written; none is started for it.
+    const ahead = begins && engine.runner.isLive(session.id);
+    // The prompt leaves within this round of the event loop, before the write is even put together.
+    const round = ahead ? nextRound() : Promise.resolve();
+    const stored = round.then(() => store(engine, session, message, turn));
+    if (!ahead) await stored;
     if (begins) {
       const input = { text, agent, thinking: body.thinking, attachments };
-      turns.begin(session, { id: accepted.turnId, release, input });
-    } else {
+      turns.begin(session, { id: accepted.turnId, release, input, stored });
+    }
+    await stored;
+    session.lastPosition += 1;
+    session.usedAt = Date.now();
+    if (!begins) {
       session.queue.push(accepted.turnId);
       if (body.if_busy === 'interrupt') session.current?.stop('cancelled');
     }

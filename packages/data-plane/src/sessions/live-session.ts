@@ -6,6 +6,7 @@ import type { Engine } from './engine.ts';
 import { Mutex } from './mutex.ts';
 import { Sequence } from './sequence.ts';
 import { SessionEvents } from './session-events.ts';
+import type { SessionOwner } from './session-store.ts';
 import type { TurnRun } from './turn-run.ts';
 
 type Notice = (kind: 'warming' | 'queued' | 'resumed') => void;
@@ -26,6 +27,8 @@ export class LiveSession {
   readonly id: string;
   readonly orgId: string;
   readonly releaseId: string;
+  /** What tells who may know of it. */
+  readonly owner: SessionOwner;
   readonly events: SessionEvents;
   readonly sequence: Sequence;
   readonly mutex = new Mutex();
@@ -33,6 +36,8 @@ export class LiveSession {
   /** Accepted turns that wait, in order. */
   readonly queue: string[];
   permissionMode: PermissionMode | null;
+  /** The agent that answers a message which names none. */
+  agent: string;
   current: TurnRun | null = null;
   lastPosition: number;
   /** Ended by its owner or its age: nothing new is accepted. */
@@ -51,7 +56,10 @@ export class LiveSession {
     this.id = row.id;
     this.orgId = row.org_id;
     this.releaseId = row.release_id;
+    const { id, org_id, project_id, created_by, sub } = row;
+    this.owner = { id, org_id, project_id, created_by, sub };
     this.permissionMode = row.permission_mode;
+    this.agent = row.current_agent;
     this.sequence = new Sequence(engine.database, row.id, Number(row.seq_reserved));
     this.events = new SessionEvents(row.id, this.sequence);
     this.grants = start.grants;

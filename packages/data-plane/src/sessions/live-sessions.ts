@@ -53,6 +53,21 @@ export class LiveSessions {
     return loading;
   }
 
+  /** Takes up what was changed on disk of a session that is in memory, or on its way there. */
+  async refresh(sessionId: string): Promise<void> {
+    const live = this.#live.get(sessionId) ?? (await this.#loading.get(sessionId));
+    // One at a time, each reading after its own change: the last one has seen them all.
+    await live?.mutex.run(async () => {
+      const row = await this.#engine.database
+        .selectFrom('sessions')
+        .select(['current_agent', 'permission_mode'])
+        .where('id', '=', sessionId)
+        .executeTakeFirstOrThrow();
+      live.agent = row.current_agent;
+      live.permissionMode = row.permission_mode;
+    });
+  }
+
   /** Puts away every session and opens none any more: their readers end. */
   async close(): Promise<void> {
     this.#closed = true;

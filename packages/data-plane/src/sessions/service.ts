@@ -1,23 +1,49 @@
 import { completeKey } from '@karta/postgres';
 import { type KartaEvent, LIMITS } from '@karta/protocol';
+import type { SessionRow } from '../sql/index.ts';
 import { acceptMessage } from './accept-message.ts';
 import { endSession } from './end-session.ts';
 import type { Engine } from './engine.ts';
 import { readHistory } from './history.ts';
 import { listSessions } from './list-sessions.ts';
+import type { LiveSession } from './live-session.ts';
 import { openSession } from './open-session.ts';
 import { patchSession } from './patch-session.ts';
 import type { Caller, SessionService } from './port.ts';
 import { releaseOf, requireUnrevoked } from './release-of.ts';
 import { resolveInput } from './resolve-input.ts';
 import type { SessionEngine } from './session-engine.ts';
-import { requireLiving, requireSession } from './session-store.ts';
+import { mayKnow, requireLiving, requireSession } from './session-store.ts';
 import { sessionView, sessionViews } from './session-view.ts';
 
 /** The sessions of a running engine, as the HTTP routes use them. */
 export function sessionService(engine: Engine, running: SessionEngine): SessionService {
   const { live, turns } = running;
   const find = (caller: Caller, id: string) => requireSession(engine.database, caller, id);
+
+  /** A session in memory that the caller may know of and that has not ended. */
+  function atHand(caller: Caller, id: string): LiveSession | undefined {
+    const session = live.get(id);
+    if (session === undefined || session.ended || !mayKnow(caller, session.owner)) return undefined;
+    session.usedAt = Date.now();
+    return session;
+  }
+
+  async function sessionOf(caller: Caller, id: string): Promise<LiveSession> {
+    const session = atHand(caller, id);
+    if (session !== undefined) return session;
+    const row = await find(caller, id);
+    requireLiving(row);
+    return live.open(row);
+  }
+
+  /** A session that lives. One that ended with its release is told by the release. */
+  async function unrevoked(caller: Caller, id: string): Promise<SessionRow> {
+    const row = await find(caller, id);
+    await requireUnrevoked(engine, row);
+    requireLiving(row);
+    return row;
+  }
 
   /** A session with its release, for what is asked of the runner. */
   async function placeOf(caller: Caller, id: string) {
@@ -52,8 +78,7 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
 
     async patch(caller, sessionId, body) {
       const row = await patchSession(engine, caller, sessionId, body);
-      const session = live.get(row.id);
-      if (session !== undefined) session.permissionMode = row.permission_mode;
+      await live.refresh(row.id);
       return sessionView(engine, live, caller, row);
     },
 
@@ -63,11 +88,12 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
 
     async send(caller, sessionId, body, remember) {
       running.requireServing();
-      const row = await find(caller, sessionId);
-      await requireUnrevoked(engine, row);
-      requireLiving(row);
-      const [session, release] = await Promise.all([live.open(row), releaseOf(engine, row)]);
-      return acceptMessage(engine, turns, session, { caller, row, release, body, remember });
+      const known = atHand(caller, sessionId);
+      const session = known ?? (await live.open(await unrevoked(caller, sessionId)));
+      const pinned = { org_id: session.orgId, release_id: session.releaseId };
+      await requireUnrevoked(engine, pinned);
+      const release = await releaseOf(engine, pinned);
+      return acceptMessage(engine, turns, session, { caller, release, body, remember });
     },
 
     async cancel(caller, sessionId) {
@@ -80,17 +106,18 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
     },
 
     async resolveInput(caller, sessionId, requestId, answer) {
-      const row = await find(caller, sessionId);
-      requireLiving(row);
-      const session = await live.open(row);
+      const session = await sessionOf(caller, sessionId);
       const resolved = await resolveInput(engine, session, caller, requestId, answer);
-      return { ...resolved, agent: row.current_agent };
+      return { ...resolved, agent: session.agent };
     },
 
     async events(caller, sessionId, query) {
-      const row = await find(caller, sessionId);
-      if (row.ended_at !== null) return nothing();
-      const session = await live.open(row);
+      let session = atHand(caller, sessionId);
+      if (session === undefined) {
+        const row = await find(caller, sessionId);
+        if (row.ended_at !== null) return nothing();
+        session = await live.open(row);
+      }
       const { until } = query;
       const over =
         until !== undefined &&

@@ -6,27 +6,41 @@ import type { Caller } from './port.ts';
 
 type Reader = Database | Transaction<DataTables>;
 
+/** What tells who may know of a session. It never changes. */
+export type SessionOwner = Pick<SessionRow, 'id' | 'org_id' | 'project_id' | 'created_by' | 'sub'>;
+
 /**
- * The sessions a caller may know of: of its org, of its project on the project family, and for a
- * session token those of its end user (or made with itself). Everything that reads a session reads
- * it from here, so that what is foreign and what is absent cannot be told apart.
+ * What a session must be for a caller to know of it, column by column: of its org, of its project on
+ * the project family, and for a session token of its end user (or made with itself), and the one that
+ * it is bound to. The one rule, for what is asked of the database and for what is at hand in memory.
+ */
+function ownedBy({ principal, project }: Caller): [keyof SessionOwner, string][] {
+  const owned: [keyof SessionOwner, string][] = [['org_id', principal.orgId]];
+  if (project !== null) owned.push(['project_id', project.id]);
+  if (principal.kind === 'session_token') {
+    owned.push(principal.sub === null ? ['created_by', principal.id] : ['sub', principal.sub]);
+    const only = principal.token?.sessionId ?? null;
+    if (only !== null) owned.push(['id', only]);
+  }
+  return owned;
+}
+
+/**
+ * The sessions a caller may know of. Everything that reads a session reads it from here, so that what
+ * is foreign and what is absent cannot be told apart; only one that is live and the caller's own
+ * ({@link mayKnow}) need not be asked for.
  */
 export function visibleSessions(database: Reader, caller: Caller) {
-  const { principal, project } = caller;
-  let query = database
-    .selectFrom('sessions')
-    .where('sessions.org_id', '=', principal.orgId)
-    .where('sessions.deleted_at', 'is', null);
-  if (project !== null) query = query.where('sessions.project_id', '=', project.id);
-  if (principal.kind === 'session_token') {
-    query =
-      principal.sub === null
-        ? query.where('sessions.created_by', '=', principal.id)
-        : query.where('sessions.sub', '=', principal.sub);
-    const only = principal.token?.sessionId ?? null;
-    if (only !== null) query = query.where('sessions.id', '=', only);
+  let query = database.selectFrom('sessions').where('sessions.deleted_at', 'is', null);
+  for (const [column, value] of ownedBy(caller)) {
+    query = query.where(`sessions.${column}`, '=', value);
   }
   return query;
+}
+
+/** Whether a session in memory that has not ended is among {@link visibleSessions}. */
+export function mayKnow(caller: Caller, session: SessionOwner): boolean {
+  return ownedBy(caller).every(([column, value]) => session[column] === value);
 }
 
 /** Throws `KartaError('not_found')`. */

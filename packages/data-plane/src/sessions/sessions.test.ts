@@ -1,11 +1,12 @@
-import { LIMITS } from '@karta/protocol';
+import { type KartaError, LIMITS } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
-import type { ListQuery } from './port.ts';
+import type { Caller, ListQuery } from './port.ts';
 import {
   apiKey,
   CALLER,
   collect,
+  FOREIGN_PROJECT,
   OTHER_PROJECT,
   PROJECT,
   sessionToken,
@@ -117,6 +118,35 @@ test('a session token sees the sessions of its end user, or those made with itse
   expect((await list({}, ann)).sessions.map((session) => session.id)).toEqual([hers.id]);
 });
 
+test('who may know of a session is the same in memory and on disk', async () => {
+  const callers = [
+    ...[PROJECT, OTHER_PROJECT, null].map((project) => apiKey('org_a', project)),
+    ...[FOREIGN_PROJECT, null].map((project) => apiKey('org_b', project)),
+    ...['jti_1', 'jti_2'].flatMap((id) => [null, 'ann', 'bob'].map((sub) => sessionToken(id, sub))),
+  ];
+  const makers = callers.filter(({ project }) => project !== null);
+  for (const maker of makers) {
+    const made = await t.service.create(maker, maker.project ?? PROJECT, { metadata: {} });
+    const { id } = made.session;
+    const told = (ask: (caller: Caller) => Promise<unknown>) =>
+      Promise.all(
+        callers.map((caller) =>
+          ask(caller).then(
+            () => 'known',
+            (error: KartaError) => error.code,
+          ),
+        ),
+      );
+    const query = { after: 0, raw: false, signal: AbortSignal.abort() };
+    const onDisk = await told((caller) => t.service.get(caller, id));
+    expect(t.engine.live.get(id)).toBeUndefined();
+    await t.service.events(maker, id, query);
+    expect(t.engine.live.get(id)).toBeDefined();
+    expect(await told((caller) => t.service.events(caller, id, query))).toEqual(onDisk);
+    expect(new Set(onDisk)).toEqual(new Set(['known', 'not_found']));
+  }
+});
+
 test('match finds the newest living session with these values, or makes one', async () => {
   const body = { metadata: { customer_id: 'c1', nested: { a: [1, 2] } }, match: ['customer_id'] };
   const first = await t.service.create(CALLER, PROJECT, body);
@@ -207,6 +237,17 @@ test('patch sets an agent that exists and a mode, the mode by API keys only', as
   await expect(
     t.service.patch(ann, hers.id, { permission_mode: 'autonomous' }),
   ).rejects.toMatchObject({ code: 'forbidden' });
+});
+
+test('what was patched holds for the next message, whoever patched last', async () => {
+  const { id } = await t.create();
+  await t.say(id, 'x');
+  const agents = ['reviewer', 'default', 'reviewer', 'default'];
+  await Promise.all(agents.map((name) => t.service.patch(CALLER, id, { current_agent: name })));
+  const { current_agent: last } = await t.service.get(CALLER, id);
+  expect((await t.send(id, 'y')).agent).toBe(last);
+  await t.service.patch(CALLER, id, { current_agent: 'reviewer' });
+  expect((await t.send(id, 'z')).agent).toBe('reviewer');
 });
 
 test('an ended session is gone: turns end, readers end, the volume is destroyed', async () => {

@@ -16,12 +16,20 @@ import type { TurnUsage } from './port.ts';
 import { TurnInputs } from './turn-inputs.ts';
 
 /** Why a running turn is stopped from outside the harness. */
-export type StopCause = 'cancelled' | 'timeout' | 'shutdown' | 'bypassed' | 'revoked';
+export type StopCause =
+  | 'cancelled'
+  | 'timeout'
+  | 'shutdown'
+  | 'bypassed'
+  | 'revoked'
+  | 'unaccepted';
 
 export interface TurnToRun {
   id: string;
   release: Release;
   input: TurnInput;
+  /** Resolves when the turn is on disk, rejects when it cannot be; absent when it is there. */
+  stored?: Promise<void>;
 }
 
 export interface TurnOutcome {
@@ -35,7 +43,10 @@ export interface TurnOutcome {
 
 type End = Extract<RunnerEvent, { type: 'end' }>;
 
-/** One turn in the harness, from the attach to its end. Publishes everything but the `done`. */
+/**
+ * One turn in the harness, from the attach to its end. Publishes everything but the `done`, and
+ * nothing before the turn is on disk: one that cannot be stored is stopped without a word.
+ */
 export class TurnRun {
   readonly id: string;
   /** Resolves when the turn's end is recorded and told. */
@@ -48,6 +59,9 @@ export class TurnRun {
   readonly #forced = Promise.withResolvers<null>();
   #cause: StopCause | null = null;
   #inputs: TurnInputs | null = null;
+  /** Whether the turn is on disk; `null` while it is being written. */
+  #accepted: boolean | null = true;
+  readonly #acceptance: Promise<boolean>;
   #text = '';
   #errorCode: string | null = null;
   #over = false;
@@ -61,6 +75,7 @@ export class TurnRun {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#finish = resolve;
+    this.#acceptance = this.#whenStored(turn.stored);
   }
 
   markFinished(): void {
@@ -77,6 +92,21 @@ export class TurnRun {
     this.#cause = cause;
     this.#abort.abort();
     this.#graceTimer = setTimeout(() => this.#forced.resolve(null), this.#engine.times.stopGrace);
+  }
+
+  async #whenStored(stored: Promise<void> | undefined): Promise<boolean> {
+    if (stored === undefined) return true;
+    this.#accepted = null;
+    try {
+      await stored;
+      this.#accepted = true;
+      return true;
+    } catch {
+      // Whoever sent the message is told by the same promise.
+      this.#accepted = false;
+      this.stop('unaccepted');
+      return false;
+    }
   }
 
   /** Never throws: whatever goes wrong is an error event and an outcome. */
@@ -129,8 +159,10 @@ export class TurnRun {
 
   async #drive(harness: LiveHarness, inputs: TurnInputs): Promise<End | null> {
     for await (const event of harness.turn(this.id, this.#turn.input, this.#abort.signal)) {
+      const accepted = this.#accepted ?? (await this.#acceptance);
       if (this.#over) return null;
       if (event.type === 'end') return event;
+      if (!accepted) continue;
       const published = this.#relay(event, inputs);
       // Text is published at once; waiting for nothing would cost each delta a turn of the loop.
       if (published !== undefined) await published;
@@ -177,6 +209,8 @@ export class TurnRun {
       case 'revoked':
         await this.#error('release_revoked', false);
         return 'error';
+      case 'unaccepted':
+        return 'error';
     }
   }
 
@@ -191,6 +225,7 @@ export class TurnRun {
   }
 
   async #error(code: TurnErrorCode, retryable: boolean, message?: string): Promise<void> {
+    if (!(await this.#acceptance)) return;
     this.#errorCode = code;
     const data = { code, message: message ?? TURN_ERRORS[code], retryable };
     try {
@@ -201,9 +236,9 @@ export class TurnRun {
   }
 
   #publishSoon(body: EventBody): void {
-    this.#session.events
-      .publish(this.id, body)
-      ?.catch((error: unknown) => this.#log(error, 'a notice could not be published'));
+    this.#acceptance
+      .then((accepted) => (accepted ? this.#session.events.publish(this.id, body) : undefined))
+      .catch((error: unknown) => this.#log(error, 'a notice could not be published'));
   }
 
   #outcome(stopReason: StopReason, end: End | null): TurnOutcome {
