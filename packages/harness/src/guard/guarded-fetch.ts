@@ -30,7 +30,7 @@ export interface GuardedFetch {
    */
   fetch: typeof globalThis.fetch;
   /**
-   * `fetch` for one JSON body, without the copies that a `Request` makes of it: some 0.7 ms sooner
+   * `fetch` for one JSON body, without the copies that a `Request` makes of it: some 0.4 ms sooner
    * on its way. Rejects as `fetch` does.
    */
   post(
