@@ -1,4 +1,4 @@
-import { type KartaError, LIMITS } from '@karta/protocol';
+import { type KartaError, LIMITS, newId } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import type { Caller, ListQuery } from './port.ts';
@@ -128,9 +128,12 @@ test('who may know of a session is the same in memory and on disk', async () => 
   for (const maker of makers) {
     const made = await t.service.create(maker, maker.project ?? PROJECT, { metadata: {} });
     const { id } = made.session;
+    const bound = [id, newId('session')].flatMap((sessionId) =>
+      [null, 'ann'].map((sub) => sessionToken('jti_1', sub, { sessionId })),
+    );
     const told = (ask: (caller: Caller) => Promise<unknown>) =>
       Promise.all(
-        callers.map((caller) =>
+        [...callers, ...bound].map((caller) =>
           ask(caller).then(
             () => 'known',
             (error: KartaError) => error.code,
