@@ -58,6 +58,7 @@ export async function startPlane(extra: readonly BoundRoute[] = []): Promise<Pla
     database_url: database.applicationUrl,
     drain_ms: 0,
     signup: 'open',
+    webhooks: { allow_private: ['127.0.0.0/8'] },
   });
   const rooms = await createRooms({ config, database: database.database, log });
   // Another process of the same home: its logins are the same.
