@@ -30,11 +30,13 @@ export interface RunnerGround {
 }
 
 /** Makes a ground that goes with the test. */
-export async function runnerGround(): Promise<RunnerGround> {
+export async function runnerGround(
+  doorsOptions: Parameters<typeof startDoors>[0] = {},
+): Promise<RunnerGround> {
   const home = await tempFolder('kr-');
   const runtimeDir = join(home, 'run');
   await mkdir(runtimeDir, { mode: 0o700 });
-  const doors = await startDoors();
+  const doors = await startDoors(doorsOptions);
   onTestFinished(() => doors.stop());
   await ensureLocalOrg(home);
   const logged: RunnerGround['logged'] = [];
