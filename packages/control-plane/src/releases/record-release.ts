@@ -93,8 +93,8 @@ export async function recordRelease(
   await tx
     .insertInto('releases')
     .values({
-      ...release,
       ...content,
+      ...release,
       config: JSON.stringify(content.config),
       declared_env: JSON.stringify(content.declared_env),
       agents: JSON.stringify(content.agents),

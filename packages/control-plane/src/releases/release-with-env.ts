@@ -37,8 +37,18 @@ export async function releaseWithEnv(
   }
   const config = { ...active.config, env };
   const { release } = await recordRelease(tx, actor, project, {
-    ...active,
+    content_digest: active.content_digest,
+    digest: active.digest,
+    image_blob: active.image_blob,
     image_bytes: Number(active.image_bytes),
+    source_digest: active.source_digest,
+    harness_id: active.harness_id,
+    harness_version: active.harness_version,
+    declared_env: active.declared_env,
+    agents: active.agents,
+    skills: active.skills,
+    warnings: active.warnings,
+    files: active.files,
     config,
   });
   const done = await activate(tx, actor, project, release, 'env');

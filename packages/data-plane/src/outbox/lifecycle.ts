@@ -44,6 +44,11 @@ export function tell(
     on conflict (id) do nothing`;
 }
 
+/** What {@link tell} writes as a part of another statement: in brackets, as `with` wants it. */
+export function partOf(told: Told): Told {
+  return sql`(${told})`;
+}
+
 function eventId({ type, sessionId, about = '' }: Happened): string {
   const digest = createHash('sha256').update(`${type} ${sessionId} ${about}`).digest('hex');
   return `evt_${digest.slice(0, 24)}`;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { tell } from '../outbox/lifecycle.ts';
+import { partOf, tell } from '../outbox/lifecycle.ts';
 import type { SessionRow } from '../sql/index.ts';
 import type { Engine } from './engine.ts';
 import type { LiveSession } from './live-session.ts';
@@ -55,7 +55,9 @@ function tellingEnd(engine: Engine, { id, org_id: orgId }: SessionRow) {
   const { database, grantOf } = engine;
   if (grantOf === undefined) return database;
   const happened = { type: 'session.ended', sessionId: id } as const;
-  return database.with('told', () => tell(happened, grantOf(orgId), sql`s.ended_at is null`));
+  return database.with('told', () =>
+    partOf(tell(happened, grantOf(orgId), sql`s.ended_at is null`)),
+  );
 }
 
 async function destroy(engine: Engine, session: LiveSession, row: SessionRow): Promise<void> {

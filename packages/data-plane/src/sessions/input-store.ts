@@ -1,6 +1,6 @@
 import type { Decision, InputKind, PendingInput, SessionStatus } from '@karta/protocol';
 import { isoTime } from '@karta/protocol';
-import type { Told } from '../outbox/lifecycle.ts';
+import { partOf, type Told } from '../outbox/lifecycle.ts';
 import type { Database, InputRow } from '../sql/index.ts';
 
 export interface NewInput {
@@ -24,7 +24,7 @@ export async function insertInput(
   input: NewInput,
   told: Told | null = null,
 ): Promise<void> {
-  await (told === null ? database : database.with('told', () => told))
+  await (told === null ? database : database.with('told', () => partOf(told)))
     .with('waiting', (db) =>
       db.insertInto('inputs').values({
         id: input.id,

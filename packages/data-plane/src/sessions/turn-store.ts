@@ -1,5 +1,5 @@
 import type { SessionStatus } from '@karta/protocol';
-import type { Told } from '../outbox/lifecycle.ts';
+import { partOf, type Told } from '../outbox/lifecycle.ts';
 import type { Database, StoredAttachment, TurnRow } from '../sql/index.ts';
 import type { TurnUsage } from './port.ts';
 
@@ -138,7 +138,7 @@ export interface TurnEnd {
 export async function finishTurn(database: Database, end: TurnEnd): Promise<boolean> {
   const now = new Date();
   const { usage, told } = end;
-  const result = await (told === null ? database : database.with('told', () => told))
+  const result = await (told === null ? database : database.with('told', () => partOf(told)))
     .with('inputs_dropped', (db) =>
       db
         .updateTable('inputs')
