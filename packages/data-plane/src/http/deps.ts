@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Harness } from '@karta/harness';
 import type { IdempotencyStore, TrustedProxies } from '@karta/http';
 import type { Logger } from 'pino';
+import type { StreamTickets } from '../auth/stream-tickets.ts';
 import type { ControlPlane, Principal, Project } from '../control/port.ts';
 import type { SessionService } from '../sessions/port.ts';
 import type { HttpMetrics } from './metrics.ts';
@@ -13,6 +14,7 @@ export interface HttpDeps {
   control: ControlPlane;
   sessions: SessionService;
   idempotency: IdempotencyStore;
+  tickets: StreamTickets;
   /** Harnesses that `GET /v1/harnesses` tells of. */
   harnesses: readonly HarnessListing[];
   metrics: HttpMetrics;
@@ -25,6 +27,8 @@ export interface HttpDeps {
   projectHosts?: ProjectHosts;
   /** Silence on an event stream before a comment line, in milliseconds. */
   heartbeatMs?: number;
+  /** How often a stream that a ticket opened is given the next, in milliseconds. */
+  ticketMs?: number;
 }
 
 export type HarnessListing = Pick<Harness, 'id' | 'name' | 'capabilities' | 'installed'>;

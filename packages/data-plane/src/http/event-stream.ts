@@ -12,6 +12,8 @@ export interface StreamHooks {
 
 export interface EventStream {
   body: ReadableStream<Uint8Array>;
+  /** Puts a frame of the platform's own between two events. */
+  push(frame: string): void;
   /** Ends the stream after what is already on its way. */
   close(): void;
 }
@@ -87,6 +89,9 @@ export function eventStream(
 
   return {
     body,
+    push(frame) {
+      if (!ended) controller.enqueue(encoder.encode(frame));
+    },
     close() {
       if (!end()) return;
       controller.close();

@@ -9,6 +9,7 @@ import {
   validBody,
   validQuery,
 } from '@karta/http';
+import { KartaError } from '@karta/protocol';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { authenticate } from '../auth/principal.ts';
@@ -40,6 +41,8 @@ export interface Route<Body, Query> {
   scope: Scope;
   /** What a session token must have, which is on the project family only. */
   token: TokenNeeds;
+  /** Whether a stream ticket in the query will do for a credential. */
+  takesTicket?: boolean;
   body?: z.ZodType<Body>;
   /** The body on the project family, where it differs. */
   projectBody?: z.ZodType<Body>;
@@ -76,6 +79,8 @@ export interface Call<Body, Query> {
   /** Makes a signal that aborts when the client has gone. */
   signal(): AbortSignal;
   streams: OpenStreams;
+  /** A stream ticket stood for the credential. */
+  byTicket: boolean;
 }
 
 /** A route with its types closed over, as the application registers it. */
@@ -95,9 +100,11 @@ export function defineRoute<Body = undefined, Query = undefined>(
     ...route,
     async serve(c, family, deps) {
       c.set('route', FAMILY_PREFIX[family] + route.path);
-      const principal = await authenticate(deps.control, {
-        get: (name) => c.req.header(name) ?? null,
-      });
+      const ticket = route.takesTicket ? c.req.query('ticket') : undefined;
+      const principal =
+        ticket === undefined
+          ? await authenticate(deps.control, { get: (name) => c.req.header(name) ?? null })
+          : holderOf(ticket, c.req.param('session_id') ?? '', deps);
       c.set('principal', principal);
       const project = await projectOf(c, family, principal, deps);
       if (project !== null) c.set('project', project);
@@ -134,11 +141,24 @@ export function defineRoute<Body = undefined, Query = undefined>(
           requestId: c.get('requestId'),
           signal: () => goneSignal(c.env.outgoing),
           streams: c.get('streams'),
+          byTicket: ticket !== undefined,
         },
         deps,
       );
     },
   };
+}
+
+/** Whom a stream ticket was issued to. Throws `KartaError('unauthenticated')`. */
+function holderOf(ticket: string, sessionId: string, deps: HttpDeps): Principal {
+  const principal = deps.tickets.open(ticket, sessionId);
+  if (principal === null || deps.control.refuses?.(principal)) {
+    throw new KartaError(
+      'unauthenticated',
+      'The ticket is not valid for this session, or any more.',
+    );
+  }
+  return principal;
 }
 
 async function projectOf(

@@ -72,3 +72,6 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   Event: kartaEvent,
   EventType: z.enum(EVENT_TYPES as [string, ...string[]]),
 };
+
+/** A ticket that opens the event stream of one session. */
+export const streamTicket = z.object({ ticket: z.string(), expires_at: z.string() });

@@ -4,25 +4,25 @@ import type { EventFeed } from '../sessions/port.ts';
 import type { HttpDeps } from './deps.ts';
 import { eventStream, STREAM_HEADERS } from './event-stream.ts';
 import type { Call } from './route.ts';
-
-/** More would make a timer fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+import { watchLife } from './stream-life.ts';
 
 /** What of a call an event stream needs. */
 type StreamCall = Pick<Call<unknown, unknown>, 'streams' | 'requestId' | 'caller'>;
 
 /**
  * Answers with the events that `open` yields. `open` is awaited first, so what it throws is still
- * a problem document; it must stop when the signal it is given aborts.
+ * a problem document; it must stop when the signal it is given aborts. `ticketFor` is the session for
+ * which the reader is given stream tickets.
  */
 export async function sseAnswer(
   call: StreamCall,
   deps: HttpDeps,
   open: (signal: AbortSignal) => Promise<EventFeed>,
+  ticketFor: string | null = null,
 ): Promise<Response> {
   const abort = new AbortController();
   const events = await open(abort.signal);
-  return answerWith(events, abort, call, deps);
+  return answerWith(events, abort, call, deps, ticketFor);
 }
 
 /** Apart, so that an open stream keeps alive what is named here and not its whole request. */
@@ -30,14 +30,15 @@ function answerWith(
   events: EventFeed,
   abort: AbortController,
   { streams, requestId, caller: { principal } }: StreamCall,
-  { log, metrics, heartbeatMs = LIMITS.heartbeatMs }: HttpDeps,
+  { log, metrics, tickets, ticketMs, heartbeatMs = LIMITS.heartbeatMs }: HttpDeps,
+  ticketFor: string | null,
 ): Response {
   let forget = () => {};
-  let expiry: NodeJS.Timeout | undefined;
+  let unwatch = () => {};
   const stream = eventStream(events, abort, heartbeatMs, {
     closed() {
       forget();
-      clearTimeout(expiry);
+      unwatch();
       metrics.streamClosed();
     },
     failed(error) {
@@ -48,11 +49,8 @@ function answerWith(
   });
   metrics.streamOpened();
   forget = streams.add(stream.close, principal);
-  if (principal.token !== null) {
-    const left = principal.token.expiresAt * 1000 + LIMITS.streamGraceMs - Date.now();
-    expiry = setTimeout(stream.close, Math.min(Math.max(0, left), LONGEST_TIMER_MS));
-    expiry.unref();
-  }
+  const renewal = ticketFor === null ? null : { tickets, sessionId: ticketFor, everyMs: ticketMs };
+  unwatch = watchLife(stream, principal, renewal);
   return new Response(stream.body, { status: 200, headers: { ...STREAM_HEADERS } });
 }
 

@@ -1,7 +1,9 @@
 import { createHarnesses } from '@karta/harness';
 import { trustedProxies } from '@karta/http';
 import type { Isolation } from '@karta/protocol';
+import { secretFile } from '@karta/service';
 import type { Logger } from 'pino';
+import { createStreamTickets } from '../auth/stream-tickets.ts';
 import type { DataPlaneConfig } from '../config.ts';
 import {
   createHttpApp,
@@ -92,6 +94,7 @@ export async function serveDataPlane(
     control,
     sessions: engine.service,
     idempotency: engine.idempotency,
+    tickets: createStreamTickets(await secretFile(config.home, 'stream-tickets')),
     harnesses,
     metrics,
     log,

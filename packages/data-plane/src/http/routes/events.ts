@@ -1,10 +1,11 @@
-import { KartaError, type KartaEvent, kartaEvent } from '@karta/protocol';
+import { isoTime, KartaError, type KartaEvent, kartaEvent } from '@karta/protocol';
 import { z } from 'zod';
 import { requireApiKey } from '../../auth/scopes.ts';
 import type { HttpDeps } from '../deps.ts';
-import { type Call, defineRoute, noContent } from '../route.ts';
+import { type Call, defineRoute, json, noContent } from '../route.ts';
+import { streamTicket } from '../schemas.ts';
 import { sseAnswer, sseHead } from '../sse-answer.ts';
-import { BOTH_FAMILIES, sessionIdOf } from './session-route.ts';
+import { BOTH_FAMILIES, jsonOf, sessionIdOf } from './session-route.ts';
 
 const seq = z.coerce.number().int().min(0);
 
@@ -23,6 +24,7 @@ export const followEvents = defineRoute({
   families: BOTH_FAMILIES,
   scope: 'read',
   token: 'chat',
+  takesTicket: true,
   query: eventsQuery,
   parameters: [
     {
@@ -31,6 +33,13 @@ export const followEvents = defineRoute({
       required: false,
       description: 'The seq of the last event received; wins over "after"',
       schema: { type: 'integer', minimum: 0 },
+    },
+    {
+      name: 'ticket',
+      in: 'query',
+      required: false,
+      description: 'A stream ticket in place of a credential; the stream brings the next ones',
+      schema: { type: 'string' },
     },
   ],
   answers: {
@@ -45,10 +54,29 @@ export const followEvents = defineRoute({
     const { status } = await deps.sessions.get(call.caller, sessionId);
     if (status === 'ended') return noContent();
     if (call.headOnly) return sseHead();
-    return sseAnswer(call, deps, async (signal) => {
+    const open = async (signal: AbortSignal) => {
       const events = await openFrom(call, deps, sessionId, after, raw, signal);
       return call.query.until === 'done' ? toFirstDone(events) : events;
-    });
+    };
+    return sseAnswer(call, deps, open, call.byTicket ? sessionId : null);
+  },
+});
+
+export const createStreamTicket = defineRoute({
+  id: 'createStreamTicket',
+  summary: 'Get a ticket for EventSource, which sends no headers: GET …/events?ticket=…',
+  method: 'post',
+  path: '/sessions/{session_id}/stream_tickets',
+  families: BOTH_FAMILIES,
+  scope: 'read',
+  token: 'chat',
+  answers: { 201: { description: 'The ticket', content: jsonOf(streamTicket) } },
+  async handle(call, deps) {
+    const sessionId = sessionIdOf(call);
+    await deps.sessions.get(call.caller, sessionId);
+    const issued = deps.tickets.issue(call.caller.principal, sessionId);
+    if (issued === null) throw new KartaError('unauthenticated');
+    return json(201, { ticket: issued.ticket, expires_at: isoTime(issued.expiresAt) });
   },
 });
 

@@ -1,6 +1,6 @@
 import type { BoundRoute } from '../route.ts';
 import { getProject, listHarnesses, listLimits } from './catalog.ts';
-import { followEvents } from './events.ts';
+import { createStreamTicket, followEvents } from './events.ts';
 import { listFiles, readFile, removeFile, writeFile } from './files.ts';
 import { resolveInput } from './inputs.ts';
 import { readHistory, sendMessage } from './messages.ts';
@@ -24,6 +24,7 @@ export const ROUTES: readonly BoundRoute[] = [
   sendMessage,
   readHistory,
   followEvents,
+  createStreamTicket,
   resolveInput,
   listFiles,
   readFile,

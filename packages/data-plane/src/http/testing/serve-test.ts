@@ -3,6 +3,7 @@ import { type HttpServer, listenHttp } from '@karta/http';
 import type { KartaEvent, Session } from '@karta/protocol';
 import { createParser } from 'eventsource-parser';
 import { pino } from 'pino';
+import { createStreamTickets } from '../../auth/stream-tickets.ts';
 import { createHttpApp, type HttpApp } from '../app.ts';
 import type { HttpDeps } from '../deps.ts';
 import { createMetrics } from '../metrics.ts';
@@ -45,6 +46,7 @@ export async function serveTest(
     control: testControl(),
     harnesses: [],
     metrics: createMetrics(),
+    tickets: createStreamTickets('a secret of this test'),
     log: pino(sink),
     ready: () => true,
     ...given,
