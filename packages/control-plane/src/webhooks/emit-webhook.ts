@@ -29,11 +29,15 @@ export async function emitWebhook<T extends WebhookEventType>(
 /** {@link emitWebhook} for many, of any orgs; endpoints that keep an order get them in this one. */
 export async function emitWebhooks(tx: Tx, events: readonly WebhookEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const stored = events.map((event) => {
-    const { orgId, type, data, at = new Date(), id = newId('event') } = event;
-    const body = eventText({ id, type, at, orgId, data });
-    return { orgId, id, type, at, body };
-  });
+  // The same event twice in one statement would be two: they cannot see each other.
+  const byId = new Map(
+    events.map((event) => {
+      const { orgId, type, data, at = new Date(), id = newId('event') } = event;
+      const body = eventText({ id, type, at, orgId, data });
+      return [`${orgId} ${id}`, { orgId, id, type, at, body }];
+    }),
+  );
+  const stored = [...byId.values()];
   await sql`
     with happened as (
       select * from unnest(
@@ -48,13 +52,13 @@ export async function emitWebhooks(tx: Tx, events: readonly WebhookEvent[]): Pro
         and (endpoint.event_types is null or happened.type = any (endpoint.event_types))
     ), kept as (
       insert into webhook_events (org_id, id, type, body, created_at)
-      select distinct on (org_id, id) org_id, id, type, body, created_at from wanted
+      select distinct org_id, id, type, body, created_at from wanted
       on conflict do nothing returning org_id, id
     )
     insert into webhook_deliveries
       (id, org_id, endpoint_id, event_id, event_type, status, attempts, next_attempt_at, created_at)
     select 'whd_' || left(replace(gen_random_uuid()::text, '-', ''), 24),
-      org_id, endpoint_id, id, type, 'pending', 0, now(), now()
+      org_id, endpoint_id, id, type, 'pending', 0, least(created_at, now()), now()
     from wanted join kept using (org_id, id)
     order by place`.execute(tx);
 }
