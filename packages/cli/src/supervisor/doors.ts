@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type UpstreamsAnswer, upstreamsAnswer } from '@karta/protocol';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
+import { egressSettings } from './egress-settings.ts';
 import { getOverSocket } from './get-over-socket.ts';
 import type { Upstream } from './provider-keys.ts';
 
@@ -30,6 +31,8 @@ export async function startDoors(options: {
   home: string;
   runtimeFolder: string;
   upstreams: readonly Upstream[];
+  /** Says what the egress door may reach besides public addresses. */
+  environment: Readonly<Record<string, string | undefined>>;
   /** Of a data plane that is started apart; by default one that is never written to disk. */
   token?: string;
   log: (line: string) => void;
@@ -48,6 +51,7 @@ export async function startDoors(options: {
         management_socket: managementSocket,
         management_token: token,
         upstreams: options.upstreams,
+        egress: await egressSettings(options.environment),
         ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
         metrics_port: 0,
       },

@@ -120,7 +120,7 @@ export async function startDataPart(request: PartRequest): Promise<RunningPart> 
 export async function startDoorsPart(
   request: PartRequest & { upstreams: readonly Upstream[] },
 ): Promise<RunningPart> {
-  const { settings, upstreams } = request;
+  const { settings, upstreams, environment } = request;
   return running(settings, 'doors', async (started) => {
     const runtimeFolder = await makeRuntimeFolder(settings.home);
     const log = openLog(settings.home, 'doors');
@@ -128,6 +128,7 @@ export async function startDoorsPart(
     const doors = await startDoors({
       home: settings.home,
       runtimeFolder,
+      environment,
       upstreams,
       token: await secretFile(settings.home, DOORS_TOKEN),
       log: log.line,

@@ -86,7 +86,10 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     const planeLog = openLog(home, 'data-plane');
     started.defer(planeLog.close);
 
-    const doors = await startDoors({ home, runtimeFolder, upstreams, log: doorsLog.line });
+    const doors = await startDoors({
+      ...{ home, runtimeFolder, upstreams, environment },
+      log: doorsLog.line,
+    });
     started.defer(() => doors.child.stop());
     // Before the database, which takes longest: what is wrong with a folder is told at once.
     const publishing: PublishSettings = {

@@ -66,7 +66,7 @@ allow = [{ host = "${HOST}:${port}", inject = { header = "authorization", secret
   const harness = await runner.attach(session, () => undefined);
   const price = { name: claude ? 'mcp__bakery__price' : 'bakery_price', input: {} };
   const look = HARNESS.shell(
-    'env; cat /etc/hosts; curl -s -o /dev/null -m 3 https://example.com; echo $?',
+    'env; getent hosts ${HOST}; curl -s -o /dev/null -m 3 https://example.com; echo $?',
   );
   const { events, text } = await runTurnOn(
     harness,
@@ -74,7 +74,7 @@ allow = [{ host = "${HOST}:${port}", inject = { header = "authorization", secret
   );
   const results = events.flatMap((event) => (event.type === 'tool_result' ? [event.output] : []));
   expect(results[0]).toContain('a loaf is 4.20');
-  expect(results[1]).toContain(`127.0.1.1 ${HOST}`);
+  expect(results[1]).toMatch(/127\.0\.1\.1 +mcp\.example\.com/);
   expect(results[1]).toMatch(/^6$/m);
   expect(results[1]).not.toContain(SECRET);
   expect(text).toBe('done');
