@@ -1,11 +1,11 @@
-import { readCredentials } from '@karta/data-plane';
 import { Karta } from '@karta/sdk';
+import { readCredentials } from '@karta/service/home';
 import { CliError } from '../cli-error.ts';
 import { takeUpstreams } from '../supervisor/provider-keys.ts';
-import { type Published, publishFolders } from '../supervisor/publish-folders.ts';
+import { folderError, type Published, publishOne } from '../supervisor/publish-folders.ts';
 import { startServer } from '../supervisor/server.ts';
-import { readServerFile } from '../supervisor/server-file.ts';
 import { homeFolder, type ServeOptions, serveSettings } from '../supervisor/settings.ts';
+import { waitUntilServed } from '../supervisor/wait-until-served.ts';
 
 /** How long a server on record may take to say that it lives. Usual: a millisecond. */
 const HEALTH_MS = 2_000;
@@ -25,17 +25,24 @@ export interface Connection extends AsyncDisposable {
   embedded: boolean;
 }
 
-/** A client for the server that `credentials.json` names, if that server answers; else `null`. */
-export async function runningServer(home: string): Promise<{ url: string; apiKey: string } | null> {
+/** A server that answers, and the key to it. */
+export interface KnownServer {
+  url: string;
+  controlUrl: string | null;
+  apiKey: string;
+}
+
+/** The server that `credentials.json` names, if that server answers; else `null`. */
+export async function runningServer(home: string): Promise<KnownServer | null> {
   const credentials = await readCredentials(home);
   if (credentials?.data_url == null) return null;
-  return (await answers(credentials.data_url))
-    ? { url: credentials.data_url, apiKey: credentials.api_key }
-    : null;
+  if (!(await answers(credentials.data_url))) return null;
+  const { data_url: url, control_url: controlUrl, api_key: apiKey } = credentials;
+  return { url, controlUrl, apiKey };
 }
 
 /** The running server. Throws `CliError` when none answers. */
-export async function requireServer(home: string): Promise<{ url: string; apiKey: string }> {
+export async function requireServer(home: string): Promise<KnownServer> {
   const server = await runningServer(home);
   if (server !== null) return server;
   throw new CliError('unreachable', `No server of ${home} answers`, 'Start one: karta serve');
@@ -52,7 +59,8 @@ export async function connect(
   const home = homeFolder(options.home);
   const server = await runningServer(home);
   if (server !== null) {
-    const published = options.folder === undefined ? null : await publishInto(home, options.folder);
+    const published =
+      options.folder === undefined ? null : await publishInto(server, options.folder);
     return connection(server, published?.ref ?? null, false, async () => {});
   }
   const embedded = await startServer({
@@ -86,24 +94,21 @@ function connection(
   };
 }
 
-/** Publishes a folder into the home of a server that runs. */
-async function publishInto(home: string, folder: string): Promise<Published> {
-  const server = await readServerFile(home);
-  if (server === null) {
+/** Publishes a folder into a server that runs. */
+async function publishInto(server: KnownServer, folder: string): Promise<Published> {
+  if (server.controlUrl === null) {
     throw new CliError(
       'failed',
       'The running server cannot be given another folder from here',
       `Name it when starting: karta serve ${folder}`,
     );
   }
-  const [published] = await publishFolders([folder], {
-    home,
-    upstreams: server.upstreams,
-    environment: process.env,
-    makeDefault: false,
-  });
-  if (published === undefined) throw new Error('a published folder has a release');
-  return published;
+  const { apiKey, url: baseUrl, controlUrl } = server;
+  const karta = new Karta({ apiKey, baseUrl, controlUrl });
+  const result = await publishOne(folder, { karta, environment: process.env });
+  if ('problems' in result) throw folderError(result);
+  await waitUntilServed(server, result.ref, result.version);
+  return result;
 }
 
 async function answers(url: string): Promise<boolean> {

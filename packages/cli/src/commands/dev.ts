@@ -1,4 +1,5 @@
-import { problemText } from '@karta/data-plane';
+import { CliError } from '../cli-error.ts';
+import { problemLine } from '../deploy/problem-line.ts';
 import { DevView } from '../dev/dev-view.ts';
 import { followSessions } from '../dev/follow-sessions.ts';
 import { watchFolder } from '../dev/watch-folder.ts';
@@ -51,10 +52,11 @@ export async function dev(
 async function republish(folder: string, server: RunningServer, view: DevView): Promise<void> {
   try {
     const result = await publishOne(folder, server.publishing);
-    if (!result.ok) view.refused(folder, result.problems.map(problemText));
+    if ('problems' in result) view.refused(folder, result.problems.map(problemLine));
     else if (result.created) view.published(result.ref, result.version);
   } catch (error) {
-    // A full disk or a file that vanished: the next change tries again.
-    view.refused(folder, [(error as Error).message]);
+    // What cannot be packed, a full disk, a plane that restarts: the next change tries again.
+    const details = error instanceof CliError ? error.details : [];
+    view.refused(folder, [(error as Error).message, ...details]);
   }
 }

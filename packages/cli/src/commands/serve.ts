@@ -1,5 +1,5 @@
-import { problemText } from '@karta/data-plane';
 import { Karta } from '@karta/sdk';
+import { problemLine } from '../deploy/problem-line.ts';
 import { plainText } from '../output/plain-text.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { announce, announcementJson } from '../supervisor/announce.ts';
@@ -36,7 +36,7 @@ export async function serve(
   for (const { folder, warnings } of server.published) {
     for (const warning of warnings) {
       terminal.note(
-        `${terminal.style('yellow', 'warning')} ${folder}: ${plainText(problemText(warning))}`,
+        `${terminal.style('yellow', 'warning')} ${folder}: ${plainText(problemLine(warning))}`,
       );
     }
   }
@@ -44,17 +44,25 @@ export async function serve(
   const announcement = {
     server,
     upstreams,
-    trial: { sessionId: await trialSession(server), question },
+    trial: await trialSession(server, question),
   };
   if (options.json === true) terminal.json(announcementJson(announcement));
   else announce(announcement, terminal);
   return runUntilStopped(server, terminal);
 }
 
-/** The session that the printed curl line talks to: one per release, so that restarts add none. */
-async function trialSession(server: RunningServer): Promise<string> {
+/**
+ * The session that the printed curl line talks to: one per release, so that restarts add none;
+ * `null` while there is no application.
+ */
+async function trialSession(
+  server: RunningServer,
+  question: string,
+): Promise<{ sessionId: string; question: string } | null> {
+  if (server.projects.length === 0) return null;
   const karta = new Karta({ apiKey: server.apiKey, baseUrl: server.url });
   const [release] = server.published;
   const metadata = { made_by: 'karta serve', version: release?.version ?? 'known' };
-  return (await karta.sessions.create({ metadata, match: ['made_by', 'version'] })).id;
+  const { id } = await karta.sessions.create({ metadata, match: ['made_by', 'version'] });
+  return { sessionId: id, question };
 }

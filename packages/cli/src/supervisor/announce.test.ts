@@ -17,7 +17,7 @@ const server = {
       version: 'v3',
       folder: '/apps/support-bot',
       harness: { id: 'opencode', name: 'OpenCode', version: '1.2.3' },
-      agents: [{ name: 'default', description: null, file: null }],
+      agents: ['default'],
     },
   ],
 } as unknown as RunningServer;
@@ -28,7 +28,7 @@ const announcement = {
 };
 
 test('the curl line survives a shell, quotes in the question included', () => {
-  const line = curlLine(announcement);
+  const line = curlLine(server, announcement.trial);
   const words = execFileSync('sh', ['-c', `printf '%s\\n' ${line.slice('curl '.length)}`], {
     encoding: 'utf8',
   }).split('\n');
@@ -51,6 +51,19 @@ test('a person is told the URL, the key, where it is kept, the model and the iso
     expect(written.out).toContain(part);
   }
   expect(written.out).toContain('demo model, embedded; set ANTHROPIC_API_KEY or OPENAI_API_KEY');
+});
+
+test('a server without an application says how to publish one', () => {
+  const { terminal, written } = captured();
+  const fresh = {
+    ...announcement,
+    server: { ...server, projects: [], published: [] },
+    trial: null,
+  };
+  announce(fresh, terminal);
+  expect(written.out).toContain('no application yet');
+  expect(written.out).toContain('karta deploy <folder>');
+  expect(announcementJson(fresh)).toMatchObject({ session_id: null, projects: [] });
 });
 
 test('no isolation is said loudly', () => {

@@ -6,12 +6,15 @@ import type { RunningServer } from './server.ts';
 export interface Announcement {
   server: RunningServer;
   upstreams: readonly Upstream[];
-  /** A session to try, and what to ask in it. */
-  trial: { sessionId: string; question: string };
+  /** A session to try, and what to ask in it; `null` while there is no application. */
+  trial: { sessionId: string; question: string } | null;
 }
 
 /** A line for a shell that sends one message and streams the answer. */
-export function curlLine({ server, trial }: Announcement): string {
+export function curlLine(
+  server: Pick<RunningServer, 'url' | 'apiKey'>,
+  trial: NonNullable<Announcement['trial']>,
+): string {
   const body = JSON.stringify({ text: trial.question, stream: true }).replaceAll("'", "'\\''");
   return [
     `curl -N ${server.url}/v1/sessions/${trial.sessionId}/messages`,
@@ -36,14 +39,25 @@ export function announce(announcement: Announcement, terminal: Terminal): void {
     `  ${label('Model')}${modelLine(upstreams)}`,
     `  ${label('Isolation')}${isolationLine(server, terminal)}`,
     '',
-    '  Try it:',
-    '',
-    curlLine(announcement),
-    '',
-    `  ${terminal.style('dim', 'Or talk to it with: npx karta chat     Stop with: Ctrl-C')}`,
+    ...whatNext(announcement, terminal),
     '',
   ];
   terminal.out(`${lines.join('\n')}\n`);
+}
+
+function whatNext({ server, trial }: Announcement, terminal: Terminal): string[] {
+  const dim = (text: string) => `  ${terminal.style('dim', text)}`;
+  if (trial === null) {
+    return [
+      '  Publish an application:',
+      '',
+      'npx karta deploy <folder>',
+      '',
+      dim('Stop with: Ctrl-C'),
+    ];
+  }
+  const chat = dim('Or talk to it with: npx karta chat     Stop with: Ctrl-C');
+  return ['  Try it:', '', curlLine(server, trial), '', chat];
 }
 
 /** Tells a program, as one line. */
@@ -66,14 +80,15 @@ export function announcementJson(announcement: Announcement): Record<string, unk
       version,
       folder,
       harness,
-      agents: agents.map((agent) => agent.name),
+      agents,
     })),
-    session_id: trial.sessionId,
+    session_id: trial?.sessionId ?? null,
     pid: process.pid,
   };
 }
 
 function served(server: RunningServer): string {
+  if (server.projects.length === 0) return 'no application yet';
   return server.projects
     .map((ref) => {
       const release = server.published.find((published) => published.ref === ref);

@@ -1,12 +1,15 @@
 import { isolation } from '@karta/protocol';
 import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
+import { CliError } from '../cli-error.ts';
 import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
 import { type Doors, mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
 import { announcedUrl, portIn } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How long running turns may go on after a stop was asked for. In milliseconds. */
 const DRAIN_MS = 10_000;
@@ -23,15 +26,12 @@ export interface DataPlaneStart {
   settings: ServeSettings;
   /** Where the control plane speaks to it. */
   internal: InternalSurface;
-  /** The control plane; `null`: the home's own file is the system of record. */
-  control: { internal_url: string; key: PlanePrivateKey; public_key: PlanePublicKey } | null;
+  control: { internal_url: string; key: PlanePrivateKey; public_key: PlanePublicKey };
   runtimeFolder: string;
   databaseUrl: string;
   doors: Pick<Doors, 'managementSocket' | 'token'>;
   allowUnsandboxed: boolean;
-  environment: Readonly<Record<string, string | undefined>>;
-  /** Secrets that applications may see in their sandboxes, by name. */
-  exposedSecrets: Readonly<Record<string, string>>;
+  environment: Environment;
   poolSize: number;
   log: (line: string) => void;
   notice: (message: string) => void;
@@ -70,7 +70,7 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
         host: settings.host,
         port: first === null ? settings.port : portIn(first.url),
         internal: start.internal,
-        ...(start.control === null ? {} : { control: start.control }),
+        control: { ...start.control, ...staleAuthOf(start.environment) },
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,
@@ -78,7 +78,7 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
         drain_ms: DRAIN_MS,
         allow_unsandboxed: start.allowUnsandboxed,
         trusted_proxies: start.environment.KARTA_TRUSTED_PROXIES ?? '',
-        environment: start.exposedSecrets,
+        domain: start.environment.KARTA_DOMAIN || null,
       },
       log: start.log,
       drainMs: DRAIN_MS,
@@ -87,4 +87,12 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
     },
     (line) => readyLine.parse(line),
   );
+}
+
+/** `KARTA_STALE_AUTH`: seconds that a key which was good counts while nobody can be asked. */
+function staleAuthOf({ KARTA_STALE_AUTH: text }: Environment): { stale_auth_ms?: number } {
+  if (!text) return {};
+  const seconds = Number(text);
+  if (/^\d{1,6}$/.test(text)) return { stale_auth_ms: seconds * 1000 };
+  throw new CliError('usage', `KARTA_STALE_AUTH cannot be "${text}"`, 'Give it in seconds.');
 }

@@ -102,7 +102,6 @@ export async function startDataPart(request: PartRequest): Promise<RunningPart> 
       },
       allowUnsandboxed: settings.sandbox === 'none',
       environment,
-      exposedSecrets: {},
       poolSize: settings.warm,
       log: log.line,
       notice,
@@ -128,8 +127,8 @@ export async function startDoorsPart(
     const doors = await startDoors({
       home: settings.home,
       runtimeFolder,
-      environment,
       upstreams,
+      environment,
       token: await secretFile(settings.home, DOORS_TOKEN),
       log: log.line,
     });

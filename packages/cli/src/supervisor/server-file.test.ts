@@ -16,10 +16,9 @@ const urls = {
   internal_url: 'http://127.0.0.1:9000',
   control_internal_url: 'http://127.0.0.1:9001',
 };
-const upstreams = [{ id: 'demo' as const, families: ['openai' as const], endpoint: 'embedded' }];
 
 test('tells of a server while its process lives', async () => {
-  const content = { pid: process.pid, ...urls, upstreams };
+  const content = { pid: process.pid, ...urls };
   await writeServerFile(home, content);
   expect(await readServerFile(home)).toEqual(content);
   await removeServerFile(home);
@@ -28,7 +27,7 @@ test('tells of a server while its process lives', async () => {
 
 test('one that a killed server left, whole or half, is none', async () => {
   // The largest pid that Linux gives is 2^22.
-  await writeServerFile(home, { pid: 2 ** 22 + 1, ...urls, upstreams });
+  await writeServerFile(home, { pid: 2 ** 22 + 1, ...urls });
   expect(await readServerFile(home)).toBeNull();
   await writeFile(join(home, 'server.json'), '{"pid":1');
   expect(await readServerFile(home)).toBeNull();

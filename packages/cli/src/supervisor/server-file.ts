@@ -1,6 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { upstreamsAnswer } from '@karta/protocol';
 import { z } from 'zod';
 
 const serverFile = z.object({
@@ -9,7 +8,6 @@ const serverFile = z.object({
   control_url: z.url(),
   internal_url: z.url(),
   control_internal_url: z.url(),
-  upstreams: upstreamsAnswer.shape.upstreams,
 });
 /** `server.json`: what a running server tells the other commands on this machine. No secret. */
 export type ServerFile = z.infer<typeof serverFile>;

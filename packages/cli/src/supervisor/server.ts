@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { credentialsPath, ensureLocalOrg, openLocalControl } from '@karta/data-plane';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
+import { Karta } from '@karta/sdk';
+import { credentialsPath, readCredentials, writeCredentials } from '@karta/service/home';
 import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
@@ -8,15 +9,22 @@ import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { startDatabases } from './database.ts';
 import { startDoors } from './doors.ts';
-import { exposedSecretsOf } from './exposed-secrets.ts';
+import { firstOrgOf } from './first-org.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
 import { choosePorts } from './ports.ts';
 import type { Upstream } from './provider-keys.ts';
-import { type Published, type PublishSettings, publishFolders } from './publish-folders.ts';
+import {
+  makeDefault,
+  type Published,
+  type PublishSettings,
+  prepareFolders,
+  publishAll,
+} from './publish-folders.ts';
 import { makeRuntimeFolder } from './runtime-folder.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
 import { isolatesEnough, type ServeSettings } from './settings.ts';
+import { waitUntilServed } from './wait-until-served.ts';
 
 export interface ServerRequest {
   settings: ServeSettings;
@@ -60,101 +68,95 @@ export interface RunningServer {
 }
 
 /**
- * Starts a whole server: doors, the applications, the databases, the two planes. Throws
+ * Starts a whole server: doors, databases, the two planes; then publishes the applications. Throws
  * `CliError`; whatever had been started by then is stopped again.
  */
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
-  const { settings, upstreams, notice } = request;
+  const { settings, upstreams, notice, environment } = request;
   const { home } = settings;
   // What this process and its children make is nobody else's to write, whatever the shell allows.
   process.umask(process.umask() | 0o022);
   // Harnesses that a person installed into this home are looked for there.
   process.env.KARTA_HOME = home;
+  // Before anything is started: what is wrong with a folder itself is told at once.
+  await using folders = await prepareFolders(request.folders);
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));
     const ports = await choosePorts(settings);
     const runtimeFolder = await makeRuntimeFolder(home);
     started.defer(() => rm(runtimeFolder, { recursive: true, force: true }));
-    const { orgId } = await ensureLocalOrg(home);
-    const log = openLog(home, 'server');
-    started.defer(log.close);
-    const doorsLog = openLog(home, 'doors');
-    started.defer(doorsLog.close);
-    const controlLog = openLog(home, 'control-plane');
-    started.defer(controlLog.close);
-    const planeLog = openLog(home, 'data-plane');
-    started.defer(planeLog.close);
+    const log = (name: string) => {
+      const file = openLog(home, name);
+      started.defer(file.close);
+      return file.line;
+    };
 
     const doors = await startDoors({
       ...{ home, runtimeFolder, upstreams, environment },
-      log: doorsLog.line,
+      log: log('doors'),
     });
     started.defer(() => doors.child.stop());
-    // Before the database, which takes longest: what is wrong with a folder is told at once.
-    const publishing: PublishSettings = {
-      home,
-      upstreams: doors.upstreams,
-      environment: request.environment,
-      makeDefault: true,
-    };
-    const published = await publishFolders(request.folders, publishing);
-    const projects = await servedProjects(home, orgId);
     const databases = await startDatabases(['control', 'data'], {
       home,
-      environment: request.environment,
-      log: log.line,
+      environment,
+      log: log('server'),
     });
     started.defer(() => databases.stop());
     const keys = await planeKeys(home);
-    const control = await startControlPlane({
-      settings,
-      port: ports.control,
-      operatorPort: ports.operator,
-      internal: loopbackSurface(ports.controlInternal),
-      key: keys.control,
-      nodes: [
-        {
-          internal_url: `http://127.0.0.1:${ports.dataInternal}`,
-          key: publicHalf(keys.data),
+    const [control, plane] = await bothPlanes(
+      startControlPlane({
+        settings,
+        port: ports.control,
+        operatorPort: ports.operator,
+        internal: loopbackSurface(ports.controlInternal),
+        key: keys.control,
+        nodes: [{ internal_url: loopback(ports.dataInternal), key: publicHalf(keys.data) }],
+        databaseUrl: databases.urls.control,
+        firstOrg: await firstOrgOf(home),
+        environment,
+        log: log('control-plane'),
+        notice,
+      }),
+      startDataPlane({
+        settings,
+        internal: loopbackSurface(ports.dataInternal),
+        control: {
+          internal_url: loopback(ports.controlInternal),
+          key: keys.data,
+          public_key: publicHalf(keys.control),
         },
-      ],
-      databaseUrl: databases.urls.control,
-      firstOrg: { id: orgId },
-      environment: request.environment,
-      log: controlLog.line,
-      notice,
-    });
+        runtimeFolder,
+        databaseUrl: databases.urls.data,
+        doors,
+        allowUnsandboxed: request.allowUnsandboxed,
+        environment,
+        poolSize: settings.warm,
+        log: log('data-plane'),
+        notice,
+      }),
+    );
     started.defer(() => control.stop());
-    const plane = await startDataPlane({
-      settings,
-      internal: loopbackSurface(ports.dataInternal),
-      control: null,
-      runtimeFolder,
-      databaseUrl: databases.urls.data,
-      doors,
-      allowUnsandboxed: request.allowUnsandboxed,
-      environment: request.environment,
-      exposedSecrets: await exposedSecretsOf(home, request.environment),
-      poolSize: settings.warm,
-      log: planeLog.line,
-      notice,
-    });
     started.defer(() => plane.stop());
     requireIsolation(plane.isolation, settings);
-    const { apiKey } = await ensureLocalOrg(home, {
-      dataUrl: plane.url,
-      controlUrl: control.url,
-    });
+    const apiKey = await tellAddresses(home, plane.url, control.url);
     await writeServerFile(home, {
       pid: process.pid,
       url: plane.url,
       control_url: control.url,
       internal_url: plane.internalUrl,
       control_internal_url: control.internalUrl,
-      upstreams: doors.upstreams,
     });
     started.defer(() => removeServerFile(home));
+    const karta = new Karta({ apiKey, baseUrl: plane.url, controlUrl: control.url });
+    const publishing: PublishSettings = { karta, environment };
+    const published = await publishAll(folders, publishing);
+    const [first] = published;
+    if (first !== undefined) await makeDefault(karta, first.ref);
+    const projects = await servedProjects(karta);
+    for (const { ref, version } of projects) {
+      await waitUntilServed({ url: plane.url, apiKey }, ref, version);
+    }
 
     let stopping: Promise<void> | undefined;
     return {
@@ -167,7 +169,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,
       upstreams: doors.upstreams,
-      projects,
+      projects: projects.map(({ ref }) => ref),
       published,
       publishing,
       failed: firstFailure([plane, control], doors.child.ended, databases.exited),
@@ -189,23 +191,45 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   }
 }
 
-/** The refs that sessions can be created for. Throws `CliError` when there are none. */
-async function servedProjects(home: string, orgId: string): Promise<string[]> {
-  const control = await openLocalControl(home);
-  const releases = await control.activeReleases();
-  const projects = await Promise.all(
-    releases.map((release) => control.projectById(orgId, release.projectId)),
-  );
-  const first = await control.defaultProject(orgId);
-  const refs = projects.flatMap((project) => (project === null ? [] : [project.ref]));
-  if (refs.length === 0) {
-    throw new CliError(
-      'application',
-      `${home} knows no application yet`,
-      'Name a folder: karta serve <folder>',
-    );
+function loopback(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Both, or the failure of the one once the other is stopped. */
+async function bothPlanes(
+  control: Promise<ControlPlane>,
+  data: Promise<DataPlane>,
+): Promise<[ControlPlane, DataPlane]> {
+  const [first, second] = await Promise.allSettled([control, data]);
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') {
+    return [first.value, second.value];
   }
-  return [...new Set([...(first === null ? [] : [first.ref]), ...refs])];
+  for (const outcome of [first, second]) {
+    if (outcome.status === 'fulfilled') await outcome.value.stop();
+  }
+  throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
+}
+
+/** Writes where the planes are beside the key that the control plane has made; that key. */
+async function tellAddresses(home: string, dataUrl: string, controlUrl: string): Promise<string> {
+  const known = await readCredentials(home);
+  if (known === null) throw new Error(`the control plane made no key in ${home}`);
+  if (known.data_url !== dataUrl || known.control_url !== controlUrl) {
+    await writeCredentials(home, { ...known, data_url: dataUrl, control_url: controlUrl });
+  }
+  return known.api_key;
+}
+
+/** The projects that sessions can be created for, the default first. */
+async function servedProjects(karta: Karta): Promise<{ ref: string; version: string }[]> {
+  const served: { ref: string; version: string }[] = [];
+  for await (const { ref, active_release, default: isDefault } of karta.projects.list()) {
+    if (active_release === null) continue;
+    const entry = { ref, version: active_release.version };
+    if (isDefault) served.unshift(entry);
+    else served.push(entry);
+  }
+  return served;
 }
 
 function requireIsolation(actual: Isolation, settings: ServeSettings): void {

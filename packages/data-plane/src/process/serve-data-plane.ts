@@ -108,7 +108,7 @@ export async function serveDataPlane(
   const internal = await listenInternal(
     { metrics, ready: () => ready, log },
     config.internal,
-    record.remote === null ? [] : [record.remote.internal(() => http.url)],
+    record.remote === null ? [] : [record.remote.internal(() => clientUrl(http.url))],
   );
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
@@ -131,4 +131,9 @@ export async function serveDataPlane(
     },
     abandon: () => runner.stop(),
   };
+}
+
+/** As clients write it: `localhost` on loopback, which browsers trust. */
+function clientUrl(url: string): string {
+  return url.replace('//127.0.0.1:', '//localhost:');
 }
