@@ -69,6 +69,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         database_owner_url: databases.control.ownerUrl,
         drain_ms: 1_000,
         first_org: {},
+        // Endpoints of webhooks that tests serve.
+        webhooks: { allow_private: ['127.0.0.1'] },
       }),
       log,
     );
