@@ -24,7 +24,10 @@ const MAX_COMPLAINT_CHARS = 4_000;
 
 /** What a build needs beside its sandbox. */
 export interface BuildOrder {
+  /** Empty for the step `setup`. */
   archive: Readable;
+  /** For the step `setup`: what the step before has told. */
+  examined?: Examined;
   request: Omit<BuilderRequest, 'workspace' | 'incoming'>;
   /** An empty folder that the image is written out to. */
   target: string;
@@ -36,12 +39,15 @@ export type BuildOutcome =
   | { ok: true; facts: Examined; image: Extracted }
   | { ok: false; problems: readonly AppProblem[] };
 
+/** What one step leads to: an outcome, or what is known before setup runs where it reaches hosts. */
+export type BuildStep = BuildOutcome | { ok: 'examined'; facts: Examined };
+
 /**
  * Runs the builder in a sandbox made for it and writes its image out. What comes back is hostile
  * once code of the application has run: of the facts only those count that were told before, and
  * the image is checked byte for byte. Throws an `Error` when the builder itself fails.
  */
-export async function buildInSandbox(sandbox: Sandbox, order: BuildOrder): Promise<BuildOutcome> {
+export async function buildInSandbox(sandbox: Sandbox, order: BuildOrder): Promise<BuildStep> {
   let violated: string | null = null;
   const child = sandbox.spawn({ argv: builderCommand(sandbox), env: {}, cwd: '/' });
   sandbox.onViolation(({ message }) => {
@@ -93,12 +99,12 @@ async function send(
   }
 }
 
-async function listen(child: SandboxProcess, order: BuildOrder): Promise<BuildOutcome | null> {
+async function listen(child: SandboxProcess, order: BuildOrder): Promise<BuildStep | null> {
   const source = new ByteSource(child.stdout, () => {});
-  let facts: Examined | null = null;
+  let facts: Examined | null = order.examined ?? null;
   for (;;) {
     const line = await source.line(MAX_BUILDER_LINE);
-    if (line === null) return null;
+    if (line === null) return waitsForHosts(order, facts);
     const said = parse(builderLine, line);
     switch (said?.kind) {
       case undefined:
@@ -119,6 +125,12 @@ async function listen(child: SandboxProcess, order: BuildOrder): Promise<BuildOu
   }
 }
 
+/** Only before code of the application has run may a build end without an image, to go on elsewhere. */
+function waitsForHosts(order: BuildOrder, facts: Examined | null): BuildStep | null {
+  const first = order.examined === undefined;
+  return first && facts?.setup && facts.build_allow.length > 0 ? { ok: 'examined', facts } : null;
+}
+
 function parse(schema: z.ZodType<BuilderLine>, line: string): BuilderLine | null {
   try {
     return schema.parse(JSON.parse(line));
@@ -127,7 +139,7 @@ function parse(schema: z.ZodType<BuilderLine>, line: string): BuilderLine | null
   }
 }
 
-function failure(message: string): BuildOutcome {
+function failure(message: string): BuildStep {
   return { ok: false, problems: [appError('', 0, message)] };
 }
 

@@ -77,6 +77,7 @@ async function build(
     const outcome = await builder.build(
       {
         archive: await archiveOf(client, body, signal),
+        owner: { orgId: body.org_id, projectId: body.project_id },
         env: body.env,
         fallbackName: body.fallback_name,
         log: (text) => say({ kind: 'log', at: Date.now(), text }),

@@ -1,8 +1,19 @@
-import { buildProblem, releaseRecord, upstreamsAnswer } from '@karta/protocol';
+import {
+  buildProblem,
+  NETWORK_TARGETS,
+  networkTarget,
+  releaseRecord,
+  upstreamsAnswer,
+} from '@karta/protocol';
 import { z } from 'zod';
 
 /** What the builder is told, as the first line of its input; the archive follows. */
 export const builderRequest = z.strictObject({
+  /**
+   * `examine`: all there is to do; but where `[build] setup` may reach hosts, nothing after the line
+   * `examined`. `setup`: the rest, over what the first left, where those hosts are reached.
+   */
+  step: z.enum(['examine', 'setup']),
   /** Where the application is put together, inside. */
   workspace: z.string(),
   /** Where the archive is unpacked first, inside. */
@@ -43,6 +54,8 @@ export const examined = z.strictObject({
   warnings: z.array(buildProblem.extend({ message: shortText })).max(1000),
   /** Whether `[build] setup` follows. */
   setup: z.boolean(),
+  /** What setup may reach. */
+  build_allow: z.array(networkTarget).max(NETWORK_TARGETS),
 });
 export type Examined = z.infer<typeof examined>;
 

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Harness } from '@karta/harness';
 import { newId } from '@karta/protocol';
-import { chooseDriver, type SandboxDriver, type WantedDriver } from '@karta/sandbox';
+import { chooseDriver, type Sandbox, type SandboxDriver, type WantedDriver } from '@karta/sandbox';
 import { bundledDigests } from '../releases/bundled.ts';
 import type { Upstreams } from '../releases/model-check.ts';
 import { appError } from '../releases/problem.ts';
+import type { EgressRequest, OpenEgress } from '../runner/doors/open-egress.ts';
 import { type BuildOutcome, buildInSandbox } from './build-in-sandbox.ts';
-import type { BuilderRequest } from './build-wire.ts';
+import type { BuilderRequest, Examined } from './build-wire.ts';
 import { BUILDER_TOOLS } from './builder-program.ts';
 
 /** What a builder sandbox is given. */
@@ -31,9 +32,13 @@ export interface BuilderParts {
   allowUnsandboxed: boolean;
   harnesses: readonly Harness[];
   upstreams(): Promise<Upstreams>;
+  /** Opens ways to hosts that a setup may reach. */
+  openEgress(request: EgressRequest): Promise<OpenEgress>;
 }
 
 export interface BuildSource {
+  /** Whose build it is, for the log of what it reaches. */
+  owner: { orgId: string; projectId: string };
   archive: Readable;
   env: BuilderRequest['env'];
   fallbackName: string;
@@ -84,30 +89,61 @@ export function createBuilder(parts: BuilderParts): Builder {
         setup_refused: isolated || parts.allowUnsandboxed ? null : NO_SANDBOX,
       };
       const volumeId = `vol_build_${randomBytes(8).toString('hex')}`;
-      const sandbox = await chosen.create({
-        id: newId('sandbox'),
-        volumeId,
-        release: empty,
-        protectedPaths: [],
-        tools: BUILDER_TOOLS,
-        files: [],
-        offers: [],
-        listens: [],
-        limits: BUILDER_LIMITS,
-      });
+      const { archive, log, signal } = source;
+      const order = { target, log, signal };
       try {
-        const { archive, log, signal } = source;
-        const outcome = await buildInSandbox(sandbox, { archive, request, target, log, signal });
+        const step = await inSandbox(chosen, volumeId, null, (sandbox) =>
+          buildInSandbox(sandbox, { ...order, archive, request: { ...request, step: 'examine' } }),
+        );
+        const outcome = step.ok === 'examined' ? await setUp(step.facts) : step;
         if (!outcome.ok || isolated || parts.allowUnsandboxed) return outcome;
         const known = await bundledDigests();
         if (known.has(outcome.image.manifest.digest)) return outcome;
         return { ok: false, problems: [appError('', 0, NO_SANDBOX)] };
       } finally {
-        await sandbox.dispose();
         await chosen.destroyVolume(volumeId);
+      }
+
+      /** Goes on in a second sandbox over the same files: what it may reach is known only now. */
+      async function setUp(examined: Examined): Promise<BuildOutcome> {
+        const allow = examined.build_allow;
+        log(`setup may reach ${allow.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
+        const reach = { ...source.owner, allow };
+        const step = await inSandbox(chosen, volumeId, reach, (sandbox) =>
+          buildInSandbox(sandbox, {
+            ...{ ...order, examined, archive: Readable.from([]) },
+            request: { ...request, step: 'setup' },
+          }),
+        );
+        if (step.ok === 'examined') throw new Error('the builder took no step');
+        return step;
       }
     },
   };
+
+  /** Runs one step in a sandbox of its own, over the files of this build. */
+  async function inSandbox<T>(
+    driver: SandboxDriver,
+    volumeId: string,
+    reach: Omit<EgressRequest, 'id'> | null,
+    step: (sandbox: Sandbox) => Promise<T>,
+  ): Promise<T> {
+    const id = newId('sandbox');
+    const egress = reach === null ? null : await parts.openEgress({ id, ...reach });
+    try {
+      const sandbox = await driver.create({
+        ...{ id, volumeId, release: empty, protectedPaths: [], tools: BUILDER_TOOLS, files: [] },
+        ...{ offers: [], hosts: egress?.hosts ?? [], listens: [], limits: BUILDER_LIMITS },
+      });
+      try {
+        return await step(sandbox);
+      } finally {
+        await sandbox.dispose();
+      }
+    } finally {
+      await egress?.close();
+    }
+  }
 }
 
 const NO_SANDBOX =

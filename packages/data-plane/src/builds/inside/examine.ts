@@ -63,6 +63,7 @@ export async function examine(
       skills: [...detection.skills],
       warnings: problems,
       setup: setup !== null,
+      build_allow: toml.build?.allow ?? [],
     },
   };
 }

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
+import { appFolderOf } from '../../releases/app-folder.ts';
 import { resolveConfigLinks } from '../../releases/config-links.ts';
 import { copyTree } from '../../releases/copy-tree.ts';
 import { contentDigest } from '../../releases/digest.ts';
+import { readKartaToml } from '../../releases/karta-toml.ts';
 import { hasErrors } from '../../releases/problem.ts';
 import { walkFolder } from '../../releases/walk.ts';
 import { type BuilderLine, type BuilderRequest, builderRequest } from '../build-wire.ts';
@@ -29,32 +31,56 @@ process.stdin.destroy();
 
 async function build(request: BuilderRequest, archive: Readable): Promise<void> {
   const { incoming, workspace } = request;
+  if (request.step === 'setup') {
+    archive.resume();
+    await finish(request, await setupOf(workspace));
+    return;
+  }
   await mkdir(incoming, { recursive: true });
   await unpackArchive(archive, incoming);
   const walked = await walkFolder(incoming);
   const flat = resolveConfigLinks(walked.entries);
   const guarded = [...walked.problems, ...flat.problems];
   if (hasErrors(guarded)) throw new BuildRefused(guarded);
-  let digests = await copyTree(incoming, workspace, flat.entries);
+  const digests = await copyTree(incoming, workspace, flat.entries);
   await rm(incoming, { recursive: true, force: true });
-  let entries = flat.entries.map((entry) =>
+  const entries = flat.entries.map((entry) =>
     entry.kind === 'file' ? { ...entry, source: entry.path } : entry,
   );
   const content_digest = contentDigest(entries, digests);
   const { facts, setup } = await examine(workspace, entries, request);
   say({ kind: 'examined', content_digest, ...facts });
-  if (setup !== null) {
-    log(`$ ${setup}`);
-    await runSetup(setup, workspace, request.env.plain, log);
-    const after = await walkFolder(workspace);
-    const resolved = resolveConfigLinks(after.entries);
-    const problems = [...after.problems, ...resolved.problems];
-    if (hasErrors(problems)) throw new BuildRefused(problems);
-    entries = resolved.entries as typeof entries;
-    digests = await fileDigests(workspace, entries);
-  }
+  if (setup === null) await sendImage(workspace, entries, digests);
+  else if (facts.build_allow.length === 0) await finish(request, setup);
+}
+
+/** Runs the application's own code, and takes the tree as it leaves it. */
+async function finish({ workspace, env }: BuilderRequest, setup: string): Promise<void> {
+  log(`$ ${setup}`);
+  await runSetup(setup, workspace, env.plain, log);
+  const entries = await entriesOf(workspace);
+  await sendImage(workspace, entries, await fileDigests(workspace, entries));
+}
+
+/** The command of `[build] setup` in a tree that was examined. */
+async function setupOf(workspace: string): Promise<string> {
+  const app = appFolderOf(workspace, await entriesOf(workspace));
+  const setup = readKartaToml(app, { builds: true }).toml.build?.setup;
+  if (setup === undefined) throw new Error('the tree has no setup any more');
+  return setup;
+}
+
+async function entriesOf(workspace: string): Promise<Parameters<typeof imageOf>[1]> {
+  const walked = await walkFolder(workspace);
+  const resolved = resolveConfigLinks(walked.entries);
+  const problems = [...walked.problems, ...resolved.problems];
+  if (hasErrors(problems)) throw new BuildRefused(problems);
+  return resolved.entries as Parameters<typeof imageOf>[1];
+}
+
+async function sendImage(...[tree, entries, digests]: Parameters<typeof imageOf>): Promise<void> {
   say({ kind: 'image' });
-  for await (const chunk of imageOf(workspace, entries, digests)) {
+  for await (const chunk of imageOf(tree, entries, digests)) {
     if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
   }
 }

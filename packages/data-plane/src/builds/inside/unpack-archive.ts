@@ -22,6 +22,9 @@ const HEADER_BYTES = 4096;
 /** What an archive may unpack to: a bomb is given up at once. */
 const MAX_TAR_BYTES = RELEASE_LIMITS.totalBytes + RELEASE_LIMITS.members * HEADER_BYTES;
 
+/** Of {@link RELEASE_LIMITS}, those that count here. */
+export type UnpackLimits = Readonly<Record<'members' | 'fileBytes' | 'totalBytes', number>>;
+
 type Unpacked = 'directory' | 'file' | 'link';
 
 /**
@@ -29,8 +32,12 @@ type Unpacked = 'directory' | 'file' | 'link';
  * whatever an application has no use for: paths and links that leave the folder, devices, a name
  * twice, more than {@link RELEASE_LIMITS}, an end too early.
  */
-export async function unpackArchive(archive: Readable, to: string): Promise<void> {
-  const unpacking = new Unpacking(to);
+export async function unpackArchive(
+  archive: Readable,
+  to: string,
+  limits: UnpackLimits = RELEASE_LIMITS,
+): Promise<void> {
+  const unpacking = new Unpacking(to, limits);
   const tar = extract();
   const reading = (async () => {
     for await (const entry of tar) {
@@ -54,14 +61,16 @@ export async function unpackArchive(archive: Readable, to: string): Promise<void
  */
 class Unpacking {
   readonly #to: string;
+  readonly #limits: UnpackLimits;
   readonly #members = new Map<string, Unpacked>();
   /** Folders that a member lies in, before the archive itself names them. */
   readonly #implied = new Set<string>();
   readonly #links: { path: string; target: string }[] = [];
   #totalBytes = 0;
 
-  constructor(to: string) {
+  constructor(to: string, limits: UnpackLimits) {
     this.#to = to;
+    this.#limits = limits;
   }
 
   async add(header: Headers, content: AsyncIterable<Buffer>): Promise<void> {
@@ -150,22 +159,17 @@ class Unpacking {
   }
 
   #count(path: string, kind: Unpacked, bytes: number): void {
+    const { members, fileBytes, totalBytes } = this.#limits;
     this.#members.set(path, kind);
-    if (this.#members.size > RELEASE_LIMITS.members) {
-      throw refusal('', `the archive has more than ${RELEASE_LIMITS.members} files and folders`);
+    if (this.#members.size > members) {
+      throw refusal('', `the archive has more than ${members} files and folders`);
     }
-    if (bytes > RELEASE_LIMITS.fileBytes) {
-      throw refusal(
-        printable(path),
-        `is ${bytes} bytes; a file may have ${RELEASE_LIMITS.fileBytes}`,
-      );
+    if (bytes > fileBytes) {
+      throw refusal(printable(path), `is ${bytes} bytes; a file may have ${fileBytes}`);
     }
     this.#totalBytes += bytes;
-    if (this.#totalBytes > RELEASE_LIMITS.totalBytes) {
-      throw refusal(
-        '',
-        `the archive's files have more than ${RELEASE_LIMITS.totalBytes} bytes in all`,
-      );
+    if (this.#totalBytes > totalBytes) {
+      throw refusal('', `the archive's files have more than ${totalBytes} bytes in all`);
     }
   }
 }
