@@ -1,4 +1,6 @@
 import {
+  createdInvitation,
+  createInvitationBody,
   operatedOrg,
   operatedOrgList,
   operatedOrgQuery,
@@ -40,6 +42,20 @@ export function operatedOrgRoutes(orgs: OperatedOrgs): BoundRoute[] {
         },
       },
       handle: async ({ caller, body }) => json(201, await orgs.create(caller, body)),
+    }),
+    defineRoute({
+      id: 'inviteIntoOrg',
+      summary: 'Invite somebody into an org, who may sign up with the link',
+      tag: 'orgs',
+      method: 'post',
+      path: '/v1/orgs/{org_id}/invitations',
+      access: 'operator',
+      body: createInvitationBody,
+      answers: {
+        201: { description: 'The invitation', content: { 'application/json': createdInvitation } },
+      },
+      handle: async ({ caller, body, param }) =>
+        json(201, await orgs.invite(caller, param('org_id'), body)),
     }),
     defineRoute({
       id: 'suspendOrg',

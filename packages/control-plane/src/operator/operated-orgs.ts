@@ -1,5 +1,6 @@
 import {
   type CreatedInvitation,
+  type CreateInvitationBody,
   isoTime,
   KartaError,
   type OperatedOrg,
@@ -27,6 +28,11 @@ export interface OperatedOrgs {
     by: Operator,
     body: z.output<typeof operatorCreateOrgBody>,
   ): Promise<{ org: OperatedOrg; invitation: CreatedInvitation }>;
+  /**
+   * Invites somebody into an org that has nobody to do so, such as that of a local start.
+   * `KartaError('not_found')`.
+   */
+  invite(by: Operator, orgId: string, body: CreateInvitationBody): Promise<CreatedInvitation>;
   /** From now on every call is refused, and nodes hear of it. `KartaError('not_found')`. */
   suspend(by: Operator, orgId: string, reason: string): Promise<OperatedOrg>;
   unsuspend(by: Operator, orgId: string): Promise<OperatedOrg>;
@@ -44,6 +50,17 @@ export function createOperatedOrgs({
   publicUrl,
   changed,
 }: OperatedOrgsDeps): OperatedOrgs {
+  async function invited(
+    tx: Tx,
+    orgId: string,
+    body: CreateInvitationBody,
+  ): Promise<CreatedInvitation> {
+    const inviter = { label: 'operator', byOperator: true };
+    const { row, token } = await insertInvitation(tx, orgId, body, inviter);
+    const link = invitationLink(publicUrl, token);
+    return { ...shownInvitation(row), emailed: false, link };
+  }
+
   return {
     async list({ search, suspended, limit, cursor }) {
       let query = rowsOf(database)
@@ -61,25 +78,21 @@ export function createOperatedOrgs({
       const more = rows.length > limit;
       return { orgs: page.map(shown), next_cursor: more ? (page.at(-1)?.slug ?? null) : null };
     },
-    async create(by, { slug, name, owner_email: email }) {
-      return database.transaction().execute(async (tx) => {
+    create: (by, { slug, name, owner_email: email }) =>
+      database.transaction().execute(async (tx) => {
         const org = await insertOrg(tx, { slug, name });
         if (!org) throw slugTaken(slug);
-        const inviter = { label: 'operator', byOperator: true };
-        const { row, token } = await insertInvitation(
-          tx,
-          org.id,
-          { email, role: 'owner' },
-          inviter,
-        );
+        const invitation = await invited(tx, org.id, { email, role: 'owner' });
         await recordBoth(tx, by, org, 'org.create', { slug, name, owner: email });
-        const link = invitationLink(publicUrl, token);
-        return {
-          org: shown({ ...org, members: '0' }),
-          invitation: { ...shownInvitation(row), emailed: false, link },
-        };
-      });
-    },
+        return { org: shown({ ...org, members: '0' }), invitation };
+      }),
+    invite: (by, orgId, body) =>
+      database.transaction().execute(async (tx) => {
+        const org = await lockOrg(tx, orgId);
+        const invitation = await invited(tx, orgId, body);
+        await recordBoth(tx, by, org, 'invitations.create', { email: body.email, role: body.role });
+        return invitation;
+      }),
     async suspend(by, orgId, reason) {
       await database.transaction().execute(async (tx) => {
         const org = await lockOrg(tx, orgId);

@@ -171,6 +171,16 @@ it('makes an org whose first owner may sign up where sign-up is closed', async (
   expect(signedUp.status).toBe(200);
   const found = await admin('GET', `/v1/orgs?search=${slug}`, { token: operator });
   expect(found.body.orgs).toMatchObject([{ slug, members: 0 }]);
+  const guest = await ground.signUp();
+  const invited = await admin('POST', `/v1/orgs/${made.body.org.id}/invitations`, {
+    token: operator,
+    body: { email: guest.email, role: 'owner' },
+  });
+  const joined = await ground.call('POST', '/v1/invitations/accept', {
+    token: guest.token,
+    body: { token: linkToken(invited.body) },
+  });
+  expect(joined.body).toMatchObject({ slug, role: 'owner' });
 });
 
 it('suspends an org and lifts it again, in both logs', async () => {
