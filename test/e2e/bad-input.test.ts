@@ -53,14 +53,6 @@ describe('karta serve, when it cannot', () => {
     expect((await server.karta.sessions.create()).id).toMatch(/^sess_/);
   });
 
-  test('no folder and none known: what to type', async () => {
-    await using home = await temporaryHome();
-    const { code, stderr } = await karta(['serve', '--port', '0'], { home: home.path });
-    expect(code).toBe(5);
-    expect(stderr).toContain('karta serve <folder>');
-    nothingRunsFor(home.path);
-  });
-
   const broken: [string, Record<string, string>, RegExp][] = [
     [
       'no harness file',

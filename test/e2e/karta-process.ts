@@ -132,13 +132,22 @@ export async function serveKarta(
 /** A command of `karta` run to its end. */
 export async function karta(
   args: readonly string[],
-  options: { home: string; cwd?: string; env?: Record<string, string>; runtime?: string },
+  options: {
+    home: string;
+    cwd?: string;
+    env?: Record<string, string>;
+    runtime?: string;
+    /** What is piped in. */
+    input?: string;
+  },
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(options.runtime ?? process.execPath, [KARTA, ...args], {
     cwd: options.cwd ?? tmpdir(),
     env: cleanEnvironment({ KARTA_HOME: options.home, ...options.env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.on('error', () => undefined); // It may end without having read it.
+  child.stdin.end(options.input ?? '');
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type AuditEvent, Karta } from '@karta/sdk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  cleanEnvironment,
+  example,
+  karta,
+  type ServedKarta,
+  serveKarta,
+  temporaryHome,
+} from './karta-process.ts';
+
+const run = promisify(execFile);
+
+/** A person with a home of their own, who types commands and answers what they ask. */
+interface Somebody {
+  home: string;
+  /** Runs `karta`; what is asked gets these lines. Rejects unless it exits with 0. */
+  types(args: readonly string[], answers?: string): Promise<string>;
+}
+
+describe('a stranger on a fresh server', () => {
+  let server: ServedKarta;
+  let serverHome: Awaited<ReturnType<typeof temporaryHome>>;
+  let work: string;
+  let ada: Somebody;
+  let bob: Somebody;
+  const cleanup = new AsyncDisposableStack();
+
+  async function somebody(): Promise<Somebody> {
+    const home = cleanup.use(await temporaryHome());
+    return {
+      home: home.path,
+      async types(args, answers = '') {
+        const { code, stdout, stderr } = await karta(args, { home: home.path, input: answers });
+        if (code !== 0) throw new Error(`karta ${args.join(' ')} → ${code}: ${stdout}${stderr}`);
+        return stdout.trim();
+      },
+    };
+  }
+
+  beforeAll(async () => {
+    serverHome = cleanup.use(await temporaryHome());
+    server = cleanup.use(await serveKarta(serverHome.path, []));
+    work = await mkdtemp(join(tmpdir(), 'karta-platform-'));
+    cleanup.defer(() => rm(work, { recursive: true, force: true }));
+    ada = await somebody();
+    bob = await somebody();
+  });
+  afterAll(() => cleanup.disposeAsync());
+
+  /** A client of the data plane with the org's key. */
+  function withKey(apiKey: string, project?: string): Karta {
+    return new Karta({ apiKey, baseUrl: server.url, project });
+  }
+
+  async function newestFirst(): Promise<AuditEvent[]> {
+    const text = await ada.types(['audit', '--json', '--limit', '200']);
+    return text.split('\n').map((line) => JSON.parse(line) as AuditEvent);
+  }
+
+  test('signs up, makes an org and invites a colleague', async () => {
+    expect(server.ready).toMatchObject({ projects: [], session_id: null });
+    const url = String(server.ready.control_url);
+    const signUp = ['login', '--url', url, '--sign-up', '--email', 'ada@roasters.example'];
+    await ada.types([...signUp, '--name', 'Ada'], 'a long enough password\n');
+    await ada.types(['orgs', 'create', 'roasters']);
+    expect(await ada.types(['whoami'])).toContain('ada@roasters.example in the org roasters');
+
+    const invite = ['members', 'invite', 'bob@roasters.example', '--role', 'developer'];
+    const link = await ada.types(invite);
+    expect(link).toContain('#token=');
+    const join = ['login', '--url', url, '--sign-up', '--email', 'bob@roasters.example'];
+    await bob.types([...join, '--name', 'Bob', '--invitation', link], 'another long password\n');
+    expect(await bob.types(['members'])).toMatch(/bob@roasters\.example +developer/);
+  });
+
+  test('deploys, talks, deploys a change beside a running session, and rolls back', async () => {
+    const key = await ada.types(['keys', 'create', 'backend']);
+    const app = join(work, 'support-bot');
+    await cp(example('support-bot'), app, { recursive: true });
+    expect(await ada.types(['deploy', app])).toMatch(/\/v1\/projects\/support-bot$/);
+    const first = await withKey(key, 'support-bot').sessions.create();
+    expect(first.created).toMatchObject({ project: { version: 'v1' } });
+    expect((await first.send('When are you open?')).text).toContain('Tuesday to Friday');
+
+    for (const file of ['CLAUDE.md', 'AGENTS.md']) {
+      await appendFile(join(app, file), '\n- Gift wrapping is free in December.\n');
+    }
+    await bob.types(['deploy', app]);
+    const second = await withKey(key, 'support-bot').sessions.create();
+    expect(second.created).toMatchObject({ project: { version: 'v2' } });
+    expect((await second.send('Is gift wrapping free?')).text).toContain('December');
+    const old = await first.send('Is gift wrapping free?');
+    expect(old.text).not.toContain('December');
+    expect(await first.get()).toMatchObject({ project: { version: 'v1' } });
+
+    await ada.types(['rollback', '--project', 'support-bot']);
+    const third = await withKey(key, 'support-bot').sessions.create();
+    expect(third.created).toMatchObject({ project: { version: 'v1' } });
+  });
+
+  test('publishes by git push', async () => {
+    const key = await ada.types(['keys', 'create', 'git', '--scope', 'admin']);
+    const app = join(work, 'lighthouse');
+    const git = (...args: string[]) =>
+      run('git', ['-C', app, ...args], {
+        env: {
+          ...cleanEnvironment(),
+          GIT_CONFIG_NOSYSTEM: '1',
+          GIT_TERMINAL_PROMPT: '0',
+          GIT_ASKPASS: join(work, 'askpass'),
+          KARTA_TEST_KEY: key,
+        },
+      });
+    await writeFile(join(work, 'askpass'), '#!/bin/sh\nprintf %s "$KARTA_TEST_KEY"\n', {
+      mode: 0o755,
+    });
+    await run('git', ['init', '-q', '-b', 'main', app]);
+    await writeFile(join(app, 'AGENTS.md'), '# Light\n\n- The lighthouse opens at 10:00.\n');
+    await ada.types(['init', app]);
+    await git('add', '-A');
+    await git('-c', 'user.name=Ada', '-c', 'user.email=ada@roasters.example', 'commit', '-qm', 'x');
+    const { stderr } = await git('push', 'karta', 'main');
+    expect(stderr).toContain('/v1/projects/lighthouse');
+    const session = await withKey(key, 'lighthouse').sessions.create();
+    expect((await session.send('When does the lighthouse open?')).text).toContain('10:00');
+  });
+
+  test('finds all of it in the audit log, which holds', async () => {
+    const events = await newestFirst();
+    const did = (action: string) => events.filter((event) => event.action === action);
+    expect(did('keys.create').map(({ actor }) => actor.label)).toContain('ada@roasters.example');
+    const published = did('releases.publish').map(({ actor }) => actor.label);
+    expect(published).toContain('ada@roasters.example');
+    expect(published).toContain('bob@roasters.example');
+    expect(events.some(({ action }) => /rollback|activate/.test(action))).toBe(true);
+    expect(events.some(({ action }) => /invit/.test(action))).toBe(true);
+    expect(await ada.types(['audit', 'verify'])).toContain('events hold');
+    const head = join(work, 'head.json');
+    await writeFile(head, await ada.types(['audit', 'head']));
+    await ada.types(['keys', 'create', 'later']);
+    expect(await ada.types(['audit', 'verify', '--against', head])).toContain('still there');
+  });
+
+  test('cannot reach what is another org’s', async () => {
+    const mine = await ada.types(['keys', 'create', 'mine']);
+    const theirs = new Karta({ apiKey: server.apiKey, baseUrl: server.url });
+    const session = await withKey(mine, 'support-bot').sessions.create();
+    await expect(theirs.sessions.get(session.id)).rejects.toMatchObject({ status: 404 });
+  });
+});
