@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Scenario } from './scenario.ts';
+import { auth } from './scenarios/auth.ts';
 import { eventRate } from './scenarios/event-rate.ts';
 import { firstMinute } from './scenarios/first-minute.ts';
 import { idleSessions } from './scenarios/idle-sessions.ts';
@@ -11,6 +12,7 @@ import { warmTurn } from './scenarios/warm-turn.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   warmTurn,
+  auth,
   sandboxCost,
   newSession,
   wakeUp,

@@ -3,7 +3,7 @@ import type { PlaneClient } from '@karta/service/plane-auth';
 import type { ControlPlane } from '../port.ts';
 import { createKeyValidator } from './key-validator.ts';
 import type { OrgGrants } from './org-grants.ts';
-import { isJwt, verifySessionToken } from './session-token.ts';
+import { createTokenVerifier, isJwt } from './session-token.ts';
 import { createTokenGrants } from './token-grants.ts';
 import { Trust, type TrustSource } from './trust.ts';
 
@@ -23,13 +23,14 @@ export type RemoteAuth = Required<Pick<ControlPlane, 'authenticate' | 'refuses' 
 export function remoteAuth(parts: RemoteAuthParts): RemoteAuth {
   const { source, client, grants } = parts;
   const trust = new Trust(source);
+  const tokens = createTokenVerifier(trust);
   const keys = createKeyValidator({ ...parts, trust });
   const tokenGrants = createTokenGrants(client, grants);
   return {
     async authenticate(credential) {
       if (isApiKey(credential)) return keys.validate(credential);
       if (!isJwt(credential)) return null;
-      const principal = await verifySessionToken(trust, credential);
+      const principal = await tokens.verify(credential);
       if (principal !== null) await tokenGrants.ensure(principal.orgId, credential);
       return principal;
     },

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { KartaError, type ValidatedCredential } from '@karta/protocol';
 import type { PlaneClient } from '@karta/service/plane-auth';
 import type { Principal } from '../port.ts';
 import { askAbout } from './ask-about.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { credentialName } from './credential-name.ts';
 import type { OrgGrants } from './org-grants.ts';
 import type { Trust } from './trust.ts';
 
@@ -46,9 +47,7 @@ export interface KeyValidator {
  */
 export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
   const { trust, staleMs, now = () => performance.now() } = parts;
-  // Under a secret of this process: memory holds no key, nor a digest that could be looked up.
-  const salt = randomBytes(16);
-  const known = new Map<string, Known>();
+  const known = new BoundedMap<Known>(MAX_KNOWN);
   const asking = new Map<string, Promise<Principal | null>>();
   let unreachable: { until: number; error: KartaError } | null = null;
 
@@ -67,16 +66,8 @@ export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
     }
     const principal = answer === null ? null : principalOf(answer);
     if (answer !== null) parts.grants.keep(answer.org_id, answer.org_grant);
-    remember(name, { principal, askedAt });
+    known.set(name, { principal, askedAt });
     return principal;
-  }
-
-  function remember(name: string, value: Known): void {
-    known.delete(name);
-    known.set(name, value);
-    if (known.size <= MAX_KNOWN) return;
-    const [oldest] = known.keys();
-    if (oldest !== undefined) known.delete(oldest);
   }
 
   /** One question for all who wait for its answer. */
@@ -98,7 +89,7 @@ export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
 
   return {
     async validate(credential) {
-      const name = createHash('sha256').update(salt).update(credential).digest('base64');
+      const name = credentialName(credential);
       const before = known.get(name);
       const age = before === undefined ? Number.POSITIVE_INFINITY : now() - before.askedAt;
       if (before !== undefined && age < (before.principal === null ? REFUSED_MS : FRESH_MS)) {

@@ -1,3 +1,5 @@
+import { BoundedMap } from './bounded-map.ts';
+
 /** The newest grant of each org that this node has met a credential of. */
 export interface OrgGrants {
   /** `null`: none was met. One that has expired is still proof for what was measured while it held. */
@@ -11,7 +13,7 @@ export interface OrgGrants {
 const MAX_ORGS = 100_000;
 
 export function createOrgGrants(): OrgGrants {
-  const grants = new Map<string, { grant: string; keptAt: number }>();
+  const grants = new BoundedMap<{ grant: string; keptAt: number }>(MAX_ORGS);
   return {
     of: (orgId) => grants.get(orgId)?.grant ?? null,
     age(orgId) {
@@ -19,11 +21,7 @@ export function createOrgGrants(): OrgGrants {
       return kept === undefined ? Number.POSITIVE_INFINITY : performance.now() - kept.keptAt;
     },
     keep(orgId, grant) {
-      grants.delete(orgId);
       grants.set(orgId, { grant, keptAt: performance.now() });
-      if (grants.size <= MAX_ORGS) return;
-      const [oldest] = grants.keys();
-      if (oldest !== undefined) grants.delete(oldest);
     },
   };
 }

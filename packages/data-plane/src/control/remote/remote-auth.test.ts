@@ -25,6 +25,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOrgGrants, remoteAuth, type TrustSource } from './index.ts';
 import { createKeyValidator } from './key-validator.ts';
+import { createTokenVerifier } from './session-token.ts';
 import { Trust } from './trust.ts';
 
 const log = pino({ level: 'silent' });
@@ -361,6 +362,19 @@ describe('a session token', () => {
     ];
     for (const [why, token] of refused) expect(await authenticate(token), why).toBeNull();
     expect(await authenticate(await sign())).not.toBeNull();
+  });
+
+  it('that was met before is refused once it expires, or its key counts no more', async () => {
+    source.tokenKeys = { keys: [{ ...publicHalf(signer) }] };
+    const { verify } = createTokenVerifier(new Trust(source));
+    const token = await sign();
+    const now = Date.now();
+    expect(await verify(token, now)).not.toBeNull();
+    expect(await verify(token, now + 899_000)).not.toBeNull();
+    expect(await verify(token, now + 902_000)).toBeNull();
+    expect(await verify(token, now)).not.toBeNull();
+    source.tokenKeys = { keys: [{ ...publicHalf(newPlaneKey()) }] };
+    expect(await verify(token, now)).toBeNull();
   });
 
   it('is refused once it is revoked: by itself, its project, its minter, its org', async () => {

@@ -3,38 +3,72 @@ import {
   SESSION_TOKEN_AUDIENCE,
   SESSION_TOKEN_ISSUER,
   SESSION_TOKEN_TYPE,
+  type SessionTokenClaims,
   sessionTokenClaims,
   tokenScope,
 } from '@karta/protocol';
 import { errors, jwtVerify } from 'jose';
 import type { Principal } from '../port.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { credentialName } from './credential-name.ts';
 import type { Trust } from './trust.ts';
 
-/** How far the clocks of the planes may be apart, in seconds. */
+/** How far ahead the control plane's clock may be, in seconds. */
 const CLOCK_SKEW_SECONDS = 30;
+/** How long after its end a token is good: clocks must not lengthen its life. In seconds. */
+const EXPIRY_SKEW_SECONDS = 1;
 
 /** Whether a credential has the form of a JWT. */
 export function isJwt(credential: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(credential);
 }
 
+/** Tokens whose signature is remembered; of more, those met first are verified again. */
+const MAX_KNOWN = 50_000;
+
+/** A token whose signature was good. */
+interface Verified {
+  kid: string;
+  claims: SessionTokenClaims;
+}
+
+/** Verifies session tokens without asking anybody. */
+export interface TokenVerifier {
+  /**
+   * Who a token is for; `null` for one that is not good. Throws `KartaError('org_suspended')`.
+   * `now` in milliseconds since the epoch.
+   */
+  verify(token: string, now?: number): Promise<Principal | null>;
+}
+
 /**
- * Who a session token is for, verified without asking anybody; `null` for one that is not good.
- * Throws `KartaError('org_suspended')`. `now` in milliseconds since the epoch.
+ * A signature is looked at once, which takes longest; everything that changes with time — expiry,
+ * revocation, the keys that count — each time.
  */
-export async function verifySessionToken(
-  trust: Trust,
-  token: string,
-  now: number = Date.now(),
-): Promise<Principal | null> {
-  const payload = await verifiedPayload(trust, token, now);
-  const parsed = sessionTokenClaims.safeParse(payload);
-  if (!parsed.success) return null;
-  const claims = parsed.data;
-  if (claims.iat > now / 1000 + CLOCK_SKEW_SECONDS) return null;
-  const refusal = trust.refusesToken(claims);
-  if (refusal === 'org_suspended') throw new KartaError('org_suspended');
-  if (refusal !== null) return null;
+export function createTokenVerifier(trust: Trust): TokenVerifier {
+  const known = new BoundedMap<Verified>(MAX_KNOWN);
+  return {
+    async verify(token, now = Date.now()) {
+      const name = credentialName(token);
+      let found = known.get(name) ?? null;
+      if (found === null) {
+        found = await verified(trust, token, now);
+        if (found === null) return null;
+        known.set(name, found);
+      }
+      const { claims, kid } = found;
+      if (!trust.hasTokenKey(kid) || claims.exp + EXPIRY_SKEW_SECONDS <= now / 1000) {
+        known.delete(name);
+        return null;
+      }
+      const refusal = trust.refusesToken(claims);
+      if (refusal === 'org_suspended') throw new KartaError('org_suspended');
+      return refusal === null ? principalOf(claims) : null;
+    },
+  };
+}
+
+function principalOf(claims: SessionTokenClaims): Principal {
   const scopes = claims.scope.split(' ').flatMap((scope) => {
     const known = tokenScope.safeParse(scope);
     return known.success ? [known.data] : [];
@@ -60,9 +94,9 @@ export async function verifySessionToken(
   };
 }
 
-async function verifiedPayload(trust: Trust, token: string, now: number): Promise<unknown> {
+async function verified(trust: Trust, token: string, now: number): Promise<Verified | null> {
   try {
-    const { payload } = await jwtVerify(
+    const { payload, protectedHeader } = await jwtVerify(
       token,
       async ({ kid }) => {
         const key = await trust.tokenKey(kid ?? '');
@@ -74,12 +108,13 @@ async function verifiedPayload(trust: Trust, token: string, now: number): Promis
         typ: SESSION_TOKEN_TYPE,
         issuer: SESSION_TOKEN_ISSUER,
         audience: SESSION_TOKEN_AUDIENCE,
-        // A clock that is behind must not lengthen a token's life; one ahead, not shorten it much.
-        clockTolerance: 1,
+        clockTolerance: EXPIRY_SKEW_SECONDS,
         currentDate: new Date(now),
       },
     );
-    return payload;
+    const claims = sessionTokenClaims.safeParse(payload);
+    if (!claims.success || claims.data.iat > now / 1000 + CLOCK_SKEW_SECONDS) return null;
+    return { kid: protectedHeader.kid ?? '', claims: claims.data };
   } catch (error) {
     if (error instanceof errors.JOSEError) return null;
     throw error;

@@ -23,6 +23,11 @@ export class Trust {
     this.#source = source;
   }
 
+  /** Whether what a key of that name has signed still counts. */
+  hasTokenKey(kid: string): boolean {
+    return this.#source.tokenKeys.keys.some((one) => one.kid === kid);
+  }
+
   /** The public key of that name, or `null`. */
   async tokenKey(kid: string): Promise<CryptoKey | null> {
     const jwk = this.#source.tokenKeys.keys.find((one) => one.kid === kid);
