@@ -23,6 +23,7 @@ beforeEach(async () => {
     allowUnsandboxed: false,
     harnesses: [...createHarnesses().values()],
     upstreams: async () => [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'x' }],
+    openEgress: () => Promise.reject(new Error('no build here reaches anything')),
   });
 });
 
@@ -40,6 +41,7 @@ async function build(archive: Readable, env = { plain: {}, secret: [] as string[
   const outcome = await builder.build(
     {
       archive,
+      owner: { orgId: 'org_1', projectId: 'proj_1' },
       env,
       fallbackName: 'app',
       log: (text) => void log.push(text),

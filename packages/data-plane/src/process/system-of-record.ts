@@ -21,6 +21,7 @@ import { createReleasePuller } from '../releases/pull-release.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
 import type { RunnerConfig } from '../runner/config.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
+import { openEgress } from '../runner/doors/open-egress.ts';
 
 /** The system of record as one data plane uses it. */
 export interface SystemOfRecord {
@@ -66,6 +67,7 @@ export async function openSystemOfRecord(
     allowUnsandboxed: config.allow_unsandboxed,
     harnesses,
     upstreams: async () => (await doors.upstreams()).upstreams,
+    openEgress: (request) => openEgress(doors, request),
   });
   return {
     control: {
