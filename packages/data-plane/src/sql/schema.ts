@@ -28,6 +28,7 @@ export interface DataTables extends IdempotencyTables {
   turns: TurnTable;
   inputs: InputTable;
   grants: GrantTable;
+  outbox: OutboxTable;
 }
 
 export interface SessionTable {
