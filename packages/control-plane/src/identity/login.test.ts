@@ -7,6 +7,7 @@ import {
   signIn,
   startIdentity,
 } from './testing/identity-ground.ts';
+import { SoftwarePasskey } from './testing/software-passkey.ts';
 import { totpCode } from './testing/totp-code.ts';
 
 let ground: IdentityGround;
@@ -75,14 +76,48 @@ it('takes TOTP as a second factor, and a backup code once', async () => {
   }
 });
 
-it('offers passkeys for its own origin', async () => {
+it('signs in with a passkey, which is bound to its origin and used once per challenge', async () => {
   const person = await ground.signUp();
-  const options = await ground.call('GET', '/v1/auth/passkey/generate-register-options', {
+  const passkey = new SoftwarePasskey('localhost', PUBLIC_URL);
+  const offered = await ground.call('GET', '/v1/auth/passkey/generate-register-options', {
     token: person.token,
   });
-  expect(options.status).toBe(200);
-  expect(options.body.rp).toMatchObject({ id: 'localhost' });
-  expect(options.body.challenge).toMatch(/^[\w-]{20,}$/);
+  expect(offered.body.rp).toMatchObject({ id: 'localhost' });
+  const registered = await ground.call('POST', '/v1/auth/passkey/verify-registration', {
+    token: person.token,
+    body: { response: passkey.register(offered.body.challenge), name: 'laptop' },
+    headers: { cookie: cookiesOf(offered.headers) },
+  });
+  expect(registered.status).toBe(200);
+
+  const options = async () => {
+    const asked = await ground.call('GET', '/v1/auth/passkey/generate-authenticate-options');
+    return { challenge: asked.body.challenge, cookie: cookiesOf(asked.headers) };
+  };
+  const show = (response: unknown, cookie: string) =>
+    ground.call('POST', '/v1/auth/passkey/verify-authentication', {
+      body: { response },
+      headers: { cookie },
+    });
+  const { challenge, cookie } = await options();
+  const answer = passkey.signIn(challenge);
+  const signedIn = await show(answer, cookie);
+  const token = signedIn.headers.get('set-auth-token');
+  expect((await ground.call('GET', '/v1/me', { token })).body).toMatchObject({ id: person.id });
+  expect((await show(answer, cookie)).status).toBeGreaterThanOrEqual(400);
+
+  const phished = await options();
+  const other = await options();
+  for (const [bad, cookie] of [
+    [passkey.signIn(phished.challenge, 'https://evil.example'), phished.cookie],
+    [passkey.signIn(challenge), other.cookie],
+  ] as const) {
+    const refused = await show(bad, cookie);
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    expect(refused.status).toBeLessThan(500);
+  }
+  const last = await options();
+  expect((await show(passkey.signIn(last.challenge), last.cookie)).status).toBe(200);
 });
 
 it('refuses a bearer token without its signature, even the true one', async () => {
