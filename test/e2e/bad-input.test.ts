@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { example, karta, serveKarta, temporaryHome } from './karta-process.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { example, karta, type ServedKarta, serveKarta, temporaryHome } from './karta-process.ts';
 import { processes } from './processes-of.ts';
 
 let folder: string;
@@ -53,29 +53,12 @@ describe('karta serve, when it cannot', () => {
     expect((await server.karta.sessions.create()).id).toMatch(/^sess_/);
   });
 
-  const broken: [string, Record<string, string>, RegExp][] = [
-    [
-      'no harness file',
-      { 'readme.txt': 'hi' },
-      /\.claude\/ or CLAUDE\.md.*\.opencode\/ or AGENTS\.md/s,
-    ],
-    [
-      'opencode.json',
-      { 'AGENTS.md': 'x', 'opencode.json': '{\n  "a": 1,\n  oops\n}' },
-      /opencode\.json:3/,
-    ],
-    [
-      'front matter',
-      { 'AGENTS.md': 'x', '.opencode/agent/a.md': '---\ndescription: [\n---\nx' },
-      /\.opencode\/agent\/a\.md:\d/,
-    ],
-    ['karta.toml', { 'AGENTS.md': 'x', 'karta.toml': 'name = "a"\n[sandbox\n' }, /karta\.toml:2/],
-  ];
-  test.each(broken)('%s broken: file and line', async (_name, files, words) => {
+  test('a folder with an error: file and line, and nothing stays', async () => {
     await using home = await temporaryHome();
-    const args = ['serve', await app(files), '--port', '0'];
+    const toml = 'name = "a"\n[sandbox\n';
+    const args = ['serve', await app({ 'AGENTS.md': 'x', 'karta.toml': toml }), '--port', '0'];
     const { code, stderr } = await karta(args, { home: home.path });
-    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/karta\.toml:2/);
     expect(stderr).toContain(folder);
     expect(code).toBe(5);
     nothingRunsFor(home.path);
@@ -93,17 +76,6 @@ describe('karta serve, when it cannot', () => {
     expect(stderr).toContain('would both be the project "bot"');
   });
 
-  test('a harness that is not installed is named with how to install it', async () => {
-    await using home = await temporaryHome();
-    await app({ 'CLAUDE.md': 'x', 'karta.toml': '[harness]\ntype = "claude-code"\n' });
-    const { code, stderr } = await karta(['serve', folder, '--port', '0'], {
-      home: home.path,
-    });
-    expect(code).toBe(5);
-    expect(stderr).toMatch(/claude/i);
-    expect(stderr).toMatch(/npm install/);
-  });
-
   test('weaker isolation than demanded: what the machine has', async () => {
     await using home = await temporaryHome();
     const args = ['serve', example('support-bot'), '--port', '0', '--sandbox', 'none'];
@@ -113,5 +85,52 @@ describe('karta serve, when it cannot', () => {
     expect(code).toBe(6);
     expect(stderr).toContain('"namespace" is required');
     nothingRunsFor(home.path);
+  });
+});
+
+describe('karta deploy of a broken folder', () => {
+  let home: Awaited<ReturnType<typeof temporaryHome>>;
+  let server: ServedKarta;
+  beforeAll(async () => {
+    home = await temporaryHome();
+    server = await serveKarta(home.path, []);
+  });
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await home?.[Symbol.asyncDispose]();
+  });
+
+  const broken: [string, Record<string, string>, RegExp][] = [
+    [
+      'no harness file',
+      { 'readme.txt': 'hi' },
+      /\.claude\/ or CLAUDE\.md.*\.opencode\/ or AGENTS\.md/s,
+    ],
+    [
+      'opencode.json',
+      { 'AGENTS.md': 'x', 'opencode.json': '{\n  "a": 1,\n  oops\n}' },
+      /opencode\.json:3/,
+    ],
+    [
+      'front matter',
+      { 'AGENTS.md': 'x', '.opencode/agent/a.md': '---\ndescription: [\n---\nx' },
+      /\.opencode\/agent\/a\.md:\d/,
+    ],
+    ['karta.toml', { 'AGENTS.md': 'x', 'karta.toml': 'name = "a"\n[sandbox\n' }, /karta\.toml:2/],
+    [
+      'a harness that is not installed',
+      { 'CLAUDE.md': 'x', 'karta.toml': '[harness]\ntype = "claude-code"\n' },
+      /claude.*npm install/is,
+    ],
+  ];
+  test.each(broken)('%s: file and line, and nothing is published', async (_name, files, words) => {
+    const { code, stderr } = await karta(['deploy', await app(files), '--project', 'broken'], {
+      home: home.path,
+    });
+    expect(stderr).toMatch(words);
+    expect(stderr).toContain(folder);
+    expect(code).toBe(5);
+    const { stdout } = await karta(['releases', '--project', 'broken'], { home: home.path });
+    expect(stdout).toBe('');
   });
 });
