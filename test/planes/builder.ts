@@ -14,6 +14,8 @@ export interface Builder {
   built(ref: string, buildId: string): Promise<{ build: BuildView; lines: string[] }>;
   /** The JSON of a good answer; throws with a problem that was answered. */
   control(path: string, method?: string, body?: unknown): Promise<Answer>;
+  /** A project's URL, as the control plane tells it; it is the data plane's. */
+  urlOf(ref: string): Promise<string>;
   data(path: string, method?: string, body?: unknown): Promise<Answer>;
   /** Any answer. */
   ask(url: string, method?: string, body?: unknown): Promise<Response>;
@@ -42,6 +44,12 @@ export function builderOn(planes: TwoPlanes): Builder {
     ask,
     control: (path, method, body) => json(`${planes.control.url}${path}`, method, body),
     data: (path, method, body) => json(`${planes.data.url}${path}`, method, body),
+    async urlOf(ref) {
+      const url = String((await builder.control(`/v1/projects/${ref}`)).url);
+      const { port } = new URL(planes.data.url);
+      if (!url.endsWith(`:${port}/v1/projects/${ref}`)) throw new Error(`another URL: ${url}`);
+      return url;
+    },
     upload: (ref, archive, query = '') =>
       fetch(`${planes.control.url}/v1/projects/${ref}/releases${query}`, {
         method: 'POST',

@@ -20,7 +20,7 @@ test('an uploaded folder becomes a release, a URL, and a session that answers', 
   expect(build).toMatchObject({
     status: 'succeeded',
     release: { version: 'v1', created: true },
-    url: `${planes.data.url}/v1/projects/support-bot`,
+    url: await builder.urlOf('support-bot'),
   });
   const session = await builder.data('/v1/projects/support-bot/sessions', 'POST', {});
   expect(session).toMatchObject({ project: { ref: 'support-bot', version: 'v1' } });

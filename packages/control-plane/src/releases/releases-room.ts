@@ -3,6 +3,7 @@ import type { BoundInternalRoute, PlaneClient } from '@karta/service/plane-auth'
 import type { Logger } from 'pino';
 import { openBlobFolder } from '../blobs/blob-store.ts';
 import type { ControlPlaneConfig } from '../config.ts';
+import { gitRoutes } from '../git/git-routes.ts';
 import type { BoundRoute } from '../http/route.ts';
 import type { OrgGrants } from '../internal/org-grant.ts';
 import { envRoutes } from '../projects/env-routes.ts';
@@ -16,6 +17,7 @@ import { createBuildLog } from './build-log.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { buildRoutes } from './build-routes.ts';
 import { internalReleaseRoutes } from './internal-routes.ts';
+import { publishAndWait } from './publish-and-wait.ts';
 import { createPublishes } from './publishes.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { createReleases } from './releases.ts';
@@ -59,6 +61,10 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
       ...releaseRoutes(releases),
       ...buildRoutes({ database, publishes, buildLog, urlOf }),
       ...envRoutes(env),
+      ...gitRoutes({
+        publish: (actor, ref, archive, say) =>
+          publishAndWait({ database, publishes, buildLog, urlOf }, actor, ref, archive, say),
+      }),
     ],
     internalRoutes: internalReleaseRoutes({ database, blobs, grants: parts.grants, env }),
     start: () => queue.start(),

@@ -1,0 +1,91 @@
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { KartaError } from '@karta/protocol';
+import { MAX_ARCHIVE_BYTES } from '../releases/publishes.ts';
+
+/**
+ * Git runs as this user where the server is root: nobody's, in no user database, so that a fault in
+ * git reaches nothing of the platform.
+ */
+const GIT_USER = 0x6fff_fff1;
+const PATH = '/usr/local/bin:/usr/bin:/bin';
+/** Address space, processor seconds and file size of one git process. */
+const LIMITS = ['--as=2147483648', '--cpu=120', `--fsize=${2 * MAX_ARCHIVE_BYTES}`];
+
+/** Settings that hold whatever the user of git has of its own. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  'core.hooksPath': '/dev/null',
+  'http.receivepack': 'true',
+  'http.uploadpack': 'false',
+  'receive.maxInputSize': String(MAX_ARCHIVE_BYTES),
+  // What arrives stays packed: small files by the million would fill the disk's table of files.
+  'receive.unpackLimit': '1',
+  'receive.autogc': 'false',
+  'transfer.fsckObjects': 'true',
+  'gc.auto': '0',
+  'init.defaultBranch': 'main',
+};
+
+/** A running git, its error stream left alone. */
+export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** A bare repository that exists for one push. */
+export interface GitRepo {
+  /** Its parent, below which it is named `push.git`. */
+  root: string;
+  spawn(args: readonly string[], env?: Readonly<Record<string, string>>): GitProcess;
+  /** Runs git to its end; what it printed. */
+  run(args: readonly string[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** Makes an empty repository. Throws `KartaError('not_installed')` on a server without git. */
+export async function openGitRepo(): Promise<GitRepo> {
+  const root = await mkdtemp(join(tmpdir(), 'karta-git-'));
+  const user = process.getuid?.() === 0 ? { uid: GIT_USER, gid: GIT_USER } : {};
+  if (user.uid !== undefined) await chown(root, user.uid, user.gid);
+  const folder = join(root, 'push.git');
+  const settings = Object.entries(SETTINGS);
+  const environment: Record<string, string> = {
+    PATH,
+    HOME: '/nonexistent',
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...Object.fromEntries(settings.map(([key], at) => [`GIT_CONFIG_KEY_${at}`, key])),
+    ...Object.fromEntries(settings.map(([, value], at) => [`GIT_CONFIG_VALUE_${at}`, value])),
+  };
+  const command = (args: readonly string[]) => [...LIMITS, 'git', ...args];
+  const repo: GitRepo = {
+    root,
+    spawn: (args, env = {}) =>
+      spawn('prlimit', command(args), {
+        cwd: folder,
+        env: { ...environment, ...env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        ...user,
+      }),
+    async run(args) {
+      const options = { cwd: root, env: environment, maxBuffer: 1024 * 1024, ...user };
+      return (await promisify(execFile)('prlimit', command(args), options)).stdout;
+    },
+    remove: () => rm(root, { recursive: true, force: true }),
+  };
+  try {
+    await repo.run(['init', '--quiet', '--bare', '--template=', folder]);
+    return repo;
+  } catch (cause) {
+    await repo.remove();
+    const { code } = cause as { code?: unknown };
+    // 127 is how the launcher says that there is no such program.
+    if (code === 'ENOENT' || code === 127) {
+      throw new KartaError('not_installed', 'This server has no git, or no prlimit.', { cause });
+    }
+    throw cause;
+  }
+}
