@@ -4,6 +4,7 @@ import { auth } from './scenarios/auth.ts';
 import { eventRate } from './scenarios/event-rate.ts';
 import { firstMinute } from './scenarios/first-minute.ts';
 import { idleSessions } from './scenarios/idle-sessions.ts';
+import { ingest } from './scenarios/ingest.ts';
 import { newSession } from './scenarios/new-session.ts';
 import { openStreams } from './scenarios/open-streams.ts';
 import { sandboxCost } from './scenarios/sandbox-cost.ts';
@@ -13,6 +14,7 @@ import { warmTurn } from './scenarios/warm-turn.ts';
 const SCENARIOS: readonly Scenario[] = [
   warmTurn,
   auth,
+  ingest,
   sandboxCost,
   newSession,
   wakeUp,

@@ -24,6 +24,8 @@ export interface HttpMetrics {
   turnEnded(stopReason: string): void;
   /** Shows these numbers from now on. */
   watch(numbers: () => PlaneNumbers): void;
+  /** Shows how many events wait for the control plane, and how many it refused. */
+  watchOutbox(counts: () => Promise<{ waiting: number; refused: number }>): void;
   /** The metrics in the Prometheus text format. */
   page(): Promise<{ contentType: string; text: string }>;
 }
@@ -114,6 +116,19 @@ export function createMetrics(): HttpMetrics {
     turnEnded: (stopReason) => ended.inc({ stop_reason: stopReason }),
     watch(given) {
       numbers = given;
+    },
+    watchOutbox(counts) {
+      new Gauge({
+        name: 'karta_outbox_events',
+        help: 'Events that the control plane has not acknowledged, and those that it refused.',
+        labelNames: ['state'],
+        registers,
+        async collect() {
+          const { waiting, refused } = await counts();
+          this.set({ state: 'waiting' }, waiting);
+          this.set({ state: 'refused' }, refused);
+        },
+      });
     },
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

@@ -73,11 +73,11 @@ export async function serveDataPlane(
   await runner.start(await control.activeReleases());
   const stopWatching = watchReleases(control, (releases) => runner.keepWarm(releases), log);
   started.defer(async () => stopWatching());
-  const outbox = startOutbox({ database, doors: config.doors, remote, log });
+  const metrics = createMetrics();
+  const outbox = startOutbox({ database, doors: config.doors, remote, metrics, log });
   started.defer(() => outbox.stop());
 
   let ready = false;
-  const metrics = createMetrics();
   const engine = new SessionEngine({
     database,
     runner,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { DataPlaneConfig } from '../config.ts';
+import type { HttpMetrics } from '../http/metrics.ts';
 import { forgetUsage } from '../outbox/forget-usage.ts';
 import { Outbox } from '../outbox/outbox.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
@@ -11,11 +12,12 @@ export interface OutboxStart {
   doors: DataPlaneConfig['doors'];
   /** `null`: nobody bills, so calls are forgotten once their turn has its sum. */
   remote: Pick<RemoteControl, 'grants' | 'send'> | null;
+  metrics: Pick<HttpMetrics, 'watchOutbox'>;
   log: Logger;
 }
 
 /** Begins to bring usage from the doors to where it is booked. */
-export function startOutbox({ database, doors, remote, log }: OutboxStart): {
+export function startOutbox({ database, doors, remote, metrics, log }: OutboxStart): {
   stop(): Promise<void>;
 } {
   const { management_socket: managementSocket, token } = doors;
@@ -31,6 +33,7 @@ export function startOutbox({ database, doors, remote, log }: OutboxStart): {
   }
   const { grants, send } = remote;
   const outbox = new Outbox({ database, journal, send, grantOf: (org) => grants.of(org), log });
+  metrics.watchOutbox(() => outbox.counts());
   outbox.start();
   return {
     async stop() {
