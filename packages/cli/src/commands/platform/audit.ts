@@ -1,7 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { open, readFile } from 'node:fs/promises';
 import { type AuditHead, type AuditKeys, auditHead, auditKeys, verifyAudit } from '@karta/protocol';
 import type { z } from 'zod';
 import { CliError } from '../../cli-error.ts';
@@ -80,7 +77,7 @@ export interface VerifyCommand extends AccountOptions {
  */
 export async function checkAudit(options: VerifyCommand, terminal: Terminal): Promise<number> {
   const against = options.against && (await jsonFile(options.against, auditHead));
-  const verdict = await verifyAudit(await exportLines(options), {
+  const verdict = await verifyAudit(exportLines(options), {
     keys: await knownKeys(options),
     ...(against ? { against } : {}),
   });
@@ -104,16 +101,29 @@ export async function checkAudit(options: VerifyCommand, terminal: Terminal): Pr
   return EXIT.ok.code;
 }
 
-async function exportLines(options: VerifyCommand): Promise<AsyncIterable<string>> {
+/** The lines of an export, read as they are asked for. */
+async function* exportLines(options: VerifyCommand): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of await exportText(options)) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}
+
+async function exportText(options: VerifyCommand): Promise<AsyncIterable<string>> {
   if (options.file !== undefined) {
-    return createInterface({ input: createReadStream(options.file) });
+    // Opened here, so that a file which cannot be read is told as such.
+    const file = await open(options.file).catch((cause: NodeJS.ErrnoException) => {
+      throw unreadable(options.file ?? '', cause);
+    });
+    return file.createReadStream({ encoding: 'utf8' });
   }
   const { karta } = await openAccount(options);
   const { body } = await karta.audit.export();
   if (body === null) throw new CliError('failed', 'The export is empty', 'Try again.');
-  // The platform's stream is the same thing as Node's, declared twice.
-  const web = body as unknown as Parameters<typeof Readable.fromWeb>[0];
-  return createInterface({ input: Readable.fromWeb(web) });
+  return body.pipeThrough(new TextDecoderStream());
 }
 
 async function knownKeys(options: VerifyCommand): Promise<AuditKeys> {
@@ -127,7 +137,7 @@ async function jsonFile<T extends AuditHead | AuditKeys>(
   schema: z.ZodType<T>,
 ): Promise<T> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new CliError('usage', `${path} cannot be read (${cause.code})`, 'Check the path.');
+    throw unreadable(path, cause);
   });
   let value: unknown;
   try {
@@ -138,6 +148,12 @@ async function jsonFile<T extends AuditHead | AuditKeys>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new CliError('usage', `${path} is not what "karta audit" wrote`, 'Name another file.');
+}
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): CliError {
+  return new CliError('usage', `${path} cannot be read (${cause.code})`, 'Check the path.', {
+    cause,
+  });
 }
 
 function detailsText(details: Readonly<Record<string, unknown>>): string {
