@@ -22,7 +22,7 @@ export interface Audit {
   heads: AuditHeads;
   log: AuditLog;
   start(): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export async function createAudit({ home, database, log }: AuditDeps): Promise<Audit> {
@@ -30,17 +30,27 @@ export async function createAudit({ home, database, log }: AuditDeps): Promise<A
   await heads.publishKey();
   const auditLog = createAuditLog(database, heads);
   let signing: NodeJS.Timeout | undefined;
+
+  let signed: Promise<unknown> = Promise.resolve();
+
+  function sign(): void {
+    signed = heads.signAll().catch((error: unknown) => {
+      log.error(loggable(error), 'heads of the audit log could not be signed');
+    });
+  }
+
   return {
     routes: auditRoutes(auditLog, heads),
     heads,
     log: auditLog,
     start() {
-      signing = setInterval(() => {
-        heads.signAll().catch((error: unknown) => {
-          log.error(loggable(error), 'heads of the audit log could not be signed');
-        });
-      }, SIGN_MS);
+      // Also at a start: a server that is restarted within the hour would never sign.
+      sign();
+      signing = setInterval(sign, SIGN_MS);
     },
-    stop: () => clearInterval(signing),
+    async stop() {
+      clearInterval(signing);
+      await signed;
+    },
   };
 }

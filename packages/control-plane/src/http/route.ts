@@ -93,6 +93,7 @@ export function defineRoute<A extends Access, Body = undefined, Query = undefine
       bytes,
       answers,
       open: access === 'open',
+      ...(isWithinOrg(access) && { parameters: [ORG_HEADER] }),
     },
     async serve(context, authenticator) {
       context.set('route', path);
@@ -125,6 +126,19 @@ async function callerOf(
     throw new KartaError('forbidden', 'This is for signed-in people; an API key may not.');
   }
   return actor;
+}
+
+/** How people choose among their orgs; an API key belongs to one. */
+const ORG_HEADER = {
+  name: 'karta-org',
+  in: 'header',
+  required: false,
+  description: 'Id or slug of the org to act in; not needed with an API key or with just one org',
+  schema: { type: 'string' },
+};
+
+function isWithinOrg(access: Access): access is Action {
+  return access !== 'person' && access !== 'operator' && access !== 'open';
 }
 
 /** A JSON answer. Nothing of an org is ever kept by a cache. */

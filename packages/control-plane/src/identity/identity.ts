@@ -1,4 +1,4 @@
-import { type IdempotencyStore, trustedProxies } from '@karta/http';
+import { type IdempotencyStore, loggable, trustedProxies } from '@karta/http';
 import { secretFile } from '@karta/service';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
@@ -10,7 +10,7 @@ import { invitationRoutes } from './invitation-routes.ts';
 import { createInvitations } from './invitations.ts';
 import { createLogin, type Login } from './login.ts';
 import { loginMount } from './login-mount.ts';
-import { PEOPLE_TABLES } from './login-tables.ts';
+import { OPERATOR_TABLES, PEOPLE_TABLES } from './login-tables.ts';
 import { createMailer } from './mailer.ts';
 import { memberRoutes } from './member-routes.ts';
 import { createMembers } from './members.ts';
@@ -18,8 +18,9 @@ import { orgRoutes } from './org-routes.ts';
 import { createOrgs } from './orgs.ts';
 import { personAuthenticator } from './person-authenticator.ts';
 import { admitSignUp } from './sign-up.ts';
+import { sweepLogins } from './sweep-logins.ts';
 
-/** How often attempts that have run out are dropped, in ms. */
+/** How often logins and attempts that have run out are dropped, in ms. */
 const SWEEP_MS = 60 * 60 * 1000;
 
 export type IdentityConfig = Pick<
@@ -79,6 +80,13 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     admitSignUp: (email, token) => admitSignUp(config.signup, invitations, email, token),
   });
   let sweeping: NodeJS.Timeout | undefined;
+
+  async function sweep(): Promise<void> {
+    await attempts.sweep();
+    await sweepLogins(database, PEOPLE_TABLES);
+    await sweepLogins(database, OPERATOR_TABLES);
+  }
+
   return {
     routes: [
       ...orgRoutes(createOrgs(database, deps.changed), database, deps.idempotency),
@@ -92,8 +100,8 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     publicUrl,
     start() {
       sweeping = setInterval(() => {
-        attempts.sweep().catch((error: unknown) => {
-          log.warn({ err: error }, 'attempts that have run out could not be dropped');
+        sweep().catch((error: unknown) => {
+          log.warn(loggable(error), 'logins that have run out could not be dropped');
         });
       }, SWEEP_MS);
     },

@@ -36,7 +36,7 @@ export interface Invitations {
   revoke(actor: OrgActor, id: string): Promise<void>;
   /** What a link invites to. `KartaError`: `not_found`, `invitation_void`. */
   inspect(token: string): Promise<InspectedInvitation>;
-  /** Makes the person a member. As `inspect`, and `forbidden` when it is for another address. */
+  /** Makes the person a member. As `inspect`; `forbidden` when it is for another address, `org_suspended`. */
   accept(person: Pick<Person, 'id' | 'email'>, token: string): Promise<OwnOrg>;
 }
 
@@ -151,6 +151,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
           throw new KartaError('forbidden', `The invitation is for ${email}. Sign in as that.`);
         }
         const org = await lockOrg(tx, orgId);
+        if (org.suspended_at) throw new KartaError('org_suspended');
         // Under the lock: whoever came first may have used it, or taken it back.
         const used = await tx
           .updateTable('invitations')

@@ -1,5 +1,7 @@
 import { getMigrations } from 'better-auth/db/migration';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PEOPLE_TABLES } from './login-tables.ts';
+import { sweepLogins } from './sweep-logins.ts';
 import {
   type IdentityGround,
   PASSWORD,
@@ -191,6 +193,22 @@ it('keeps no password, token or code in the database or the log', async () => {
   for (const text of [PASSWORD, person.token, secret, enabled.body.backupCodes[0]]) {
     expect(kept).not.toContain(text);
   }
+});
+
+it('forgets logins that have run out, and only those', async () => {
+  const [over, open] = [await ground.signUp(), await ground.signUp()];
+  await ground.database.asOwner(
+    `update person_logins set expires_at = now() where person_id = '${over.id}'`,
+  );
+  expect((await ground.call('GET', '/v1/me', { token: over.token })).status).toBe(401);
+  await sweepLogins(ground.database.database, PEOPLE_TABLES);
+  const left = await ground.database.database
+    .selectFrom('person_logins')
+    .select('person_id')
+    .execute();
+  const owners = left.map(({ person_id }) => person_id);
+  expect(owners).toContain(open.id);
+  expect(owners).not.toContain(over.id);
 });
 
 async function firstFactor(email: string) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type IdentityGround, startIdentity } from './testing/identity-ground.ts';
+import { type IdentityGround, linkToken, startIdentity } from './testing/identity-ground.ts';
 
 let ground: IdentityGround;
 beforeAll(async () => {
@@ -134,9 +134,19 @@ it('asks for the role anew: a change that races with a removal does one of both'
 
 it('refuses everything of a suspended org, and says so', async () => {
   const { owner, org } = await startOrg();
+  const guest = await ground.signUp();
+  const invited = await ground.call('POST', '/v1/invitations', {
+    token: owner.token,
+    body: { email: guest.email, role: 'viewer' },
+  });
   await ground.database.asOwner(`update orgs set suspended_at = now() where id = '${org.id}'`);
   const answer = await ground.call('GET', '/v1/org', { token: owner.token });
   expect(answer.body).toMatchObject({ status: 403, error: 'org_suspended' });
+  const joined = await ground.call('POST', '/v1/invitations/accept', {
+    token: guest.token,
+    body: { token: linkToken(invited.body) },
+  });
+  expect(joined.body.error).toBe('org_suspended');
   const { body } = await ground.call('GET', '/v1/me', { token: owner.token });
   expect(body.orgs[0]).toMatchObject({ id: org.id, role: 'owner' });
   expect(body.orgs[0].suspended_at).not.toBeNull();

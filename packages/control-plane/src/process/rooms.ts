@@ -109,7 +109,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       await releases.stop();
       await sync.stop();
       await keys.stop();
-      audit.stop();
+      await audit.stop();
     },
   };
 }
