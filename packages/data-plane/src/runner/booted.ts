@@ -5,6 +5,7 @@ import type { DoorsClient } from './doors/doors-client.ts';
 import { egressOrder, injectedSecrets, sandboxHosts } from './doors/egress-hosts.ts';
 import type { Families } from './doors/families.ts';
 import type { Machine, MachineHost } from './machine/machine-port.ts';
+import type { RunnerSession } from './port.ts';
 
 /** A machine with its channel: what a session or a pool slot holds. */
 export interface Booted {
@@ -32,16 +33,21 @@ export function newVolumeId(): string {
 }
 
 /**
- * Opens a channel (parked while `sessionId` is `null`) and boots a sandbox on it. Throws
+ * Opens a channel (parked while there is no session) and boots a sandbox on it. Throws
  * `KartaError`, and leaves no channel behind.
  */
 export async function boot(
   parts: BootParts,
-  order: { id: string; volumeId: string; release: Release; sessionId: string | null },
+  order: {
+    id: string;
+    volumeId: string;
+    release: Release;
+    session: Pick<RunnerSession, 'sessionId' | 'mode'> | null;
+  },
 ): Promise<Booted> {
-  const { id, volumeId, release, sessionId } = order;
+  const { id, volumeId, release, session } = order;
   const env = await parts.envOf(release);
-  const { families, channel, hosts } = await openChannel(parts, id, release, sessionId);
+  const { families, channel, hosts } = await openChannel(parts, id, release, session);
   try {
     const machine = await parts.host.boot({
       sandboxId: id,
@@ -63,7 +69,7 @@ async function openChannel(
   { doors, families, secretsOf }: BootParts,
   id: string,
   release: Release,
-  sessionId: string | null,
+  session: Pick<RunnerSession, 'sessionId' | 'mode'> | null,
 ) {
   const { networkAllow, providerTools } = release.config;
   const secrets = await secretsOf(release, injectedSecrets(networkAllow));
@@ -74,8 +80,9 @@ async function openChannel(
       channel_id: id,
       org_id: release.orgId,
       project_id: release.projectId,
-      session_id: sessionId,
-      mode: sessionId === null ? 'parked' : 'live',
+      session_id: session?.sessionId ?? null,
+      mode: session === null ? 'parked' : 'live',
+      demo: session?.mode === 'test',
       egress,
       provider_tools: providerTools,
     });

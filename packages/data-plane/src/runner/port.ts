@@ -7,7 +7,7 @@ import type {
   StoredMessage,
   TurnInput,
 } from '@karta/harness';
-import type { Isolation, TurnUsageAnswer } from '@karta/protocol';
+import type { Isolation, KeyMode, TurnUsageAnswer } from '@karta/protocol';
 import type { FileList } from '@karta/sandbox';
 import type { Release } from '../control/port.ts';
 
@@ -86,6 +86,8 @@ export interface RunnerSession {
   sessionId: string;
   orgId: string;
   projectId: string;
+  /** A test session runs on the demo model. */
+  mode: KeyMode;
   release: Release;
   /** `null` before the first attach. */
   volumeId: string | null;

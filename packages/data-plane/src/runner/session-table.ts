@@ -131,7 +131,7 @@ export class SessionTable {
     notice(session.resumeId === null ? 'warming' : 'resumed');
     this.#volumes.set(sessionId, volumeId);
     try {
-      const booted = await boot(this.#parts, { id, volumeId, release, sessionId });
+      const booted = await boot(this.#parts, { id, volumeId, release, session });
       return this.#adopt(sessionId, booted, false);
     } catch (error) {
       admission.release(id);
@@ -150,7 +150,7 @@ export class SessionTable {
     if (slot === null) return null;
     try {
       admission.claim(slot.id);
-      await doors.claimChannel(slot.id, session.sessionId);
+      await doors.claimChannel(slot.id, session.sessionId, session.mode === 'test');
       const live = this.#adopt(session.sessionId, slot, true);
       slots.claimed(slot);
       return live;

@@ -65,7 +65,7 @@ export class Slots {
     this.#volumes.add(volumeId);
     let slot: Booted | null = null;
     try {
-      slot = await boot(this.#parts, { id, volumeId, release, sessionId: null });
+      slot = await boot(this.#parts, { id, volumeId, release, session: null });
       const { machine } = slot;
       // A disposed machine fails its own start.
       const dispose = () => void machine.dispose().catch(() => undefined);

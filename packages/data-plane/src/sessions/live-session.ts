@@ -56,8 +56,8 @@ export class LiveSession {
     this.id = row.id;
     this.orgId = row.org_id;
     this.releaseId = row.release_id;
-    const { id, org_id, project_id, created_by, sub } = row;
-    this.owner = { id, org_id, project_id, created_by, sub };
+    const { id, org_id, project_id, created_by, sub, mode } = row;
+    this.owner = { id, org_id, project_id, created_by, sub, mode };
     this.permissionMode = row.permission_mode;
     this.agent = row.current_agent;
     this.sequence = new Sequence(engine.database, row.id, Number(row.seq_reserved));
@@ -93,6 +93,7 @@ export class LiveSession {
       sessionId: this.id,
       orgId: this.orgId,
       projectId: this.#projectId,
+      mode: this.owner.mode,
       release,
       volumeId: this.#volumeId,
       resumeId: this.#resumeId,

@@ -7,15 +7,22 @@ import type { Caller } from './port.ts';
 type Reader = Database | Transaction<DataTables>;
 
 /** What tells who may know of a session. It never changes. */
-export type SessionOwner = Pick<SessionRow, 'id' | 'org_id' | 'project_id' | 'created_by' | 'sub'>;
+export type SessionOwner = Pick<
+  SessionRow,
+  'id' | 'org_id' | 'project_id' | 'created_by' | 'sub' | 'mode'
+>;
 
 /**
- * What a session must be for a caller to know of it, column by column: of its org, of its project on
+ * What a session must be for a caller to know of it, column by column: of its org and mode (what test
+ * credentials made is for test credentials), of its project on
  * the project family, and for a session token of its end user (or made with itself), and the one that
  * it is bound to. The one rule, for what is asked of the database and for what is at hand in memory.
  */
 function ownedBy({ principal, project }: Caller): [keyof SessionOwner, string][] {
-  const owned: [keyof SessionOwner, string][] = [['org_id', principal.orgId]];
+  const owned: [keyof SessionOwner, string][] = [
+    ['org_id', principal.orgId],
+    ['mode', principal.mode],
+  ];
   if (project !== null) owned.push(['project_id', project.id]);
   if (principal.kind === 'session_token') {
     owned.push(principal.sub === null ? ['created_by', principal.id] : ['sub', principal.sub]);

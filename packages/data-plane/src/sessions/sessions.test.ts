@@ -118,6 +118,20 @@ test('a session token sees the sessions of its end user, or those made with itse
   expect((await list({}, ann)).sessions.map((session) => session.id)).toEqual([hers.id]);
 });
 
+test('what a test credential made is for test credentials, and the other way round', async () => {
+  const live = apiKey('org_a', null);
+  const tests = { ...live, principal: { ...live.principal, mode: 'test' } as const };
+  const [ours, theirs] = [await t.create({}, live), await t.create({}, tests)];
+  await t.send(theirs.id, 'hi', { caller: tests });
+  // Now it is live, and known without the database.
+  await expect(t.send(theirs.id, 'hi')).rejects.toMatchObject({ code: 'not_found' });
+  expect((await t.service.get(tests, theirs.id)).id).toBe(theirs.id);
+  await expect(t.service.get(live, theirs.id)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(t.service.get(tests, ours.id)).rejects.toMatchObject({ code: 'not_found' });
+  expect((await list({}, tests)).sessions.map(({ id }) => id)).toEqual([theirs.id]);
+  expect((await list({}, live)).sessions.map(({ id }) => id)).not.toContain(theirs.id);
+});
+
 test('who may know of a session is the same in memory and on disk', async () => {
   const callers = [
     ...[PROJECT, OTHER_PROJECT, null].map((project) => apiKey('org_a', project)),

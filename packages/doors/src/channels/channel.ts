@@ -17,6 +17,7 @@ export class Channel {
   /** Calls that run. */
   calls = 0;
   private session: string | null;
+  private onDemo: boolean;
   private live: boolean;
 
   /** The credential itself is told once, to whoever opens the channel. */
@@ -32,6 +33,7 @@ export class Channel {
     this.credential = credential;
     this.providerTools = body.provider_tools;
     this.session = body.session_id;
+    this.onDemo = body.demo;
     this.live = body.mode === 'live';
   }
 
@@ -43,10 +45,16 @@ export class Channel {
     return this.session;
   }
 
+  /** Whether the demo model answers every call: the session is a test. */
+  get demo(): boolean {
+    return this.onDemo;
+  }
+
   /** The channel belongs to a session from now on. False when it belongs to another. */
-  claim(sessionId: string): boolean {
+  claim(sessionId: string, demo: boolean): boolean {
     if (this.live && this.session !== sessionId) return false;
     this.session = sessionId;
+    this.onDemo = demo;
     this.live = true;
     return true;
   }

@@ -59,7 +59,7 @@ export async function serveCall(
     const { hideUsage, model } = prepared;
     const exchange = { call, response, hideUsage, model };
     if (channel.parked) return await answerParked(context, exchange);
-    const upstream = context.upstreams.serving(family);
+    const upstream = channel.demo ? context.upstreams.demo : context.upstreams.serving(family);
     if (upstream === null) return no('not_found', 'No model provider serves this wire format.');
     await forwardCall(context, channel, upstream, exchange);
   } finally {

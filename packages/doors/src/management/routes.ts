@@ -67,8 +67,8 @@ async function createChannel({ channels }: Managed, _ids: string[], body: unknow
 }
 
 async function claimChannel({ channels }: Managed, [id]: string[], body: unknown) {
-  const { session_id } = read(claimChannelBody, body);
-  if (!channelOf(channels, id).claim(session_id)) {
+  const { session_id, demo } = read(claimChannelBody, body);
+  if (!channelOf(channels, id).claim(session_id, demo)) {
     throw new ManagementError(409, 'the channel belongs to another session');
   }
   return { status: 204 };

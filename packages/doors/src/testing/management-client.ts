@@ -15,7 +15,7 @@ import {
 /** The management API, typed. Every refusal is an error with its status and reason. */
 export interface ManagementClient {
   openChannel(body: OpenChannelBody): Promise<OpenChannelAnswer>;
-  claim(channelId: string, sessionId: string): Promise<void>;
+  claim(channelId: string, sessionId: string, demo?: boolean): Promise<void>;
   closeChannel(channelId: string): Promise<void>;
   openTurn(channelId: string, turnId: string): Promise<void>;
   closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer>;
@@ -49,8 +49,8 @@ export function managementClient(socketPath: string, token: string): ManagementC
   return {
     send,
     openChannel: async (body) => openChannelAnswer.parse(await ok('POST', '/channels', body)),
-    claim: async (id, session_id) => {
-      await ok('PATCH', `/channels/${id}`, { session_id, mode: 'live' });
+    claim: async (id, session_id, demo = false) => {
+      await ok('PATCH', `/channels/${id}`, { session_id, mode: 'live', demo });
     },
     closeChannel: async (id) => {
       await ok('DELETE', `/channels/${id}`);

@@ -17,10 +17,11 @@ export interface TestChannel {
   close(): Promise<void>;
 }
 
-/** Opens a channel, live unless told otherwise. */
+/** Opens a channel, live unless told otherwise; `demo`: for a test session. */
 export async function openTestChannel(
   doors: StartedDoors,
   mode: 'live' | 'parked' = 'live',
+  demo = false,
 ): Promise<TestChannel> {
   const id = `sbx_${randomBytes(12).toString('hex')}`;
   const { socket_path, credential } = await doors.management.openChannel({
@@ -29,6 +30,7 @@ export async function openTestChannel(
     project_id: 'proj_1',
     session_id: mode === 'live' ? 'sess_1' : null,
     mode,
+    demo,
   });
   const bridge: Bridge = await bridgeTo(socket_path);
   const client = { apiKey: credential, maxRetries: 0 };

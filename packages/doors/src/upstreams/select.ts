@@ -9,6 +9,8 @@ import type { Upstream } from './port.ts';
 export interface Upstreams {
   /** `null` when nobody serves the family. */
   serving(family: WireFamily): Upstream | null;
+  /** The demo model, for test sessions: there whatever else is configured. */
+  readonly demo: Upstream;
   /** Each upstream with the families that it really serves. */
   list(): { upstream: Upstream; families: WireFamily[] }[];
   close(): void;
@@ -19,12 +21,14 @@ const FAMILIES: readonly WireFamily[] = ['anthropic', 'openai'];
 /** Wires are never translated: a family goes to its provider, else to the demo model if there. */
 export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams {
   const upstreams = configured.map(build);
+  const demo = upstreams.find(({ id }) => id === 'demo') ?? demoUpstream();
   const serving = (family: WireFamily): Upstream | null => {
     const able = upstreams.filter(({ families }) => families.includes(family));
     return able.find(({ id }) => id !== 'demo') ?? able[0] ?? null;
   };
   return {
     serving,
+    demo,
     list: () =>
       upstreams.map((upstream) => ({
         upstream,

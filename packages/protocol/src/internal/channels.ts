@@ -31,6 +31,8 @@ export const openChannelBody = z.strictObject({
   project_id: z.string(),
   session_id: z.string().nullable(),
   mode: channelMode,
+  /** Of a test session: the demo model answers every call, whatever providers there are. */
+  demo: z.boolean().default(false),
   /** Hosts that the sandbox may reach; with `inject` by plain HTTP, to which a header is added. */
   egress: z
     .array(
@@ -103,8 +105,12 @@ export const egressLogAnswer = z.strictObject({
 export type EgressLogAnswer = z.infer<typeof egressLogAnswer>;
 
 /** `PATCH /channels/{id}`: a parked channel is claimed by a session. */
-export const claimChannelBody = z.strictObject({ session_id: z.string(), mode: z.literal('live') });
-export type ClaimChannelBody = z.infer<typeof claimChannelBody>;
+export const claimChannelBody = z.strictObject({
+  session_id: z.string(),
+  mode: z.literal('live'),
+  demo: z.boolean().default(false),
+});
+export type ClaimChannelBody = z.input<typeof claimChannelBody>;
 
 /** `PUT /channels/{id}/turn`: calls that begin from now on belong to this turn. */
 export const openTurnBody = z.strictObject({ turn_id: z.string() });

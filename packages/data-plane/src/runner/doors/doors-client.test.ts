@@ -30,7 +30,7 @@ test('a channel is opened, claimed, booked on and closed', async () => {
   const channel_id = newId('sandbox');
   const opened = await client.openChannel({ ...CHANNEL, channel_id });
   expect(opened.socket_path).toMatch(/^\//);
-  await client.claimChannel(channel_id, 'sess_1');
+  await client.claimChannel(channel_id, 'sess_1', false);
   await client.openTurn(channel_id, 'turn_1');
   const usage = await client.closeTurn(channel_id, 'turn_1');
   expect(usage).toMatchObject({ turn_id: 'turn_1', calls: 0 });

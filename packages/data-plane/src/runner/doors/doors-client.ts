@@ -1,6 +1,8 @@
 import { Agent, request } from 'node:http';
 import {
   type ClaimChannelBody,
+  type EgressLogAnswer,
+  egressLogAnswer,
   type OpenChannelAnswer,
   type OpenChannelBody,
   openChannelAnswer,
@@ -51,9 +53,9 @@ export class DoorsClient {
     return this.#ask('POST', '/channels', openChannelAnswer, body);
   }
 
-  /** A parked channel now serves a session. */
-  async claimChannel(channelId: string, sessionId: string): Promise<void> {
-    const body: ClaimChannelBody = { session_id: sessionId, mode: 'live' };
+  /** A parked channel now serves a session; `demo`: by the demo model alone. */
+  async claimChannel(channelId: string, sessionId: string, demo: boolean): Promise<void> {
+    const body: ClaimChannelBody = { session_id: sessionId, mode: 'live', demo };
     await this.#ask('PATCH', `/channels/${channelId}`, null, body);
   }
 
@@ -84,6 +86,16 @@ export class DoorsClient {
   /** The calls up to this one are safe here: the doors may forget them. */
   async ackUsage(through: number): Promise<void> {
     await this.#ask('POST', '/usage/ack', null, { through });
+  }
+
+  /** The latest connections through the egress door; none for a channel that is gone. */
+  async connections(channelId: string): Promise<EgressLogAnswer> {
+    try {
+      return await this.#ask('GET', `/channels/${channelId}/connections`, egressLogAnswer);
+    } catch (error) {
+      if (!(error instanceof DoorsError && error.status === 404)) throw error;
+      return { connections: [], dropped: 0 };
+    }
   }
 
   upstreams(): Promise<UpstreamsAnswer> {

@@ -1,13 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHarnesses } from '@karta/harness';
 import { newId } from '@karta/protocol';
 import { onTestFinished } from 'vitest';
 import { type StartedDoors, startDoors } from '../../../../doors/src/testing/index.ts';
-import { ensureLocalOrg, openLocalControl } from '../../control/index.ts';
 import type { Release } from '../../control/port.ts';
-import { type PublishResult, publishFolder } from '../../releases/index.ts';
-import { problemText } from '../../releases/problem.ts';
+import { releaseOfFolder } from '../../releases/testing/release-of-folder.ts';
 import { type FolderSpec, folderOf, tempFolder } from '../../releases/testing/temp-folder.ts';
 import type { RunnerConfig } from '../config.ts';
 import { createRunner } from '../create-runner.ts';
@@ -18,7 +15,7 @@ import { HARNESS } from './runner-harness.ts';
 export interface RunnerGround {
   home: string;
   doors: StartedDoors;
-  /** Publishes a folder with these files and activates it. */
+  /** A release of a folder with these files. */
   publish(files: FolderSpec): Promise<Release>;
   publishFolder(folder: string): Promise<Release>;
   /** Closes every channel behind the runner's back. */
@@ -38,7 +35,6 @@ export async function runnerGround(
   await mkdir(runtimeDir, { mode: 0o700 });
   const doors = await startDoors(doorsOptions);
   onTestFinished(() => doors.stop());
-  await ensureLocalOrg(home);
   const logged: RunnerGround['logged'] = [];
   const logs = (level: string) => (details: object, message: string) =>
     void logged.push({ level, message, details });
@@ -74,23 +70,7 @@ export async function runnerGround(
   };
 
   async function publish(folder: string): Promise<Release> {
-    const published = await publishFolder({
-      home,
-      folder,
-      harnesses: [...createHarnesses().values()],
-      upstreams: (await doors.management.upstreams()).upstreams,
-      environment: {},
-    });
-    if (!published.ok) throw new Error(published.problems.map(problemText).join('\n'));
-    return releaseOf(published);
-  }
-
-  async function releaseOf({ releaseId }: PublishResult): Promise<Release> {
-    // Opened anew: an open one may look at its file only now and then.
-    const active = await (await openLocalControl(home)).activeReleases();
-    const release = active.find(({ id }) => id === releaseId);
-    if (release === undefined) throw new Error('the release is not active');
-    return release;
+    return releaseOfFolder(home, folder, (await doors.management.upstreams()).upstreams);
   }
 }
 
@@ -98,7 +78,7 @@ export async function runnerGround(
 export function newSession(release: Release): RunnerSession {
   const { orgId, projectId } = release;
   const sessionId = newId('session');
-  return { sessionId, orgId, projectId, release, volumeId: null, resumeId: null };
+  return { sessionId, orgId, projectId, mode: 'live', release, volumeId: null, resumeId: null };
 }
 
 /** A message with a script for the demo model. */
