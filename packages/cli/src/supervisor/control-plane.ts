@@ -73,6 +73,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         drain_ms: DRAIN_MS,
         trusted_proxies: environment.KARTA_TRUSTED_PROXIES ?? '',
         signup: settings.signup,
+        webhooks: { allow_private: listOf(environment.KARTA_WEBHOOK_PRIVATE) },
         operator: { port: start.operatorPort },
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
         ...publicUrlOf(environment),
@@ -83,6 +84,14 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
     },
     (line) => readyLine.parse(line),
   );
+}
+
+/** Entries of a setting, by commas. */
+function listOf(setting: string | undefined): string[] {
+  return (setting ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
 }
 
 function publicUrlOf({ KARTA_CONTROL_PUBLIC_URL: url }: Environment): { public_url?: string } {
