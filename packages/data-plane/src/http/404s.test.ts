@@ -44,6 +44,7 @@ describe('what is not there', () => {
       ['POST', (one) => `/sessions/${one}/messages`, { text: 'hi' }],
       ['GET', (one) => `/sessions/${one}/events`],
       ['PUT', (one) => `/sessions/${one}/inputs/inp_1`, { decision: 'deny' }],
+      ['GET', (one) => `/sessions/${one}/connections`],
       ['GET', (one) => `/sessions/${one}/files`],
       ['GET', (one) => `/sessions/${one}/files/a.txt`],
       ['DELETE', (one) => `/sessions/${one}/files/a.txt`],

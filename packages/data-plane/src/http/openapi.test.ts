@@ -93,7 +93,7 @@ describe('/openapi.json', () => {
         .map(([method, path]) => `${method} ${path.slice(prefix.length)}`)
         .sort();
     expect(below('/v1')).toEqual(below('/v1/projects/{ref}'));
-    expect(below('/v1')).toHaveLength(15);
+    expect(below('/v1')).toHaveLength(16);
   });
 
   it('shows no internal route', () => {

@@ -66,7 +66,7 @@ allow = [{ host = "${HOST}:${port}", inject = { header = "authorization", secret
   const harness = await runner.attach(session, () => undefined);
   const price = { name: claude ? 'mcp__bakery__price' : 'bakery_price', input: {} };
   const look = HARNESS.shell(
-    'env; getent hosts ${HOST}; curl -s -o /dev/null -m 3 https://example.com; echo $?',
+    `env; getent hosts ${HOST}; curl -s -o /dev/null -m 3 https://example.com; echo $?`,
   );
   const { events, text } = await runTurnOn(
     harness,
@@ -78,6 +78,11 @@ allow = [{ host = "${HOST}:${port}", inject = { header = "authorization", secret
   expect(results[1]).toMatch(/^6$/m);
   expect(results[1]).not.toContain(SECRET);
   expect(text).toBe('done');
+  const told = await runner.connections(session.sessionId);
+  expect(told.connections).toContainEqual(
+    expect.objectContaining({ host: HOST, port, outcome: 'complete' }),
+  );
+  expect(await runner.connections('sess_absent')).toEqual({ connections: [], dropped: 0 });
   const connections = ground.doors
     .log()
     .split('\n')

@@ -7,7 +7,7 @@ import type {
   StoredMessage,
   TurnInput,
 } from '@karta/harness';
-import type { Isolation, KeyMode, TurnUsageAnswer } from '@karta/protocol';
+import type { EgressLogAnswer, Isolation, KeyMode, TurnUsageAnswer } from '@karta/protocol';
 import type { FileList } from '@karta/sandbox';
 import type { Release } from '../control/port.ts';
 
@@ -59,6 +59,8 @@ export interface Runner {
   /** Destroys volumes whose session nobody knows. */
   sweepVolumes(known: (volumeId: string) => Promise<boolean>): Promise<void>;
   isLive(sessionId: string): boolean;
+  /** Connections of the session's sandbox to allowed hosts; none when it has no sandbox. */
+  connections(sessionId: string): Promise<EgressLogAnswer>;
   /** Sandboxes that hold a session, and started ones that wait for one. */
   counts(): { live: number; parked: number };
   /** Called when a session's harness has ended, by hibernation, by a crash or by a limit. */

@@ -147,6 +147,10 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       }
     },
     counts: () => ({ live: sessions.size, parked: pool.ready }),
+    async connections(sessionId) {
+      const live = sessions.live(sessionId);
+      return live === null ? NO_CONNECTIONS : doors.connections(live.booted.id);
+    },
     isLive: (sessionId) => sessions.live(sessionId)?.open ?? false,
     onEnded: (listener) => void listeners.push(listener),
     stop() {
@@ -180,6 +184,8 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     if (wantedWarm === releases && !stopping) pool.keepWarm(startable);
   }
 }
+
+const NO_CONNECTIONS = { connections: [], dropped: 0 };
 
 const UNSANDBOXED =
   'Nothing on this server isolates agents, so only the bundled examples run. ' +

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type {
   CreateSessionBody,
   Decision,
+  EgressLogAnswer,
   HistoryMessage,
   KartaEvent,
   PatchSessionBody,
@@ -72,6 +73,8 @@ export interface SessionService {
     body: Readable,
   ): Promise<{ size: number }>;
   removeFile(caller: Caller, sessionId: string, path: string): Promise<void>;
+  /** Connections of the live sandbox to allowed hosts; none when there is no sandbox. */
+  connections(caller: Caller, sessionId: string): Promise<EgressLogAnswer>;
 }
 
 /** Who calls and by which family: `project` is set on the project family and bounds what is seen. */

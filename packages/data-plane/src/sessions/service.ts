@@ -131,6 +131,11 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
       return readHistory(engine, row, place);
     },
 
+    async connections(caller, sessionId) {
+      const { place } = await placeOf(caller, sessionId);
+      return engine.runner.connections(place.sessionId);
+    },
+
     async listFiles(caller, sessionId, prefix = '') {
       const { place } = await placeOf(caller, sessionId);
       return engine.runner.listFiles(place, prefix);

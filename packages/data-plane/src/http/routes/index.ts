@@ -1,5 +1,6 @@
 import type { BoundRoute } from '../route.ts';
 import { getProject, listHarnesses, listLimits } from './catalog.ts';
+import { listConnections } from './connections.ts';
 import { createStreamTicket, followEvents } from './events.ts';
 import { listFiles, readFile, removeFile, writeFile } from './files.ts';
 import { resolveInput } from './inputs.ts';
@@ -30,6 +31,7 @@ export const ROUTES: readonly BoundRoute[] = [
   readFile,
   writeFile,
   removeFile,
+  listConnections,
   listHarnesses,
   listLimits,
   getProject,

@@ -55,6 +55,8 @@ export class ScriptedRunner implements Runner {
   readonly #ended: Parameters<Runner['onEnded']>[0][] = [];
   #asks = 0;
 
+  connections: Runner['connections'] = async () => ({ connections: [], dropped: 0 });
+
   counts(): { live: number; parked: number } {
     return { live: this.#live.size, parked: 0 };
   }
