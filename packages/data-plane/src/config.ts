@@ -10,7 +10,7 @@ const port = z.int().min(0).max(65_535);
 
 /** What a data plane process reads from its standard input: one line of JSON. */
 export const dataPlaneConfig = z.strictObject({
-  /** Karta's home: releases, volumes, the local control plane's file. */
+  /** Karta's home: releases, volumes, what the control plane told. */
   home: z.string().startsWith('/'),
   /** A short folder for sockets. */
   runtime_dir: z.string().startsWith('/'),
@@ -19,18 +19,16 @@ export const dataPlaneConfig = z.strictObject({
   port,
   /** Where the control plane speaks to this one: `/v1/internal/*`, metrics and health. */
   internal: internalSurface,
-  /** The control plane; without one a file of the home is the system of record. */
-  control: z
-    .strictObject({
-      internal_url: z.url(),
-      /** Signs what this plane asks of it. */
-      key: planePrivateKey,
-      /** What it signs with. */
-      public_key: planePublicKey,
-      /** How long an API key that was good is taken for good while nobody can be asked. */
-      stale_auth_ms: z.int().nonnegative().default(STALE_AUTH_MS),
-    })
-    .optional(),
+  /** The control plane, which is the system of record. */
+  control: z.strictObject({
+    internal_url: z.url(),
+    /** Signs what this plane asks of it. */
+    key: planePrivateKey,
+    /** What it signs with. */
+    public_key: planePublicKey,
+    /** How long an API key that was good is taken for good while nobody can be asked. */
+    stale_auth_ms: z.int().nonnegative().default(STALE_AUTH_MS),
+  }),
   /** A PostgreSQL URL of the application role. */
   database_url: z.string().regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL'),
   /** The role that owns the schema: when given, it is brought up to date first. */

@@ -2,8 +2,7 @@ import type { KeyMode, NetworkTarget, TokenScope } from '@karta/protocol';
 
 /**
  * What the data plane asks of the system of record: who is calling, which project, which release.
- * The local implementation answers from a file in the platform's home; the control plane will
- * answer over signed HTTP.
+ * Credentials are asked about over signed HTTP; all else is answered by what it has told this node.
  */
 export interface ControlPlane {
   /**

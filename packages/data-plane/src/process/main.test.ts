@@ -5,10 +5,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { loopbackSurface } from '@karta/service/plane-auth';
+import { mintApiKey } from '@karta/service/home';
+import { loopbackSurface, newPlaneKey, publicHalf } from '@karta/service/plane-auth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DataPlaneConfig, dataPlaneReady } from '../config.ts';
-import { ensureLocalOrg } from '../control/index.ts';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 
 const MAIN = join(import.meta.dirname, '..', 'main.ts');
@@ -17,8 +17,11 @@ const DOORS_MAIN = join(import.meta.dirname, '../../../doors/src/main.ts');
 let db: TestDatabase;
 let home: string;
 let runtime: string;
-let apiKey: string;
+const apiKey = mintApiKey();
+/** Of a control plane that is away. */
+const NOBODY = 'http://127.0.0.1:9';
 let doors: ChildProcess;
+const planeKey = newPlaneKey();
 const token = randomBytes(16).toString('hex');
 const children: ChildProcess[] = [];
 
@@ -26,7 +29,6 @@ beforeAll(async () => {
   db = await startTestDatabase();
   home = await mkdtemp(join(tmpdir(), 'karta-plane-'));
   runtime = await mkdtemp(join(tmpdir(), 'kp-'));
-  ({ apiKey } = await ensureLocalOrg(home));
   const started = await startProcess(DOORS_MAIN, {
     runtime_dir: join(runtime, 'doors'),
     journal_dir: join(runtime, 'journal'),
@@ -52,6 +54,7 @@ function configuration(change: Partial<DataPlaneConfig> = {}): unknown {
     host: '127.0.0.1',
     port: 0,
     internal: loopbackSurface(0),
+    control: { internal_url: NOBODY, key: planeKey, public_key: publicHalf(newPlaneKey()) },
     database_url: db.applicationUrl,
     doors: { management_socket: join(runtime, 'doors.sock'), token },
     sandbox: 'none',
@@ -91,17 +94,22 @@ test('it serves the public surface and the internal one, and drains on SIGTERM',
   expect(ready.isolation).toBe('none');
   expect((await fetch(`${ready.url}/readyz`)).status).toBe(200);
   const list = await fetch(`${ready.url}/v1/sessions`, authorized());
-  expect([list.status, await list.json()]).toEqual([
-    200,
-    expect.objectContaining({ sessions: [] }),
-  ]);
+  // It serves without the control plane; a key that it has never met is another matter.
+  expect(list.status).toBe(503);
+  expect(list.headers.get('retry-after')).not.toBeNull();
+  expect(await list.json()).toMatchObject({ error: 'control_unavailable' });
   const metrics = await (await fetch(`${ready.internal_url}/metrics`)).text();
   expect(metrics).toContain('karta_turns{state="running"} 0');
   expect((await fetch(`${ready.url}/metrics`)).status).toBe(404);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
   const said = log.join('\n');
-  for (const secret of [token, apiKey, new URL(db.applicationUrl.replace('@/', '@x/')).password]) {
+  for (const secret of [
+    token,
+    apiKey,
+    planeKey.d,
+    new URL(db.applicationUrl.replace('@/', '@x/')).password,
+  ]) {
     expect(said).not.toContain(secret);
   }
 });

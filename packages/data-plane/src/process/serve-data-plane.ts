@@ -55,7 +55,7 @@ export async function serveDataPlane(
   started.defer(() => database.destroy());
   const harnesses = [...createHarnesses().values()];
   const record = await openSystemOfRecord(config, harnesses, log);
-  const { control, remote } = record;
+  const { control } = record;
   const runner = createRunner({
     home: config.home,
     runtimeDir: config.runtime_dir,
@@ -74,7 +74,7 @@ export async function serveDataPlane(
   const stopWatching = watchReleases(control, (releases) => runner.keepWarm(releases), log);
   started.defer(async () => stopWatching());
   const metrics = createMetrics();
-  const outbox = startOutbox({ database, doors: config.doors, remote, metrics, log });
+  const outbox = startOutbox({ database, doors: config.doors, record, metrics, log });
   started.defer(() => outbox.stop());
 
   let ready = false;
@@ -83,7 +83,7 @@ export async function serveDataPlane(
     runner,
     control,
     log,
-    ...(remote === null ? {} : { grantOf: remote.grants.of }),
+    grantOf: record.grants.of,
     turnEnded: (stopReason) => metrics.turnEnded(stopReason),
   });
   metrics.watch(() => {
@@ -105,14 +105,12 @@ export async function serveDataPlane(
   // The port before the turns that were left: when it is taken nothing has been begun.
   const http = await listenHttp(app, { host: config.host, port: config.port });
   started.defer(() => http.close(CLOSE_MS));
-  const internal = await listenInternal(
-    { metrics, ready: () => ready, log },
-    config.internal,
-    record.remote === null ? [] : [record.remote.internal(() => clientUrl(http.url))],
-  );
+  const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, [
+    record.internal(() => clientUrl(http.url)),
+  ]);
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
-  if (remote !== null) endRevoked(remote.catalog, engine, log);
+  endRevoked(record.catalog, engine, log);
   started.defer(async () => {
     ready = false;
     await engine.drain(config.drain_ms);

@@ -13,7 +13,7 @@ import { type Catalog, openCatalog } from '../catalog/catalog.ts';
 import { catalogLookups } from '../catalog/catalog-lookups.ts';
 import { syncRoute } from '../catalog/sync-route.ts';
 import type { DataPlaneConfig } from '../config.ts';
-import { type ControlPlane, openLocalControl } from '../control/index.ts';
+import type { ControlPlane } from '../control/index.ts';
 import { createOrgGrants, type OrgGrants, remoteAuth } from '../control/remote/index.ts';
 import { batchSender } from '../outbox/batch-sender.ts';
 import type { SendBatch } from '../outbox/outbox.ts';
@@ -28,12 +28,6 @@ export interface SystemOfRecord {
   control: ControlPlane;
   /** How the runner gets releases and secrets that are not on this machine. */
   runner: Pick<RunnerConfig, 'haveRelease' | 'secretsOf'>;
-  /** Only with a control plane. */
-  remote: RemoteControl | null;
-}
-
-/** What only a data plane with a control plane has. */
-export interface RemoteControl {
   catalog: Catalog;
   grants: OrgGrants;
   /** Tells it what happened here. */
@@ -42,15 +36,12 @@ export interface RemoteControl {
   internal(url: () => string): InternalHandler;
 }
 
-/** The control plane that the configuration names, else the file in the platform's home. */
+/** The control plane that the configuration names. */
 export async function openSystemOfRecord(
   config: DataPlaneConfig,
   harnesses: readonly Harness[],
   log: Logger,
 ): Promise<SystemOfRecord> {
-  if (config.control === undefined) {
-    return { control: await openLocalControl(config.home), runner: {}, remote: null };
-  }
   const { internal_url, key, public_key, stale_auth_ms: staleMs } = config.control;
   const client = planeClient({ baseUrl: internal_url, key, audience: 'control' });
   const catalog = await openCatalog(config.home);
@@ -78,19 +69,17 @@ export async function openSystemOfRecord(
       haveRelease: createReleasePuller({ home: config.home, client, grantOf }),
       secretsOf: createReleaseSecrets({ client, grantOf, staleMs }),
     },
-    remote: {
-      catalog,
-      grants,
-      send: batchSender(client, nodeIdOf(key.kid)),
-      internal: (url) =>
-        internalRouter({
-          routes: [
-            syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
-            buildRoute({ home: config.home, builder, client, log }),
-          ],
-          verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
-          log,
-        }),
-    },
+    catalog,
+    grants,
+    send: batchSender(client, nodeIdOf(key.kid)),
+    internal: (url) =>
+      internalRouter({
+        routes: [
+          syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
+          buildRoute({ home: config.home, builder, client, log }),
+        ],
+        verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
+        log,
+      }),
   };
 }

@@ -3,10 +3,4 @@ export type { Entry } from './entry.ts';
 export { RELEASE_LIMITS } from './limits.ts';
 export type { Upstreams } from './model-check.ts';
 export { problemText } from './problem.ts';
-export {
-  type PublishProblems,
-  type PublishRequest,
-  type PublishResult,
-  publishFolder,
-} from './publish.ts';
 export { type LeavesOut, walkFolder } from './walk.ts';

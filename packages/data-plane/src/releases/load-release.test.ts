@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import type { Release } from '../control/port.ts';
 import { createReleaseLoader } from './load-release.ts';
 import { releaseFolder } from './paths.ts';
-import { takeSnapshot } from './snapshot.ts';
 import { ABSENT, INSTALLED, layoutHarness } from './testing/layout-harness.ts';
+import { takeSnapshot } from './testing/snapshot.ts';
 import { folderOf, tempFolder } from './testing/temp-folder.ts';
 import { walkFolder } from './walk.ts';
 

@@ -3,13 +3,13 @@ import { chmod, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { contentDigest } from './digest.ts';
-import type { Entry } from './entry.ts';
-import { releaseFolder } from './paths.ts';
-import { readTree } from './read-tree.ts';
+import { contentDigest } from '../digest.ts';
+import type { Entry } from '../entry.ts';
+import { releaseFolder } from '../paths.ts';
+import { readTree } from '../read-tree.ts';
+import { walkFolder } from '../walk.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { fillFolder, folderOf, tempFolder } from './testing/temp-folder.ts';
-import { walkFolder } from './walk.ts';
+import { fillFolder, folderOf, tempFolder } from './temp-folder.ts';
 
 async function snapshotOf(home: string, folder: string) {
   return takeSnapshot(home, folder, (await walkFolder(folder)).entries);

@@ -1,7 +1,7 @@
-import { copyTree } from './copy-tree.ts';
-import { contentDigest } from './digest.ts';
-import { draftRelease } from './draft-release.ts';
-import type { Entry } from './entry.ts';
+import { copyTree } from '../copy-tree.ts';
+import { contentDigest } from '../digest.ts';
+import { draftRelease } from '../draft-release.ts';
+import type { Entry } from '../entry.ts';
 
 /** A copy of a folder that nobody else changes, not yet a release. */
 export interface Snapshot {
