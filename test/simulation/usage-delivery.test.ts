@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId, usageOf } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { insertOrg } from '../../packages/control-plane/src/identity/orgs.ts';
+import { insertOrg } from '../../packages/control-plane/src/identity/org-rows.ts';
 import { createOrgGrants } from '../../packages/control-plane/src/internal/org-grant.ts';
 import {
   type TestDatabase as ControlDatabase,

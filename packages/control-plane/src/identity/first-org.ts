@@ -1,7 +1,7 @@
 import { isId } from '@karta/protocol';
 import { recordAudit } from '../audit/record.ts';
 import type { Database } from '../sql/database.ts';
-import { insertOrg } from './orgs.ts';
+import { insertOrg } from './org-rows.ts';
 
 /** What the org of a local start is called. */
 export const FIRST_ORG = { slug: 'local', name: 'local' } as const;

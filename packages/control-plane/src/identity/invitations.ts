@@ -7,21 +7,25 @@ import {
   isoTime,
   KartaError,
   LIMITS,
-  newId,
   type OwnOrg,
   type Role,
 } from '@karta/protocol';
-import type { Selectable } from 'kysely';
 import type { Logger } from 'pino';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor, Person } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
-import { linkTokenHash, newLinkToken } from './link-token.ts';
+import {
+  insertInvitation,
+  invitationByToken,
+  invitationLink,
+  shownInvitation,
+  statusOf,
+} from './invitation-rows.ts';
 import type { Mailer } from './mailer.ts';
 import { requireRank } from './members.ts';
-import { addMember, lockOrg, shownOwn } from './orgs.ts';
-import type { InvitationRow } from './tables.ts';
+import { addMember, lockOrg } from './org-rows.ts';
+import { shownOwn } from './orgs.ts';
 
 /** Ways into an org: a link for one e-mail address, good once, for seven days. */
 export interface Invitations {
@@ -46,12 +50,6 @@ export interface InspectedInvitation {
   role: Role;
   expires_at: string;
   by_operator: boolean;
-}
-
-/** Who the link comes from, and where the invitation is written down. */
-export interface Inviter {
-  label: string;
-  byOperator: boolean;
 }
 
 export interface InvitationsDeps {
@@ -135,7 +133,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
         });
       }),
     async inspect(token) {
-      const row = await byToken(database, token);
+      const row = await invitationByToken(database, token);
       return {
         org: { slug: row.slug, name: row.name },
         email: row.email,
@@ -146,7 +144,7 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
     },
     accept: (person, token) =>
       database.transaction().execute(async (tx) => {
-        const { id, org_id: orgId, email } = await byToken(tx, token);
+        const { id, org_id: orgId, email } = await invitationByToken(tx, token);
         if (email !== person.email.toLowerCase()) {
           throw new KartaError('forbidden', `The invitation is for ${email}. Sign in as that.`);
         }
@@ -182,52 +180,6 @@ export function createInvitations(deps: InvitationsDeps): Invitations {
 
 const LIST_LIMIT = 1000;
 
-/** Writes an invitation down. The token is in no row: only here, once. */
-export async function insertInvitation(
-  tx: Tx,
-  orgId: string,
-  { email, role }: CreateInvitationBody,
-  inviter: Inviter,
-): Promise<{ row: Selectable<InvitationRow>; token: string }> {
-  const token = newLinkToken();
-  const now = new Date();
-  const row = await tx
-    .insertInto('invitations')
-    .values({
-      id: newId('invitation'),
-      org_id: orgId,
-      email: email.toLowerCase(),
-      role,
-      token_hash: linkTokenHash(token),
-      invited_by: inviter.label,
-      by_operator: inviter.byOperator,
-      created_at: now,
-      expires_at: new Date(now.getTime() + LIMITS.invitationMs),
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  return { row, token };
-}
-
-/** The token stands behind `#`, which browsers keep to themselves and no server logs. */
-export function invitationLink(publicUrl: string, token: string): string {
-  return `${publicUrl}/invitations/accept#token=${token}`;
-}
-
-async function byToken(database: Database | Tx, token: string) {
-  const row = await database
-    .selectFrom('invitations')
-    .innerJoin('orgs', 'orgs.id', 'invitations.org_id')
-    .where('token_hash', '=', linkTokenHash(token))
-    .where('orgs.deleted_at', 'is', null)
-    .selectAll('invitations')
-    .select(['orgs.slug', 'orgs.name'])
-    .executeTakeFirst();
-  if (!row) throw new KartaError('not_found', 'There is no such invitation.');
-  if (statusOf(row) !== 'pending') throw new KartaError('invitation_void');
-  return row;
-}
-
 async function requireRoom(tx: Tx, orgId: string, email: string): Promise<void> {
   const { pending } = await tx
     .selectFrom('invitations')
@@ -248,23 +200,4 @@ async function requireRoom(tx: Tx, orgId: string, email: string): Promise<void> 
     .select('person_id')
     .executeTakeFirst();
   if (member) throw new KartaError('already_exists', `${email} is a member already.`);
-}
-
-function statusOf(row: InvitationRow): Invitation['status'] {
-  if (row.accepted_at) return 'accepted';
-  if (row.revoked_at) return 'revoked';
-  return row.expires_at.getTime() > Date.now() ? 'pending' : 'expired';
-}
-
-/** An invitation as the wire has it. */
-export function shownInvitation(row: InvitationRow): Invitation {
-  return {
-    id: row.id,
-    email: row.email,
-    role: row.role,
-    status: statusOf(row),
-    invited_by: row.invited_by,
-    created_at: isoTime(row.created_at),
-    expires_at: isoTime(row.expires_at),
-  };
 }

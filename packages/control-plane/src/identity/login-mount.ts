@@ -2,68 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import { clientAddress, type TrustedProxies, tooLarge } from '@karta/http';
 import { KartaError } from '@karta/protocol';
 import { addressSubject } from './address-subject.ts';
-import type { AttemptLimit, Attempts } from './attempts.ts';
+import type { Attempts } from './attempts.ts';
 import { ADDRESS_HEADER, type Login } from './login.ts';
 import { loginProblem } from './login-problem.ts';
+import {
+  FAILURES_OF_ACCOUNT,
+  FAILURES_OF_ADDRESS,
+  GETS,
+  GUESSABLE,
+  MAILING,
+  MAILS_OF_ACCOUNT,
+  MAILS_OF_ADDRESS,
+  POSTS,
+  SIGN_UPS_OF_ADDRESS,
+} from './login-surface.ts';
 
 /** A sign-in form, a passkey's answer: never more, in bytes. */
 const MAX_BODY_BYTES = 64 * 1024;
-
-const MINUTE_MS = 60_000;
-/** Wrong passwords and codes. */
-const FAILURES_OF_ADDRESS: AttemptLimit = { max: 50, windowMs: 15 * MINUTE_MS };
-const FAILURES_OF_ACCOUNT: AttemptLimit = { max: 10, windowMs: 15 * MINUTE_MS };
-/** Whatever their outcome, since each costs a password hash or a mail. */
-const SIGN_UPS_OF_ADDRESS: AttemptLimit = { max: 30, windowMs: 60 * MINUTE_MS };
-const MAILS_OF_ADDRESS: AttemptLimit = { max: 20, windowMs: 60 * MINUTE_MS };
-const MAILS_OF_ACCOUNT: AttemptLimit = { max: 5, windowMs: 60 * MINUTE_MS };
-
-/** What of better-auth is served. Anything else below the prefix does not exist. */
-const GETS = new Set([
-  '/get-session',
-  '/list-sessions',
-  '/verify-email',
-  '/passkey/generate-register-options',
-  '/passkey/generate-authenticate-options',
-  '/passkey/list-user-passkeys',
-]);
-const POSTS = new Set([
-  '/sign-up/email',
-  '/sign-in/email',
-  '/sign-out',
-  '/update-user',
-  '/change-password',
-  '/request-password-reset',
-  '/reset-password',
-  '/send-verification-email',
-  '/revoke-session',
-  '/revoke-sessions',
-  '/revoke-other-sessions',
-  '/two-factor/enable',
-  '/two-factor/disable',
-  '/two-factor/verify-totp',
-  '/two-factor/verify-backup-code',
-  '/two-factor/generate-backup-codes',
-  '/two-factor/get-totp-uri',
-  '/passkey/verify-registration',
-  '/passkey/verify-authentication',
-  '/passkey/delete-passkey',
-  '/passkey/update-passkey',
-]);
-/** Where a wrong password or code can be tried. */
-const GUESSABLE = new Set([
-  '/sign-in/email',
-  '/change-password',
-  '/reset-password',
-  '/two-factor/enable',
-  '/two-factor/disable',
-  '/two-factor/verify-totp',
-  '/two-factor/verify-backup-code',
-  '/two-factor/generate-backup-codes',
-  '/two-factor/get-totp-uri',
-  '/passkey/verify-authentication',
-]);
-const MAILING = new Set(['/request-password-reset', '/send-verification-email']);
 
 export interface LoginMountOptions {
   login: Login;

@@ -3,7 +3,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
-import { lockOrg } from './orgs.ts';
+import { lockOrg } from './org-rows.ts';
 import { roleMay } from './permissions.ts';
 
 /** Who is in an org, as what. Changes are made one after the other in each org. */

@@ -1,12 +1,10 @@
 import type { IdempotencyScope } from '@karta/http';
 import { completeKey } from '@karta/postgres';
 import {
-  AUDIT_GENESIS,
   type CreateOrgBody,
   isoTime,
   KartaError,
   LIMITS,
-  newId,
   type Org,
   type OwnOrg,
   type Role,
@@ -15,6 +13,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { OrgActor, Person } from '../http/actor.ts';
 import { deny } from '../keys/denials.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { addMember, insertOrg, lockOrg, slugTaken } from './org-rows.ts';
 import type { OrgRow } from './tables.ts';
 
 /** Orgs and who is in them. Everything else of an org belongs to other rooms. */
@@ -119,63 +118,6 @@ async function removeOrg(tx: Tx, actor: OrgActor, confirm: string): Promise<void
     target: { kind: 'org', id: org.id },
     details: { slug: org.slug },
   });
-}
-
-/** A new row of `orgs` and the start of its audit chain, or `null` when the slug is taken. */
-export async function insertOrg(
-  tx: Tx,
-  { slug, name }: CreateOrgBody,
-  id = newId('org'),
-): Promise<OrgRow | null> {
-  const row = await tx
-    .insertInto('orgs')
-    .values({ id, slug, name, created_at: new Date() })
-    .onConflict((conflict) => conflict.column('slug').doNothing())
-    .returningAll()
-    .executeTakeFirst();
-  if (!row) return null;
-  await tx
-    .insertInto('audit_heads')
-    .values({ org_id: id, seq: '0', hash: AUDIT_GENESIS })
-    .execute();
-  return row;
-}
-
-/** The error for a slug that is taken, also by an org that was deleted. */
-export function slugTaken(slug: string): KartaError {
-  return new KartaError('already_exists', `The slug "${slug}" is taken.`);
-}
-
-/** The org, locked against other changes of its members. `KartaError('not_found')`. */
-export async function lockOrg(tx: Tx, orgId: string): Promise<OrgRow> {
-  const row = await tx
-    .selectFrom('orgs')
-    .where('id', '=', orgId)
-    .where('deleted_at', 'is', null)
-    .selectAll()
-    .forNoKeyUpdate()
-    .executeTakeFirst();
-  if (!row) throw new KartaError('not_found');
-  return row;
-}
-
-/** Makes somebody a member, as `role`; a member already keeps the role there is. Returns which. */
-export async function addMember(
-  tx: Tx,
-  orgId: string,
-  personId: string,
-  role: Role,
-): Promise<{ role: Role }> {
-  return tx
-    .insertInto('memberships')
-    .values({ org_id: orgId, person_id: personId, role, created_at: new Date() })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['org_id', 'person_id'])
-        .doUpdateSet((eb) => ({ role: eb.ref('memberships.role') })),
-    )
-    .returning('role')
-    .executeTakeFirstOrThrow();
 }
 
 /** Whoever signs up may make orgs, but not use up the slugs. */

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { insertInvitation } from './invitations.ts';
+import { insertInvitation } from './invitation-rows.ts';
 import {
   type IdentityGround,
   linkToken,

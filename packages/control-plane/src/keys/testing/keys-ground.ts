@@ -14,7 +14,7 @@ import {
 import { pino } from 'pino';
 import { controlPlaneConfig } from '../../config.ts';
 import { createControlApp } from '../../http/app.ts';
-import { insertOrg } from '../../identity/orgs.ts';
+import { insertOrg } from '../../identity/org-rows.ts';
 import { createRooms, type Rooms } from '../../process/rooms.ts';
 import { insertProject } from '../../projects/projects.ts';
 import { startTestDatabase, type TestDatabase } from '../../sql/test-database.ts';

@@ -11,7 +11,7 @@ import { controlPlaneConfig } from '../../config.ts';
 import { createControlApp } from '../../http/app.ts';
 import type { BoundRoute } from '../../http/route.ts';
 import { createIdentity } from '../../identity/identity.ts';
-import { insertOrg } from '../../identity/orgs.ts';
+import { insertOrg } from '../../identity/org-rows.ts';
 import {
   type Answer,
   type CallOptions,

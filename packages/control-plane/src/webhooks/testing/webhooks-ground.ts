@@ -6,7 +6,7 @@ import { IdempotencyKeys } from '@karta/postgres';
 import { type CreatedWebhook, createdWebhook, LIMITS, newId } from '@karta/protocol';
 import { pino } from 'pino';
 import { createControlApp } from '../../http/app.ts';
-import { insertOrg } from '../../identity/orgs.ts';
+import { insertOrg } from '../../identity/org-rows.ts';
 import { startTestDatabase, type TestDatabase } from '../../sql/test-database.ts';
 import type { WebhookNetwork } from '../endpoint-address.ts';
 import { createWebhooksRoom, type WebhooksRoom } from '../webhooks-room.ts';
