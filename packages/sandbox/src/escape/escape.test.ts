@@ -7,10 +7,18 @@ import {
   type OrdinaryUser,
 } from '../conformance/ordinary-user.ts';
 import { escapeCases } from './cases/all.ts';
+import { plantedCases } from './cases/planted.ts';
+import { privilegeCases } from './cases/privileges.ts';
+import { secretCases } from './cases/secrets.ts';
 
 const me = MAY_CHANGE_USER ? 'as root' : 'as an ordinary user';
 describe(`escape from namespaces ${me}`, () => {
   test.each(escapeCases)('$name', (entry) => runCase(entry, drivers.namespace));
+});
+
+describe('escape from namespaces that reach a host', () => {
+  const chosen = [...privilegeCases, ...secretCases, ...plantedCases];
+  test.each(chosen)('$name', (entry) => runCase(entry, drivers.hosts));
 });
 
 // Needs root to become somebody else; without root the suite above is this one.
