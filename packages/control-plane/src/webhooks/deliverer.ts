@@ -51,6 +51,7 @@ export class Deliverer {
   /** Begins nothing new; tries under way end, within their time. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
     await this.#looking;
     await Promise.all(this.#sending);
   }
@@ -123,6 +124,8 @@ export class Deliverer {
       .finally(() => {
         count(-1);
         this.#sending.delete(sent);
+        // Its place is free, and of an ordered endpoint the next may be due now.
+        if (this.#timers.length > 0) this.#lookSoon();
       });
     this.#sending.add(sent);
   }

@@ -210,6 +210,18 @@ describe('a webhook', () => {
     expect((await deliveries(made.id)).every(({ status }) => status === 'delivered')).toBe(true);
   });
 
+  it('goes on as soon as there is room, also where an order is kept', async () => {
+    await ground.create(org, { url: receiver.url, ordered: true });
+    const keys = Array.from({ length: 40 }, () => newId('key'));
+    for (const key of keys) await emit(org, key);
+    ground.room.deliverer.start();
+    // One a look would take twenty seconds.
+    await expect.poll(() => receiver.received.length, { timeout: 15_000 }).toBe(keys.length);
+    await ground.room.deliverer.stop();
+    const order = receiver.received.map(({ body }) => JSON.parse(body).data.key_id);
+    expect(order).toEqual(keys);
+  });
+
   it('leaves room for others when one endpoint is slow', async () => {
     await ground.create(org, { url: `${receiver.url}?slow` });
     const other = await ground.org();
