@@ -79,3 +79,21 @@ test('setup runs inside and its files are part of the release', async () => {
   expect(await readFile(join(target, 'made.txt'), 'utf8')).toBe('made\n');
   expect(outcome.facts.content_digest).not.toBe(outcome.image.manifest.digest);
 });
+
+test('a setup that fails is a build that fails, with its output told', async () => {
+  const { outcome, log } = await build(
+    archiveOf({ 'AGENTS.md': 'x', 'karta.toml': '[build]\nsetup = "echo nope; exit 3"\n' }),
+  );
+  expect(log).toContain('nope');
+  expect(outcome).toMatchObject({ ok: false });
+  if (!outcome.ok) expect(outcome.problems.map(problemText).join()).toContain('exit code 3');
+});
+
+test('what setup leaves running, and links that it makes outwards, get nowhere', async () => {
+  const setup = 'sleep 600 & ln -s /etc/passwd out.txt; echo over';
+  const { outcome } = await build(
+    archiveOf({ 'AGENTS.md': 'x', 'karta.toml': `[build]\nsetup = "${setup}"\n` }),
+  );
+  expect(outcome.ok).toBe(false);
+  if (!outcome.ok) expect(outcome.problems.map(problemText).join()).toContain('out of the folder');
+});
