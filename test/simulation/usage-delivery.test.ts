@@ -12,6 +12,7 @@ import {
 import { takeEvents } from '../../packages/control-plane/src/usage/event-intake.ts';
 import { tell } from '../../packages/data-plane/src/outbox/lifecycle.ts';
 import { Outbox } from '../../packages/data-plane/src/outbox/outbox.ts';
+import type { Batch } from '../../packages/data-plane/src/outbox/waiting-events.ts';
 import {
   type TestDatabase as DataDatabase,
   startTestDatabase as startDataDatabase,
@@ -42,6 +43,19 @@ afterAll(async () => {
   await data?.close();
   await control?.close();
 });
+
+function acceptAll({ usage, lifecycle }: Batch): { accepted: string[]; refused: [] } {
+  return { accepted: [...usage, ...lifecycle].map(({ id }) => id), refused: [] };
+}
+
+let renamed = 0;
+function underNewIds(batch: Batch): Batch {
+  renamed += 1;
+  return {
+    ...batch,
+    usage: batch.usage.map((event) => ({ ...event, id: `${event.id}${renamed}` })),
+  };
+}
 
 interface Cost {
   input: number;
@@ -98,7 +112,15 @@ async function newSession(orgId: string): Promise<string> {
   return id;
 }
 
-async function play(seed: number): Promise<{ kills: number }> {
+/** Mistakes that the comparison must see: otherwise its silence would say nothing. */
+const PLANTED = [
+  'the journal is acknowledged before the outbox has the calls',
+  'the control plane answers before it has committed',
+  'an event that is told again counts again',
+] as const;
+type Planted = (typeof PLANTED)[number];
+
+async function play(seed: number, planted?: Planted): Promise<{ kills: number }> {
   const random = randomOf(seed);
   const crash = new CrashPoints(random, KILL_CHANCE);
   const folder = await mkdtemp(join(tmpdir(), 'karta-usage-'));
@@ -130,7 +152,9 @@ async function play(seed: number): Promise<{ kills: number }> {
       journal: {
         async usage() {
           crash.pass();
-          return journal.unacknowledged(1 + Math.floor(random() * 4));
+          const records = await journal.unacknowledged(1 + Math.floor(random() * 4));
+          if (planted === PLANTED[0]) await journal.acknowledge(records.at(-1)?.seq ?? 0);
+          return records;
         },
         async ackUsage(through) {
           crash.pass();
@@ -141,7 +165,12 @@ async function play(seed: number): Promise<{ kills: number }> {
       async send(batch) {
         crash.pass();
         const parts = { database: controlDatabase, grants, log: quiet };
-        const answer = await takeEvents(parts, NODE, batch);
+        const told = planted === PLANTED[2] ? underNewIds(batch) : batch;
+        const booked = takeEvents(parts, NODE, told);
+        const hasty = planted === PLANTED[1] || planted === PLANTED[2];
+        const answer = hasty
+          ? await booked.catch(() => null).then(() => acceptAll(batch))
+          : await booked;
         // The control plane has it, and the answer never arrives.
         crash.pass();
         return answer;
@@ -293,4 +322,17 @@ test(`every event counts once, wherever either plane or the doors are killed (${
   }
   // Otherwise it would show nothing.
   expect(kills).toBeGreaterThan(SEEDS);
+});
+
+test.each(PLANTED)('a planted mistake is caught: %s', async (planted) => {
+  const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
+  let caught = false;
+  for (const seed of seeds) {
+    caught ||= await play(seed, planted).then(
+      () => false,
+      () => true,
+    );
+    if (caught) break;
+  }
+  expect(caught).toBe(true);
 });
