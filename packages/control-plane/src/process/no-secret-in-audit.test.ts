@@ -17,6 +17,7 @@ const SECRET_FIELDS = /^(token|secret|api_key|link|visitor_secret|password|value
 const ELSEWHERE = new Set([
   // They need a node that builds.
   'publish',
+  'gitPush',
   'activateRelease',
   'rollback',
   'revokeRelease',

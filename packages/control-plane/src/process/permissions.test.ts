@@ -94,7 +94,7 @@ it('holds on every route, for every role', async () => {
         role,
         refused: !PUBLISHED.get(action)?.roles.includes(role),
       });
-      if (!isRefused(answer, action)) await restore();
+      if (answer.status < 300 && route.operation.method !== 'get') await restore();
     }
   }
 });
