@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
  */
 const HEAVY = [
   'test/**/*.test.ts',
-  'packages/data-plane/src/{process,runner}/*.test.ts',
+  'packages/data-plane/src/{builds,process,runner}/*.test.ts',
   'packages/harness/src/claude-code/*.test.ts',
   'packages/sandbox/src/{bubblewrap,conformance,escape,process}/*.test.ts',
 ];

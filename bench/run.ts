@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Scenario } from './scenario.ts';
 import { auth } from './scenarios/auth.ts';
+import { deploy } from './scenarios/deploy.ts';
 import { eventRate } from './scenarios/event-rate.ts';
 import { firstMinute } from './scenarios/first-minute.ts';
 import { idleSessions } from './scenarios/idle-sessions.ts';
@@ -14,6 +15,7 @@ import { warmTurn } from './scenarios/warm-turn.ts';
 const SCENARIOS: readonly Scenario[] = [
   warmTurn,
   auth,
+  deploy,
   ingest,
   sandboxCost,
   newSession,

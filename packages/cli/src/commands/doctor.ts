@@ -2,6 +2,7 @@ import { createHarnesses } from '@karta/harness';
 import { runningServer } from '../client/connection.ts';
 import { databaseFinding } from '../doctor/database.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { gitFinding } from '../doctor/git.ts';
 import { harnessFindings } from '../doctor/harnesses.ts';
 import { diskFinding, memoryFinding, portFinding } from '../doctor/machine.ts';
 import { sandboxFindings } from '../doctor/sandboxes.ts';
@@ -23,6 +24,7 @@ export async function doctor(options: DoctorOptions, terminal: Terminal): Promis
     await databaseFinding(process.env.KARTA_DATA_DATABASE_URL),
     await portFinding(host, port, serving),
     await diskFinding(home),
+    await gitFinding(),
     memoryFinding(),
   ];
   const fit = isFit(findings);
