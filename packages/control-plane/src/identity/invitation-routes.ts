@@ -1,4 +1,4 @@
-import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
+import type { IdempotencyStore } from '@karta/http';
 import {
   acceptInvitationBody,
   createdInvitation,
@@ -6,10 +6,10 @@ import {
   inspectedInvitation,
   inspectInvitationBody,
   invitationList,
-  KartaError,
   ownOrg,
 } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { shownOnce } from '../http/shown-once.ts';
 import type { Invitations } from './invitations.ts';
 
 /** Invitations: made and taken back within an org, accepted by whoever has the link. */
@@ -42,17 +42,10 @@ export function invitationRoutes(
       answers: {
         201: { description: 'The invitation', content: { 'application/json': createdInvitation } },
       },
-      async handle({ caller, body, context, bodyDigest }) {
-        const key = idempotencyKeyOf(context.req.header('idempotency-key'));
-        const { orgId, id: principalId } = caller;
-        const scope = key === null ? null : { orgId, principalId, route: 'createInvitation', key };
-        return onceOnly(idempotency, scope, bodyDigest, {
-          first: async () => json(201, await invitations.create(caller, body, scope)),
-          async again(id) {
-            throw new KartaError('already_created', undefined, { extra: { id } });
-          },
-        });
-      },
+      handle: (call) =>
+        shownOnce(idempotency, call, 'createInvitation', (scope) =>
+          invitations.create(call.caller, call.body, scope),
+        ),
     }),
     defineRoute({
       id: 'revokeInvitation',

@@ -1,7 +1,8 @@
-import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
-import { apiKeyList, createApiKeyBody, createdApiKey, KartaError, LIMITS } from '@karta/protocol';
+import type { IdempotencyStore } from '@karta/http';
+import { apiKeyList, createApiKeyBody, createdApiKey, LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { shownOnce } from '../http/shown-once.ts';
 import type { ApiKeys } from './api-keys.ts';
 
 /** A page of any list of keys. */
@@ -24,17 +25,10 @@ export function keyRoutes(keys: ApiKeys, idempotency: IdempotencyStore): BoundRo
       answers: {
         201: { description: 'The key', content: { 'application/json': createdApiKey } },
       },
-      async handle({ caller, body, context, bodyDigest }) {
-        const key = idempotencyKeyOf(context.req.header('idempotency-key'));
-        const { orgId, id: principalId } = caller;
-        const scope = key === null ? null : { orgId, principalId, route: 'createKey', key };
-        return onceOnly(idempotency, scope, bodyDigest, {
-          first: async () => json(201, await keys.create(caller, body, scope)),
-          async again(id) {
-            throw new KartaError('already_created', undefined, { extra: { id } });
-          },
-        });
-      },
+      handle: (call) =>
+        shownOnce(idempotency, call, 'createKey', (scope) =>
+          keys.create(call.caller, call.body, scope),
+        ),
     }),
     defineRoute({
       id: 'listKeys',

@@ -78,6 +78,7 @@ export async function createKeysRoom(deps: KeysRoomDeps): Promise<KeysRoom> {
         visitors,
         tokenKeys,
         attempts: createAttempts(database),
+        idempotency,
         trustedProxies: trustedProxies(config.trusted_proxies),
       }),
     ],

@@ -1,4 +1,5 @@
-import { decodeCursor, encodeCursor } from '@karta/http';
+import { decodeCursor, encodeCursor, type IdempotencyScope } from '@karta/http';
+import { completeKey } from '@karta/postgres';
 import {
   type CreatedEmbedKey,
   type createEmbedKeyBody,
@@ -25,6 +26,7 @@ export interface EmbedKeys {
     actor: OrgActor,
     ref: string,
     body: z.output<typeof createEmbedKeyBody>,
+    once: IdempotencyScope | null,
   ): Promise<CreatedEmbedKey>;
   /** Newest first; revoked ones too. */
   list(
@@ -51,7 +53,7 @@ export interface EmbedKeysParts {
 
 export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts): EmbedKeys {
   return {
-    async create(actor, ref, body) {
+    async create(actor, ref, body, once) {
       const made = await database.transaction().execute(async (tx) => {
         if (actor.mode === 'test' && body.mode !== 'test') {
           throw new KartaError('forbidden', 'A test key may create test keys only.');
@@ -74,6 +76,7 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
           })
           .returningAll()
           .executeTakeFirstOrThrow();
+        if (once !== null) await completeKey(tx, once, row.id, 201);
         await tellOrigins(tx, project.id);
         await recordAudit(tx, {
           actor,

@@ -1,4 +1,9 @@
-import { clientAddress, type RequestEnv, type TrustedProxies } from '@karta/http';
+import {
+  clientAddress,
+  type IdempotencyStore,
+  type RequestEnv,
+  type TrustedProxies,
+} from '@karta/http';
 import {
   createdEmbedKey,
   createEmbedKeyBody,
@@ -12,6 +17,7 @@ import {
 import type { Context } from 'hono';
 import type { Mount } from '../http/app.ts';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { shownOnce } from '../http/shown-once.ts';
 import { addressSubject } from '../identity/address-subject.ts';
 import type { Attempts } from '../identity/attempts.ts';
 import { keyPageQuery } from '../keys/key-routes.ts';
@@ -31,12 +37,13 @@ export interface EmbedParts {
   visitors: Visitors;
   tokenKeys: TokenKeys;
   attempts: Attempts;
+  idempotency: IdempotencyStore;
   trustedProxies: TrustedProxies;
 }
 
 /** Embed keys, and the minting that a web page does with one. */
 export function embedRoutes(parts: EmbedParts): BoundRoute[] {
-  const { embedKeys } = parts;
+  const { embedKeys, idempotency } = parts;
   const path = '/v1/projects/{ref}/embed_keys';
   return [
     defineRoute({
@@ -50,8 +57,10 @@ export function embedRoutes(parts: EmbedParts): BoundRoute[] {
       answers: {
         201: { description: 'The key', content: { 'application/json': createdEmbedKey } },
       },
-      handle: async ({ caller, body, param }) =>
-        json(201, await embedKeys.create(caller, param('ref'), body)),
+      handle: (call) =>
+        shownOnce(idempotency, call, `createEmbedKey ${call.param('ref')}`, (scope) =>
+          embedKeys.create(call.caller, call.param('ref'), call.body, scope),
+        ),
     }),
     defineRoute({
       id: 'listEmbedKeys',

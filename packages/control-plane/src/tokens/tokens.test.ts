@@ -230,6 +230,22 @@ describe('an embed key', () => {
     }
   });
 
+  it('is created once for an idempotency key', async () => {
+    const create = () =>
+      call('POST', '/v1/projects/shop/embed_keys', {
+        key: org.apiKey,
+        body: { name: 'once', allowed_origins: [ORIGIN] },
+        headers: { 'idempotency-key': 'embed-once' },
+      });
+    const [first, again] = [await create(), await create()];
+    expect(first.status).toBe(201);
+    expect(again).toMatchObject({
+      status: 409,
+      body: { error: 'already_created', id: first.body.id },
+    });
+    expect(JSON.stringify(again.body)).not.toContain(first.body.visitor_secret);
+  });
+
   it('that is revoked mints nothing, and what it minted is refused', async () => {
     const key = await created();
     const { token } = (await mintFor(key.embed_key)).body;

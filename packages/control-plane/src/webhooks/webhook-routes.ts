@@ -1,11 +1,10 @@
-import { type IdempotencyStore, idempotencyKeyOf, onceOnly } from '@karta/http';
+import type { IdempotencyStore } from '@karta/http';
 import {
   createdWebhook,
   createWebhookBody,
   deliveryDetail,
   deliveryList,
   deliveryQuery,
-  KartaError,
   LIMITS,
   rotatedWebhook,
   updateWebhookBody,
@@ -15,6 +14,7 @@ import {
 } from '@karta/protocol';
 import { z } from 'zod';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { shownOnce } from '../http/shown-once.ts';
 import type { WebhookDeliveries } from './deliveries.ts';
 import type { WebhookEndpoints } from './endpoints.ts';
 
@@ -34,26 +34,6 @@ export function endpointRoutes(
   endpoints: WebhookEndpoints,
   idempotency: IdempotencyStore,
 ): BoundRoute[] {
-  /** Does what shows a secret once per idempotency key. */
-  const shownOnce = (
-    call: {
-      caller: { orgId: string; id: string };
-      context: { req: { header(name: string): string | undefined } };
-      bodyDigest: string;
-    },
-    route: string,
-    work: (scope: Parameters<typeof endpoints.create>[2]) => Promise<Response>,
-  ) => {
-    const key = idempotencyKeyOf(call.context.req.header('idempotency-key'));
-    const { orgId, id: principalId } = call.caller;
-    const scope = key === null ? null : { orgId, principalId, route, key };
-    return onceOnly(idempotency, scope, call.bodyDigest, {
-      first: () => work(scope),
-      async again(id) {
-        throw new KartaError('already_created', undefined, { extra: { id } });
-      },
-    });
-  };
   return [
     defineRoute({
       id: 'createWebhook',
@@ -65,8 +45,8 @@ export function endpointRoutes(
       body: createWebhookBody,
       answers: { 201: answer('The webhook', createdWebhook) },
       handle: (call) =>
-        shownOnce(call, 'createWebhook', async (scope) =>
-          json(201, await endpoints.create(call.caller, call.body, scope)),
+        shownOnce(idempotency, call, 'createWebhook', (scope) =>
+          endpoints.create(call.caller, call.body, scope),
         ),
     }),
     defineRoute({
@@ -126,8 +106,12 @@ export function endpointRoutes(
       answers: { 200: answer('The secret', rotatedWebhook) },
       handle(call) {
         const id = call.param('webhook_id');
-        return shownOnce(call, `rotateWebhookSecret ${id}`, async (scope) =>
-          json(200, await endpoints.rotate(call.caller, id, scope)),
+        return shownOnce(
+          idempotency,
+          call,
+          `rotateWebhookSecret ${id}`,
+          (scope) => endpoints.rotate(call.caller, id, scope),
+          200,
         );
       },
     }),
