@@ -84,7 +84,8 @@ it('is published whole', () => {
   expect([...PUBLISHED.keys()]).toEqual(ACTIONS);
 });
 
-it('holds on every route, for every role', async () => {
+// Some hundred requests: on a busy machine longer than a light test may take.
+it('holds on every route, for every role', { timeout: 180_000 }, async () => {
   for (const { route, action } of routesOfActions()) {
     for (const role of ROLES) {
       const answer = await ask(route, people[role].token, org);

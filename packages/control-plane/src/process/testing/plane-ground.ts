@@ -5,7 +5,7 @@ import { listenHttp } from '@karta/http';
 import { IdempotencyKeys } from '@karta/postgres';
 import { LIMITS, type Role } from '@karta/protocol';
 import { loadPepper, mintApiKey } from '@karta/service/home';
-import { loopbackSurface, newPlaneKey, publicHalf } from '@karta/service/plane-auth';
+import { loopbackSurface, newPlaneKey } from '@karta/service/plane-auth';
 import { pino } from 'pino';
 import { controlPlaneConfig } from '../../config.ts';
 import { createControlApp } from '../../http/app.ts';
@@ -54,7 +54,7 @@ export async function startPlane(extra: readonly BoundRoute[] = []): Promise<Pla
     port: 0,
     internal: loopbackSurface(0),
     plane_key: newPlaneKey(),
-    nodes: [{ internal_url: 'http://127.0.0.1:9', key: publicHalf(newPlaneKey()) }],
+    nodes: [],
     database_url: database.applicationUrl,
     drain_ms: 0,
     signup: 'open',
