@@ -31,7 +31,11 @@ export interface WebhooksGround {
   close(): Promise<void>;
 }
 
-export async function startWebhooks(network: WebhookNetwork): Promise<WebhooksGround> {
+/** `timeoutMs`: for one try of a delivery. */
+export async function startWebhooks(
+  network: WebhookNetwork,
+  timeoutMs = 500,
+): Promise<WebhooksGround> {
   const database = await startTestDatabase();
   const home = await mkdtemp(join(tmpdir(), 'karta-webhooks-'));
   const log = pino({ level: 'silent' });
@@ -42,7 +46,7 @@ export async function startWebhooks(network: WebhookNetwork): Promise<WebhooksGr
     network,
     log,
     now: () => new Date(ground.now),
-    timeoutMs: 500,
+    timeoutMs,
   });
   const app = createControlApp({
     routes: room.routes,
