@@ -140,7 +140,7 @@ export interface HarnessSession {
    * the harness dies, the signal aborts or the channel breaks: it throws nothing. Aborting `signal`
    * cancels the turn, and the session stays usable. At most one turn at a time.
    */
-  turn(input: TurnInput, signal: AbortSignal): AsyncIterable<HarnessEvent>;
+  turn(input: TurnInput, signal: AbortSignal): HarnessEvents;
   /**
    * Answers an `ask` of the running turn. The harness's own "always" is never used: remembering is
    * the platform's. Rejects with `HarnessError('unknown_ask')` when it no longer waits.
@@ -203,6 +203,12 @@ export type HarnessEvent = Raw &
     | { type: 'error'; code: TurnErrorCode; message: string; provider?: string; retryable: boolean }
     | { type: 'end'; stopReason: StopReason }
   );
+
+/**
+ * Events in order, those together that were there together; no batch is empty, and none waits for
+ * more. A flood then costs each layer a step a batch and not a step an event.
+ */
+export type HarnessEvents = AsyncIterable<readonly HarnessEvent[]>;
 
 /** A message in the harness's own store. */
 export interface StoredMessage {

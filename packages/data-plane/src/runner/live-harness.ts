@@ -24,6 +24,7 @@ export function liveHarness(live: LiveSession, parts: TurnParts): LiveHarness {
         done();
       }
     },
+    showRaw: (wanted) => machine.showRaw(wanted),
     answer: (requestId, answer) => machine.answer(requestId, answer),
   };
 }

@@ -102,9 +102,14 @@ export interface LiveHarness {
   readonly volumeId: string;
   readonly resumeId: string | null;
   /** Opens the turn at the doors, runs it, closes it there. `end` comes last, exactly once. */
-  turn(turnId: string, input: TurnInput, signal: AbortSignal): AsyncIterable<RunnerEvent>;
+  turn(turnId: string, input: TurnInput, signal: AbortSignal): RunnerEvents;
+  /** Whether events carry the harness's own from now on. They do not before this was called. */
+  showRaw(wanted: boolean): void;
   answer(requestId: string, answer: AskAnswer): Promise<void>;
 }
+
+/** Batches of events, as the harness port has them. */
+export type RunnerEvents = AsyncIterable<readonly RunnerEvent[]>;
 
 export type RunnerEvent =
   | Exclude<HarnessEvent, { type: 'end' }>

@@ -1,6 +1,7 @@
 import type { HarnessEvent } from '@karta/harness';
 import { NO_USAGE, type TurnUsageAnswer } from '@karta/protocol';
 import { expect, test } from 'vitest';
+import { eachAlone, oneByOne } from '../../../harness/src/testing/event-batches.ts';
 import { DoorsError } from './doors/doors-client.ts';
 import type { Machine } from './machine/machine-port.ts';
 import type { RunnerEvent } from './port.ts';
@@ -23,7 +24,7 @@ async function run(
     resumeId: 'ses_1',
     turn: (_input, signal) => {
       calls.push('prompt');
-      return turn(signal);
+      return eachAlone(turn(signal));
     },
   };
   const doors = {
@@ -41,7 +42,8 @@ async function run(
   const parts = { doors, log: SILENT, lost: () => void calls.push('lost') };
   const events: RunnerEvent[] = [];
   const signal = new AbortController().signal;
-  for await (const event of runTurn(parts, { ...booted, machine }, 'turn_1', INPUT, signal)) {
+  const turned = runTurn(parts, { ...booted, machine }, 'turn_1', INPUT, signal);
+  for await (const event of oneByOne(turned)) {
     events.push(event);
     if (events.length >= take) break;
   }

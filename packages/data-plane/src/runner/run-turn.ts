@@ -5,6 +5,8 @@ import type { RunnerLog } from './config.ts';
 import { type DoorsClient, DoorsError } from './doors/doors-client.ts';
 import type { RunnerEvent } from './port.ts';
 
+type ToldEvent = Exclude<RunnerEvent, { type: 'end' }>;
+
 export interface TurnParts {
   /** The machine's channel is gone: the machine is of no more use. */
   lost(): void;
@@ -23,7 +25,7 @@ export async function* runTurn(
   turnId: string,
   input: TurnInput,
   signal: AbortSignal,
-): AsyncGenerator<RunnerEvent, void, undefined> {
+): AsyncGenerator<readonly RunnerEvent[], void, undefined> {
   const giveUp = new AbortController();
   let unbooked: unknown = null;
   const booked = doors.openTurn(id, turnId).catch((error: unknown) => {
@@ -31,13 +33,17 @@ export async function* runTurn(
     unbooked = error;
     giveUp.abort();
   });
-  const events = machine.turn(input, AbortSignal.any([signal, giveUp.signal]));
+  const turn = machine.turn(input, AbortSignal.any([signal, giveUp.signal]));
   let end: Extract<HarnessEvent, { type: 'end' }> | null = null;
   let usage: TurnUsageAnswer;
   try {
-    for await (const event of events) {
-      if (event.type === 'end') end = event;
-      else if (unbooked === null) yield event;
+    for await (const events of turn) {
+      const told: ToldEvent[] = [];
+      for (const event of events) {
+        if (event.type === 'end') end = event;
+        else told.push(event);
+      }
+      if (told.length > 0 && unbooked === null) yield told;
     }
   } finally {
     // Also when the listener has gone before the end: then the booking is over with the turn.
@@ -48,11 +54,13 @@ export async function* runTurn(
   if (unbooked !== null) {
     log.error({ err: unbooked, turn: turnId }, 'a turn could not be booked at the doors');
     lost();
-    yield { type: 'error', code: 'internal', message: UNBOOKED, retryable: true };
-    yield { type: 'end', stopReason: 'error', usage, resumeId };
+    yield [
+      { type: 'error', code: 'internal', message: UNBOOKED, retryable: true },
+      { type: 'end', stopReason: 'error', usage, resumeId },
+    ];
     return;
   }
-  yield { ...(end ?? { type: 'end', stopReason: 'error' }), usage, resumeId };
+  yield [{ ...(end ?? { type: 'end', stopReason: 'error' }), usage, resumeId }];
 }
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';

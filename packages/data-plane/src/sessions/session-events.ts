@@ -30,6 +30,7 @@ export class SessionEvents {
   readonly #asked = new Map<string, { turnId: string | null; seq: number }>();
   #waiting: Waiting[] = [];
   #rawReaders = 0;
+  #rawWatcher: ((wanted: boolean) => void) | null = null;
   #closed = false;
 
   constructor(sessionId: string, sequence: Sequence) {
@@ -64,12 +65,21 @@ export class SessionEvents {
     });
   }
 
+  /** Tells `wanted` now and at each change whether somebody reads the harness's own events. */
+  watchRaw(wanted: (wanted: boolean) => void): () => void {
+    this.#rawWatcher = wanted;
+    wanted(this.#rawReaders > 0);
+    return () => {
+      if (this.#rawWatcher === wanted) this.#rawWatcher = null;
+    };
+  }
+
   /** Events after `query.after`. Throws `KartaError('replay_expired')` when some are gone. */
   follow(query: FollowOptions): EventFeed & AsyncIterableIterator<KartaEvent> {
     if (query.after < this.#buffer.firstSeq - 1) throw this.#expired();
     const reader = {};
     this.#readers.add(reader);
-    if (query.raw) this.#rawReaders += 1;
+    if (query.raw) this.#countRaw(1);
     let cursor = query.after;
     let wake: (() => void) | null = null;
     let finished = false;
@@ -77,7 +87,7 @@ export class SessionEvents {
       if (finished) return;
       finished = true;
       this.#readers.delete(reader);
-      if (query.raw) this.#rawReaders -= 1;
+      if (query.raw) this.#countRaw(-1);
       query.signal.removeEventListener('abort', finish);
       wake?.();
     };
@@ -129,6 +139,13 @@ export class SessionEvents {
   close(): void {
     this.#closed = true;
     this.#wakeAll();
+  }
+
+  #countRaw(change: 1 | -1): void {
+    const before = this.#rawReaders > 0;
+    this.#rawReaders += change;
+    const wanted = this.#rawReaders > 0;
+    if (wanted !== before) this.#rawWatcher?.(wanted);
   }
 
   async #publishWaiting(): Promise<void> {

@@ -142,6 +142,7 @@ export class TurnRun {
     this.#inputs = new TurnInputs(this.#engine, this.#session, this.id, harness);
     const allowed = this.#turn.release.config.maxTurnMs ?? this.#engine.times.turn;
     const clock = setTimeout(() => this.stop('timeout'), allowed);
+    const unwatch = this.#session.events.watchRaw((wanted) => harness.showRaw(wanted));
     try {
       const driven = this.#drive(harness, this.#inputs);
       const end = await Promise.race([driven, this.#forced.promise]);
@@ -153,19 +154,22 @@ export class TurnRun {
       return end;
     } finally {
       clearTimeout(clock);
+      unwatch();
       await this.#inputs.close();
     }
   }
 
   async #drive(harness: LiveHarness, inputs: TurnInputs): Promise<End | null> {
-    for await (const event of harness.turn(this.id, this.#turn.input, this.#abort.signal)) {
+    for await (const events of harness.turn(this.id, this.#turn.input, this.#abort.signal)) {
       const accepted = this.#accepted ?? (await this.#acceptance);
-      if (this.#over) return null;
-      if (event.type === 'end') return event;
-      if (!accepted) continue;
-      const published = this.#relay(event, inputs);
-      // Text is published at once; waiting for nothing would cost each delta a turn of the loop.
-      if (published !== undefined) await published;
+      for (const event of events) {
+        if (this.#over) return null;
+        if (event.type === 'end') return event;
+        if (!accepted) continue;
+        const published = this.#relay(event, inputs);
+        // Text is published at once; waiting for nothing would cost each delta a turn of the loop.
+        if (published !== undefined) await published;
+      }
     }
     return null;
   }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { say, type Talk } from '../conformance/index.ts';
+import { oneByOne } from '../testing/event-batches.ts';
 import { createClaudeCode } from './index.ts';
 import { type Ground, openGround } from './testing/ground.ts';
 
@@ -119,7 +120,7 @@ describe.skipIf(!installed)('a process that keeps the protocol is heard', () => 
       new AbortController().signal,
     );
     let count = 0;
-    for await (const event of turn) if (event.type === 'text') count += 1;
+    for await (const event of oneByOne(turn)) if (event.type === 'text') count += 1;
     expect(count).toBe(300_000);
     expect(memory() - before).toBeLessThan(250 * MB);
     await session.close();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { say, scripted, Talk } from '../conformance/index.ts';
 import type { HarnessSession } from '../port.ts';
+import { oneByOne } from '../testing/event-batches.ts';
 import { createClaudeCode } from './index.ts';
 import { type Ground, type GroundOptions, openGround } from './testing/ground.ts';
 
@@ -258,7 +259,7 @@ suite('a session', () => {
       thinking: false,
       attachments: [],
     };
-    for await (const event of session.turn(input, new AbortController().signal)) {
+    for await (const event of oneByOne(session.turn(input, new AbortController().signal))) {
       if (event.type === 'text') break;
     }
     await session.exited;

@@ -19,6 +19,7 @@ const SETTLE_MS = 500;
 const THINKING_TOKENS = 10_000;
 
 type Item = { frame: AnyFrame } | { event: HarnessEvent };
+type EventBatches = AsyncGenerator<readonly HarnessEvent[]>;
 
 /** A conversation on one long-lived process. */
 export class ClaudeSession implements HarnessSession {
@@ -72,12 +73,12 @@ export class ClaudeSession implements HarnessSession {
     return this.#resumeId;
   }
 
-  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+  async *turn(input: TurnInput, signal: AbortSignal): EventBatches {
     let finished = false;
     try {
-      for await (const event of this.#events(input, signal)) {
-        finished = event.type === 'end';
-        yield event;
+      for await (const events of this.#events(input, signal)) {
+        finished = events.at(-1)?.type === 'end';
+        yield events;
       }
     } finally {
       this.#asks.accept(false);
@@ -97,14 +98,16 @@ export class ClaudeSession implements HarnessSession {
     await this.exited;
   }
 
-  async *#events(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+  async *#events(input: TurnInput, signal: AbortSignal): EventBatches {
     this.#queue.drop(true);
     const failure = signal.aborted || this.#over ? null : await this.#configure(input);
     if (this.#over) return yield* this.#died(signal);
-    if (signal.aborted) return yield { type: 'end', stopReason: 'cancelled' };
+    if (signal.aborted) return yield [{ type: 'end', stopReason: 'cancelled' }];
     if (failure !== null) {
-      yield { type: 'error', code: 'harness_failed', message: failure, retryable: false };
-      return yield { type: 'end', stopReason: 'error' };
+      return yield [
+        { type: 'error', code: 'harness_failed', message: failure, retryable: false },
+        { type: 'end', stopReason: 'error' },
+      ];
     }
     this.#queue.drop(false);
     this.#asks.accept(true);
@@ -125,29 +128,41 @@ export class ClaudeSession implements HarnessSession {
     }
   }
 
-  async *#follow(
-    input: TurnInput,
-    state: TurnState,
-    signal: AbortSignal,
-  ): AsyncGenerator<HarnessEvent> {
+  async *#follow(input: TurnInput, state: TurnState, signal: AbortSignal): EventBatches {
     const events = new TurnEvents({ thinking: input.thinking, workspace: this.#workspace });
     while (state.rest !== 'yes') {
-      const item = await this.#queue.take(state.rest === 'settling' ? SETTLE_MS : undefined);
-      if (item === 'timeout') break;
-      if (item === null) return yield* this.#died(signal);
+      const items = await this.#queue.take(state.rest === 'settling' ? SETTLE_MS : undefined);
+      if (items === 'timeout') break;
+      if (items === null) return yield* this.#died(signal);
+      const told = this.#told(items, state, events, signal);
+      if (told.length > 0) yield told;
+    }
+    yield [{ type: 'end', stopReason: signal.aborted ? 'cancelled' : events.stopReason }];
+  }
+
+  /** What these items tell, up to the one with which the turn comes to rest. */
+  #told(
+    items: readonly Item[],
+    state: TurnState,
+    events: TurnEvents,
+    signal: AbortSignal,
+  ): readonly HarnessEvent[] {
+    const told: HarnessEvent[] = [];
+    for (const item of items) {
       if ('event' in item) {
-        yield item.event;
+        told.push(item.event);
         continue;
       }
       const { frame } = item;
       if (frame.type === 'system' && state.take(frame)) {
         if (signal.aborted) this.#pressOn(state);
+        if (state.rest === 'yes') break;
         continue;
       }
       if (frame.type === 'result') this.#note(frame);
-      yield* events.of(frame);
+      told.push(...events.of(frame));
     }
-    yield { type: 'end', stopReason: signal.aborted ? 'cancelled' : events.stopReason };
+    return told;
   }
 
   /** Sets what differs from the last turn. Resolves to what went wrong, or `null`. */
@@ -204,17 +219,19 @@ export class ClaudeSession implements HarnessSession {
     if (isConversationId(frame.session_id)) this.#resumeId = frame.session_id;
   }
 
-  async *#died(signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+  async *#died(signal: AbortSignal): EventBatches {
     const { broken, code } = await this.#live.ended;
     if (signal.aborted && broken === null) {
-      return yield { type: 'end', stopReason: 'cancelled' };
+      return yield [{ type: 'end', stopReason: 'cancelled' }];
     }
     const message = broken
       ? `Claude Code was stopped: ${broken.message}.`
       : `Claude Code ended unexpectedly (code ${code ?? 'none'}).`;
     const cause = broken ? 'harness_protocol' : 'harness_exited';
-    yield { type: 'error', code: cause, message, retryable: true };
-    yield { type: 'end', stopReason: 'error' };
+    yield [
+      { type: 'error', code: cause, message, retryable: true },
+      { type: 'end', stopReason: 'error' },
+    ];
   }
 }
 

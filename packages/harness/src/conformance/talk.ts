@@ -1,4 +1,4 @@
-import type { HarnessEvent, HarnessSession, TurnInput } from '../port.ts';
+import type { HarnessEvent, HarnessEvents, HarnessSession, TurnInput } from '../port.ts';
 
 type Of<T extends HarnessEvent['type']> = Extract<HarnessEvent, { type: T }>;
 
@@ -18,9 +18,9 @@ export class Talk {
     this.done = this.#collect(session.turn(whole, this.#abort.signal));
   }
 
-  async #collect(turn: AsyncIterable<HarnessEvent>): Promise<HarnessEvent[]> {
-    for await (const event of turn) {
-      this.events.push(event);
+  async #collect(turn: HarnessEvents): Promise<HarnessEvent[]> {
+    for await (const events of turn) {
+      this.events.push(...events);
       for (const wake of this.#waiting) wake();
     }
     this.#over = true;

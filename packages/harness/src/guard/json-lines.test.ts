@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { oneByOne } from '../testing/event-batches.ts';
 import { readJsonLines } from './json-lines.ts';
 import { FRAME_LIMITS } from './limits.ts';
 
 async function collect(source: Readable): Promise<unknown[]> {
   const values: unknown[] = [];
-  for await (const { value } of readJsonLines(source)) values.push(value);
+  for await (const { value } of oneByOne(readJsonLines(source))) values.push(value);
   return values;
 }
 
@@ -61,12 +62,18 @@ it('refuses a line that is over the bound within one chunk', async () => {
   await expect(collect(Readable.from([line]))).rejects.toMatchObject({ code: 'frame_too_large' });
 });
 
+it('yields what came before a line that breaks a bound, then throws', async () => {
+  const frames = readJsonLines(Readable.from([Buffer.from('1\n2\nnonsense\n3\n')]));
+  expect((await frames.next()).value).toMatchObject([{ value: 1 }, { value: 2 }]);
+  await expect(frames.next()).rejects.toMatchObject({ code: 'not_json' });
+});
+
 it('reads no further than its reader does', async () => {
   const { source, state } = endless(
     Buffer.from('{"type":"stream_event","event":{}}\n'.repeat(1000)),
   );
   const frames = readJsonLines(source);
-  for (let count = 0; count < 10; count += 1) await frames.next();
+  await frames.next();
   expect(state.sent).toBeLessThan(512 * 1024);
   await frames.return(undefined);
   expect(source.destroyed).toBe(true);
@@ -84,7 +91,7 @@ it('passes a million frames in flat memory', async () => {
   });
   const before = process.memoryUsage().rss;
   let count = 0;
-  for await (const _ of readJsonLines(source)) count += 1;
+  for await (const batch of readJsonLines(source)) count += batch.length;
   expect(count).toBe(1_000_000);
   expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
 });
@@ -100,7 +107,7 @@ it('passes gigabytes of large frames in flat memory', async () => {
   });
   const before = process.memoryUsage().rss;
   let count = 0;
-  for await (const _ of readJsonLines(source)) count += 1;
+  for await (const batch of readJsonLines(source)) count += batch.length;
   expect(count).toBe(500);
   expect(process.memoryUsage().rss - before).toBeLessThan(300 * 1024 * 1024);
 });

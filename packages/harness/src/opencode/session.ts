@@ -82,16 +82,17 @@ class OpenCodeSession implements HarnessSession {
     return this.#parts.sessionId;
   }
 
-  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<readonly HarnessEvent[]> {
     if (this.#ended) {
-      yield exitedError(this.#parts.server);
-      yield { type: 'end', stopReason: 'error' };
+      yield [exitedError(this.#parts.server), { type: 'end', stopReason: 'error' }];
       return;
     }
     if (this.#turn !== null) {
       const message = 'A turn of this session is still running.';
-      yield { type: 'error', code: 'internal', message, retryable: true };
-      yield { type: 'end', stopReason: 'error' };
+      yield [
+        { type: 'error', code: 'internal', message, retryable: true },
+        { type: 'end', stopReason: 'error' },
+      ];
       return;
     }
     const turn = this.#newTurn(input);

@@ -1,5 +1,6 @@
 import type { HarnessEvent } from '@karta/harness';
 import { expect, test } from 'vitest';
+import { eachAlone, oneByOne } from '../../../../harness/src/testing/event-batches.ts';
 import { guardTurn } from './guard-turn.ts';
 import type { MachineEnd } from './machine-port.ts';
 
@@ -8,7 +9,7 @@ const VIOLATION: MachineEnd = { cause: 'violation', message: 'used more than 512
 
 async function told(events: AsyncIterable<HarnessEvent>, ended: Promise<MachineEnd> = NEVER) {
   const seen: string[] = [];
-  for await (const event of guardTurn(events, ended)) {
+  for await (const event of oneByOne(guardTurn(eachAlone(events), ended))) {
     if (event.type === 'error') seen.push(`error ${event.code} ${event.message}`);
     else if (event.type === 'end') seen.push(`end ${event.stopReason}`);
     else seen.push(event.type);
@@ -100,9 +101,7 @@ test('a listener that goes away ends the adapter', async () => {
       closed = true;
     }
   })();
-  for await (const event of guardTurn(events, NEVER)) {
-    if (event.type === 'text') break;
-  }
+  for await (const _ of guardTurn(eachAlone(events), NEVER)) break;
   await Promise.resolve();
   expect(closed).toBe(true);
 });

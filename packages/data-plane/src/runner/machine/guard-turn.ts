@@ -1,4 +1,4 @@
-import type { HarnessEvent } from '@karta/harness';
+import type { HarnessEvent, HarnessEvents } from '@karta/harness';
 import { TURN_ERRORS } from '@karta/protocol';
 import { RUNNER_LIMITS } from '../limits.ts';
 import type { MachineEnd } from './machine-port.ts';
@@ -11,48 +11,50 @@ type ErrorEvent = Extract<HarnessEvent, { type: 'error' }>;
  * `sandbox_limit`, which the adapter cannot know.
  */
 export async function* guardTurn(
-  events: AsyncIterable<HarnessEvent>,
+  turn: HarnessEvents,
   ended: Promise<MachineEnd>,
-): AsyncGenerator<HarnessEvent, void, undefined> {
+): AsyncGenerator<readonly HarnessEvent[], void, undefined> {
   const watch = watchEnd(ended);
-  const iterator = events[Symbol.asyncIterator]();
+  const iterator = turn[Symbol.asyncIterator]();
   let failed = false;
   try {
     for (;;) {
       const step = await nextOrGone(iterator, watch);
       if (step === 'gone') {
-        const end = await ended;
-        yield errorOf(end);
+        yield [errorOf(await ended)];
         break;
       }
       if (step.done) {
-        yield error('internal', 'The adapter broke off without an end.');
+        yield [error('internal', 'The adapter broke off without an end.')];
         break;
       }
-      const event = step.value;
-      if (event.type === 'error' && event.code === 'harness_exited') {
-        failed = true;
-        yield (await violationSoon(watch)) ?? event;
-        continue;
+      let told: HarnessEvent[] = [];
+      for (const event of step.value) {
+        if (event.type === 'error' && event.code === 'harness_exited') {
+          failed = true;
+          if (told.length > 0) yield told;
+          told = [(await violationSoon(watch)) ?? event];
+        } else if (event.type !== 'end') {
+          failed ||= event.type === 'error';
+          told.push(event);
+        } else {
+          const violation = failed || event.stopReason === 'cancelled' ? null : watch.violation();
+          if (violation === null) told.push(event);
+          else told.push(violation, { type: 'end', stopReason: 'error' });
+          yield told;
+          return;
+        }
       }
-      if (event.type !== 'end') {
-        failed ||= event.type === 'error';
-        yield event;
-        continue;
-      }
-      const violation = failed || event.stopReason === 'cancelled' ? null : watch.violation();
-      if (violation !== null) yield violation;
-      yield violation === null ? event : { type: 'end', stopReason: 'error' };
-      return;
+      yield told;
     }
   } catch (cause) {
-    yield error('internal', cause instanceof Error ? cause.message : 'The adapter failed.');
+    yield [error('internal', cause instanceof Error ? cause.message : 'The adapter failed.')];
   } finally {
     watch.stop();
     // Not awaited: an adapter that hangs in its own clean-up must not hold the turn.
     iterator.return?.().catch(() => undefined);
   }
-  yield { type: 'end', stopReason: 'error' };
+  yield [{ type: 'end', stopReason: 'error' }];
 }
 
 interface Watch {
@@ -98,9 +100,9 @@ function watchEnd(ended: Promise<MachineEnd>): Watch {
 }
 
 function nextOrGone(
-  iterator: AsyncIterator<HarnessEvent>,
+  iterator: AsyncIterator<readonly HarnessEvent[]>,
   watch: Watch,
-): Promise<IteratorResult<HarnessEvent> | 'gone'> {
+): Promise<IteratorResult<readonly HarnessEvent[]> | 'gone'> {
   return new Promise((resolve, reject) => {
     watch.onGone = () => resolve('gone');
     iterator.next().then(resolve, reject);

@@ -5,6 +5,7 @@ import {
   type Harness,
   HarnessError,
   type HarnessEvent,
+  type HarnessEvents,
   type HarnessSession,
   type HarnessSetup,
   type StoredMessage,
@@ -16,6 +17,7 @@ import { RUNNER_LIMITS } from '../limits.ts';
 import { startFault } from './faults.ts';
 import { guardTurn } from './guard-turn.ts';
 import type { Machine, MachineEnd, OpenOrder } from './machine-port.ts';
+import { withoutRaw } from './without-raw.ts';
 
 export interface LocalMachineParts {
   sandbox: Sandbox;
@@ -30,6 +32,7 @@ export class LocalMachine implements Machine {
   readonly ended: Promise<MachineEnd>;
   readonly #parts: LocalMachineParts;
   #session: HarnessSession | null = null;
+  #rawWanted = false;
   readonly #reader: Reader;
   #tellEnd: (end: MachineEnd) => void = () => undefined;
   #disposed: Promise<void> | null = null;
@@ -67,10 +70,19 @@ export class LocalMachine implements Machine {
     }
   }
 
-  turn(input: TurnInput, signal: AbortSignal): AsyncIterable<HarnessEvent> {
+  async *turn(
+    input: TurnInput,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly HarnessEvent[], void, undefined> {
     const session = this.#session;
-    const events = session === null ? NOT_OPEN : session.turn(input, signal);
-    return guardTurn(events, this.ended);
+    const turn = session === null ? NOT_OPEN : session.turn(input, signal);
+    for await (const events of guardTurn(turn, this.ended)) {
+      yield this.#rawWanted ? events : withoutRaw(events);
+    }
+  }
+
+  showRaw(wanted: boolean): void {
+    this.#rawWanted = wanted;
   }
 
   answer(requestId: string, answer: AskAnswer): Promise<void> {
@@ -119,14 +131,16 @@ export class LocalMachine implements Machine {
   }
 }
 
-const NOT_OPEN: AsyncIterable<HarnessEvent> = {
+const NOT_OPEN: HarnessEvents = {
   async *[Symbol.asyncIterator]() {
-    yield {
-      type: 'error',
-      code: 'harness_exited',
-      message: 'The harness does not run.',
-      retryable: true,
-    };
-    yield { type: 'end', stopReason: 'error' };
+    yield [
+      {
+        type: 'error',
+        code: 'harness_exited',
+        message: 'The harness does not run.',
+        retryable: true,
+      },
+      { type: 'end', stopReason: 'error' },
+    ];
   },
 };

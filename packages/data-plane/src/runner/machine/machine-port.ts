@@ -3,7 +3,7 @@ import type {
   AgentInfo,
   AskAnswer,
   Capabilities,
-  HarnessEvent,
+  HarnessEvents,
   StoredMessage,
   TurnInput,
 } from '@karta/harness';
@@ -84,7 +84,9 @@ export interface Machine {
   /** The harness's id of its conversation; `null` before it is known. */
   readonly resumeId: string | null;
   /** One message to its `end`, which comes last, exactly once, whatever happens. Throws nothing. */
-  turn(input: TurnInput, signal: AbortSignal): AsyncIterable<HarnessEvent>;
+  turn(input: TurnInput, signal: AbortSignal): HarnessEvents;
+  /** Whether events carry the harness's own from now on. They do not before this was called. */
+  showRaw(wanted: boolean): void;
   /** Throws `HarnessError`, `unknown_ask` when nothing waits for the answer. */
   answer(requestId: string, answer: AskAnswer): Promise<void>;
   history(resumeId: string): AsyncIterable<StoredMessage>;

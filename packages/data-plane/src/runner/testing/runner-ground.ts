@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { newId } from '@karta/protocol';
 import { onTestFinished } from 'vitest';
 import { type StartedDoors, startDoors } from '../../../../doors/src/testing/index.ts';
+import { oneByOne } from '../../../../harness/src/testing/event-batches.ts';
 import type { Release } from '../../control/port.ts';
 import { releaseOfFolder } from '../../releases/testing/release-of-folder.ts';
 import { type FolderSpec, folderOf, tempFolder } from '../../releases/testing/temp-folder.ts';
@@ -102,7 +103,7 @@ export async function runTurnOn(
   const { signal = new AbortController().signal, turnId = newId('turn') } = options;
   const input = { text, agent: 'default', thinking: false, attachments: [] };
   const events: RunnerEvent[] = [];
-  for await (const event of harness.turn(turnId, input, signal)) {
+  for await (const event of oneByOne(harness.turn(turnId, input, signal))) {
     events.push(event);
     options.onEvent?.(event);
   }

@@ -4,11 +4,12 @@ import type { HarnessEvent, StoredMessage, TurnInput } from '@karta/harness';
 import { HarnessError } from '@karta/harness';
 import { KartaError } from '@karta/protocol';
 import { ReaderError } from '@karta/sandbox';
+import { eachAlone } from '../../../../harness/src/testing/event-batches.ts';
 import type { Machine, MachineEnd, MachineHost } from '../machine/machine-port.ts';
 
 /** A host without sandboxes whose machines do what a test says: for what passes between threads. */
 export interface ScriptedHost extends MachineHost {
-  /** Events of the next turns. */
+  /** Events of the next turns, each told alone. */
   turn: (input: TurnInput, signal: AbortSignal) => AsyncIterable<HarnessEvent>;
   resumeId: string | null;
   end(end: MachineEnd): void;
@@ -54,7 +55,8 @@ export function scriptedHost(): ScriptedHost {
       open: async ({ resumeId }) => {
         host.resumeId = resumeId;
       },
-      turn: (input, signal) => host.turn(input, signal),
+      turn: (input, signal) => eachAlone(host.turn(input, signal)),
+      showRaw: (wanted) => void did.push(`raw ${wanted}`),
       answer: async () => {
         throw new HarnessError('unknown_ask', 'nothing waits');
       },

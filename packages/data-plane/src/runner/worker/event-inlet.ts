@@ -5,19 +5,18 @@ export class EventInlet {
   readonly #taken: (count: number) => void;
   readonly #step: number;
   #events: HarnessEvent[] = [];
-  #next = 0;
   #untold = 0;
   #over = false;
   #wake: (() => void) | null = null;
 
-  /** `taken` is told each time `step` more events were read. */
+  /** `taken` is told how many events were read each time these are `step` or more. */
   constructor(step: number, taken: (count: number) => void) {
     this.#step = step;
     this.#taken = taken;
   }
 
-  push(event: HarnessEvent): void {
-    this.#events.push(event);
+  push(events: readonly HarnessEvent[]): void {
+    this.#events.push(...events);
     this.#wake?.();
   }
 
@@ -27,11 +26,14 @@ export class EventInlet {
     this.#wake?.();
   }
 
-  async *read(): AsyncGenerator<HarnessEvent, void, undefined> {
+  /** All that waits, again and again. */
+  async *read(): AsyncGenerator<readonly HarnessEvent[], void, undefined> {
     for (;;) {
-      const event = this.#shift();
-      if (event !== undefined) {
-        yield event;
+      if (this.#events.length > 0) {
+        const events = this.#events;
+        this.#events = [];
+        yield events;
+        this.#count(events.length);
         continue;
       }
       if (this.#over) return;
@@ -42,19 +44,10 @@ export class EventInlet {
     }
   }
 
-  #shift(): HarnessEvent | undefined {
-    const event = this.#events[this.#next];
-    if (event === undefined) return undefined;
-    this.#next += 1;
-    if (this.#next === this.#events.length) {
-      this.#events = [];
-      this.#next = 0;
-    }
-    this.#untold += 1;
-    if (this.#untold >= this.#step) {
-      this.#taken(this.#untold);
-      this.#untold = 0;
-    }
-    return event;
+  #count(read: number): void {
+    this.#untold += read;
+    if (this.#untold < this.#step) return;
+    this.#taken(this.#untold);
+    this.#untold = 0;
   }
 }

@@ -37,7 +37,15 @@ export type ToWorker =
   | { kind: 'turn'; id: number; machine: string; input: TurnInput }
   | { kind: 'abort'; id: number }
   /** So many events of the turn were taken; the worker may send as many more. */
-  | { kind: 'taken'; id: number; count: number };
+  | { kind: 'taken'; id: number; count: number }
+  /** Whether events of the machine carry the harness's own. */
+  | { kind: 'raw'; machine: string; wanted: boolean };
+
+/** Events of one turn, in order. */
+export interface TurnEvents {
+  id: number;
+  events: HarnessEvent[];
+}
 
 /** What the other side must know of a machine before the events beside it are looked at. */
 export interface ResumeNews {
@@ -48,7 +56,7 @@ export interface ResumeNews {
 export type FromWorker =
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failure'; id: number; error: ErrorWire }
-  | { kind: 'events'; events: { id: number; event: HarnessEvent }[]; news: ResumeNews[] }
+  | { kind: 'events'; turns: TurnEvents[]; news: ResumeNews[] }
   /** The turn's iterator has finished; nothing of it follows. */
   | { kind: 'over'; id: number }
   | { kind: 'ended'; machine: string; end: MachineEnd }

@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { MessageChannel } from 'node:worker_threads';
 import type { HarnessEvent } from '@karta/harness';
 import { expect, onTestFinished, test } from 'vitest';
+import { oneByOne } from '../../../../harness/src/testing/event-batches.ts';
 import type { BootOrder, Machine } from '../machine/machine-port.ts';
 import { scriptedHost } from '../testing/scripted-host.ts';
 import { releaseNamed } from '../testing/stub-machine.ts';
@@ -34,7 +35,7 @@ async function setUp() {
 
 async function eventsOf(machine: Machine, signal = new AbortController().signal) {
   const events: HarnessEvent[] = [];
-  for await (const event of machine.turn(INPUT, signal)) events.push(event);
+  for await (const event of oneByOne(machine.turn(INPUT, signal))) events.push(event);
   return events;
 }
 
@@ -74,7 +75,8 @@ test('a flood of events arrives whole and in order, and never runs far ahead of 
     yield { type: 'end', stopReason: 'end_turn' };
   };
   let read = 0;
-  for await (const event of machine.turn(INPUT, new AbortController().signal)) {
+  const turn = machine.turn(INPUT, new AbortController().signal);
+  for await (const event of oneByOne(turn)) {
     if (event.type !== 'text') break;
     expect(event.text).toBe(`${read}`);
     read += 1;

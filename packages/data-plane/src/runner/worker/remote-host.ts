@@ -130,7 +130,7 @@ export class RemoteHost implements MachineHost, RemoteLink {
           const known = this.#machines.get(machine);
           if (known !== undefined) known.resumeId = resumeId;
         }
-        for (const { id, event } of message.events) this.#turns.get(id)?.push(event);
+        for (const { id, events } of message.turns) this.#turns.get(id)?.push(events);
         return;
       case 'over':
         this.#turns.get(message.id)?.finish();

@@ -23,6 +23,7 @@ export class RemoteMachine implements Machine {
   readonly #host: RemoteLink;
   readonly #id: string;
   #lost = false;
+  #rawWanted = false;
 
   constructor(host: RemoteLink, id: string) {
     this.#host = host;
@@ -41,21 +42,26 @@ export class RemoteMachine implements Machine {
     this.resumeId = await this.#host.call({ method: 'open', machine: this.#id, order });
   }
 
-  async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<HarnessEvent, void> {
+  async *turn(
+    input: TurnInput,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly HarnessEvent[], void> {
     const { id, inlet } = this.#host.openTurn(this.#id, input);
     const abort = () => this.#host.post({ kind: 'abort', id });
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     let over = false;
     try {
-      for await (const event of inlet.read()) {
-        over = event.type === 'end';
-        yield event;
+      for await (const events of inlet.read()) {
+        over = events.at(-1)?.type === 'end';
+        yield events;
       }
       if (over) return;
-      yield { type: 'error', code: 'harness_exited', message: LOST, retryable: true };
       over = true;
-      yield { type: 'end', stopReason: 'error' };
+      yield [
+        { type: 'error', code: 'harness_exited', message: LOST, retryable: true },
+        { type: 'end', stopReason: 'error' },
+      ];
     } finally {
       signal.removeEventListener('abort', abort);
       // The reader has gone before the end: the harness need not go on for nobody.
@@ -64,6 +70,12 @@ export class RemoteMachine implements Machine {
         this.#host.post({ kind: 'taken', id, count: Number.MAX_SAFE_INTEGER });
       }
     }
+  }
+
+  showRaw(wanted: boolean): void {
+    if (wanted === this.#rawWanted) return;
+    this.#rawWanted = wanted;
+    this.#host.post({ kind: 'raw', machine: this.#id, wanted });
   }
 
   answer(requestId: string, answer: AskAnswer): Promise<void> {

@@ -51,7 +51,10 @@ export function serveHost(host: MachineHost, port: MessagePort): void {
         if (turn === undefined) return;
         turn.room += message.count;
         turn.more?.();
+        return;
       }
+      case 'raw':
+        machines.get(message.machine)?.showRaw(message.wanted);
     }
   });
 
@@ -135,13 +138,13 @@ export function serveHost(host: MachineHost, port: MessagePort): void {
     try {
       const machine = machineOf(machineId);
       let told = machine.resumeId;
-      for await (const event of machine.turn(input, turn.abort.signal)) {
+      for await (const events of machine.turn(input, turn.abort.signal)) {
         if (machine.resumeId !== told) {
           told = machine.resumeId;
           outlet.news({ machine: machineId, resumeId: told });
         }
-        outlet.event(id, event);
-        turn.room -= 1;
+        outlet.events(id, events);
+        turn.room -= events.length;
         if (turn.room <= 0) await room(turn);
       }
     } finally {

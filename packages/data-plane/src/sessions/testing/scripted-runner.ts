@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { AskAnswer, StoredMessage, TurnInput } from '@karta/harness';
 import { HarnessError } from '@karta/harness';
 import { KartaError, NO_USAGE, type StopReason, usageOf } from '@karta/protocol';
+import { eachAlone } from '../../../../harness/src/testing/event-batches.ts';
 import type { LiveHarness, Runner, RunnerEvent, RunnerSession } from '../../runner/port.ts';
 
 /** One step of a turn; a turn's text is a JSON array of them, or plain text that is echoed. */
@@ -45,6 +46,7 @@ export class ScriptedRunner implements Runner {
   readonly answers: { requestId: string; answer: AskAnswer }[] = [];
   readonly inputs: { turnId: string; input: TurnInput }[] = [];
   readonly attached: RunnerSession[] = [];
+  readonly rawWanted: boolean[] = [];
   readonly destroyed: string[] = [];
   agents = ['default', 'reviewer'];
   thinking = true;
@@ -107,7 +109,9 @@ export class ScriptedRunner implements Runner {
       isolation: 'none',
       volumeId,
       resumeId: session.resumeId,
-      turn: (turnId, input, signal) => this.#turn(volumeId, turnId, input, signal, live.ended),
+      turn: (turnId, input, signal) =>
+        eachAlone(this.#turn(volumeId, turnId, input, signal, live.ended)),
+      showRaw: (wanted) => void this.rawWanted.push(wanted),
       answer: async (requestId, answer) => {
         this.answers.push({ requestId, answer });
         const gate = this.#gates.get(requestId);

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { FrameQueue } from './frame-queue.ts';
 
 /** Whether a promise is settled once all that is ready has run. */
-async function settled(promise: Promise<unknown>): Promise<boolean> {
+async function settled(promise: undefined | Promise<unknown>): Promise<boolean> {
   let done = false;
-  void promise.then(() => {
+  void Promise.resolve(promise).then(() => {
     done = true;
   });
   await new Promise((resolve) => setImmediate(resolve));
@@ -12,19 +12,21 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('items', () => {
-  it('come out in order, also to a taker that waits', async () => {
+  it('come out in order and all that wait at once, also to a taker that waits', async () => {
     const queue = new FrameQueue<number>();
     const first = queue.take();
-    await queue.push(1, 1);
-    await queue.push(2, 1);
-    expect([await first, await queue.take()]).toEqual([1, 2]);
+    queue.push(1, 1);
+    expect(await first).toEqual([1]);
+    queue.push(2, 1);
+    queue.push(3, 1);
+    expect(await queue.take()).toEqual([2, 3]);
   });
 
   it('can be taken after the end, then there is none', async () => {
     const queue = new FrameQueue<number>();
     await queue.push(1, 1);
     queue.close();
-    expect([await queue.take(), await queue.take()]).toEqual([1, null]);
+    expect([await queue.take(), await queue.take()]).toEqual([[1], null]);
     expect(queue.pushNow(2)).toBe(false);
   });
 
@@ -32,7 +34,7 @@ describe('items', () => {
     const queue = new FrameQueue<number>();
     expect(await queue.take(5)).toBe('timeout');
     queue.pushNow(1);
-    expect(await queue.take(5)).toBe(1);
+    expect(await queue.take(5)).toEqual([1]);
   });
 
   it('wake a taker when the queue is closed', async () => {
@@ -81,5 +83,5 @@ it('forgets what came while it dropped', async () => {
   expect(queue.pushNow(2)).toBe(false);
   queue.drop(false);
   queue.pushNow(3);
-  expect(await queue.take()).toBe(3);
+  expect(await queue.take()).toEqual([3]);
 });

@@ -2,52 +2,37 @@
 const MAX_ITEMS = 512;
 const MAX_BYTES = 8 * 1024 * 1024;
 
-interface Entry<T> {
-  item: T;
-  bytes: number;
-}
-
 /** A queue between the reader of a process and the turn: bounded, so that a flood waits outside. */
 export class FrameQueue<T> {
-  #entries: Entry<T>[] = [];
+  #items: T[] = [];
   #bytes = 0;
   #closed = false;
   #dropping = false;
   #taker: (() => void) | null = null;
   #giver: (() => void) | null = null;
 
-  /** Resolves when there is room for more. */
-  async push(item: T, bytes: number): Promise<void> {
-    if (!this.pushNow(item, bytes)) return;
-    while (this.#full() && !this.#closed && !this.#dropping) {
-      await new Promise<void>((resolve) => {
-        this.#giver = resolve;
-      });
-    }
+  /** Returns a promise only when the queue is full: it resolves once there is room for more. */
+  push(item: T, bytes: number): undefined | Promise<void> {
+    return this.pushNow(item, bytes) && this.#full() ? this.#room() : undefined;
   }
 
   /** Adds without waiting, for the few items that the platform makes itself. Whether it was kept. */
   pushNow(item: T, bytes = 0): boolean {
     if (this.#closed || this.#dropping) return false;
-    this.#entries.push({ item, bytes });
+    this.#items.push(item);
     this.#bytes += bytes;
     this.#wakeTaker();
     return true;
   }
 
   /**
-   * The next item. `null` when the queue is closed and empty, `'timeout'` when nothing came within
-   * `timeoutMs`.
+   * All that waits, at least one item. `null` when the queue is closed and empty, `'timeout'` when
+   * nothing came within `timeoutMs`.
    */
-  async take(timeoutMs?: number): Promise<T | null | 'timeout'> {
+  async take(timeoutMs?: number): Promise<readonly T[] | null | 'timeout'> {
     const deadline = timeoutMs === undefined ? null : performance.now() + timeoutMs;
     for (;;) {
-      const entry = this.#entries.shift();
-      if (entry !== undefined) {
-        this.#bytes -= entry.bytes;
-        this.#wakeGiver();
-        return entry.item;
-      }
+      if (this.#items.length > 0) return this.#takeAll();
       if (this.#closed) return null;
       const left = deadline === null ? null : deadline - performance.now();
       if (left !== null && left <= 0) return 'timeout';
@@ -58,10 +43,7 @@ export class FrameQueue<T> {
   /** Forgets what waits, and until told otherwise also what comes. */
   drop(dropping: boolean): void {
     this.#dropping = dropping;
-    if (!dropping) return;
-    this.#entries = [];
-    this.#bytes = 0;
-    this.#wakeGiver();
+    if (dropping) this.#takeAll();
   }
 
   /** Nothing more comes; what waits can still be taken. */
@@ -71,8 +53,24 @@ export class FrameQueue<T> {
     this.#wakeGiver();
   }
 
+  #takeAll(): readonly T[] {
+    const items = this.#items;
+    this.#items = [];
+    this.#bytes = 0;
+    this.#wakeGiver();
+    return items;
+  }
+
   #full(): boolean {
-    return this.#entries.length >= MAX_ITEMS || this.#bytes >= MAX_BYTES;
+    return this.#items.length >= MAX_ITEMS || this.#bytes >= MAX_BYTES;
+  }
+
+  async #room(): Promise<void> {
+    while (this.#full() && !this.#closed && !this.#dropping) {
+      await new Promise<void>((resolve) => {
+        this.#giver = resolve;
+      });
+    }
   }
 
   async #wait(ms: number | null): Promise<void> {

@@ -1,7 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { SandboxProcess } from '@karta/sandbox';
-import { cleanHostileText, GuardError, readJsonLines } from '../../guard/index.ts';
+import {
+  cleanHostileText,
+  GuardError,
+  type HostileJson,
+  readJsonLines,
+} from '../../guard/index.ts';
 import type { SpawnedProcess } from '../sdk-port.ts';
 import { type AnyFrame, anyFrame } from '../turn/frames.ts';
 import { controlFrame } from './control-frame.ts';
@@ -13,6 +18,9 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 /** Last words of standard error, for the message when a start fails. */
 const STDERR_CHARS = 2000;
 
+/** Takes a frame of so many characters. */
+export type OnFrame = (frame: AnyFrame, bytes: number) => undefined | Promise<void>;
+
 export interface ProcessEnd {
   code: number | null;
   /** Why the platform ended it, when it did so for what it sent. */
@@ -23,8 +31,8 @@ export interface ProcessEnd {
 
 /**
  * Stands between a process in a sandbox and the SDK, which trusts its peer: the SDK reads control
- * frames alone, each parsed and bounded; all others go to `onFrame`, and nothing more is read until
- * it resolves. A process that breaks a bound is killed.
+ * frames alone, each parsed and bounded; all others go to `onFrame`. When that returns a promise,
+ * nothing more is read until it resolves. A process that breaks a bound is killed.
  */
 export class GuardedProcess extends EventEmitter implements SpawnedProcess {
   readonly stdin: SandboxProcess['stdin'];
@@ -34,7 +42,7 @@ export class GuardedProcess extends EventEmitter implements SpawnedProcess {
   killed = false;
   exitCode: number | null = null;
 
-  constructor(process: SandboxProcess, onFrame: (frame: AnyFrame, bytes: number) => Promise<void>) {
+  constructor(process: SandboxProcess, onFrame: OnFrame) {
     super();
     this.#process = process;
     this.stdin = process.stdin;
@@ -50,7 +58,7 @@ export class GuardedProcess extends EventEmitter implements SpawnedProcess {
     return true;
   }
 
-  async #run(onFrame: (frame: AnyFrame, bytes: number) => Promise<void>): Promise<ProcessEnd> {
+  async #run(onFrame: OnFrame): Promise<ProcessEnd> {
     const stderr = this.#readStderr();
     const broken = await this.#readFrames(onFrame);
     if (broken !== null) this.#process.kill('SIGKILL');
@@ -62,22 +70,28 @@ export class GuardedProcess extends EventEmitter implements SpawnedProcess {
     return { code, broken, stderr: await stderr };
   }
 
-  async #readFrames(
-    onFrame: (frame: AnyFrame, bytes: number) => Promise<void>,
-  ): Promise<GuardError | null> {
+  async #readFrames(onFrame: OnFrame): Promise<GuardError | null> {
     try {
-      for await (const { value, text } of readJsonLines(this.#process.stdout)) {
-        const parsed = anyFrame.safeParse(value);
-        if (!parsed.success) throw new GuardError('protocol', 'a frame without a type');
-        if (!CONTROL.has(parsed.data.type)) await onFrame(parsed.data, text.length);
-        else if (controlFrame.safeParse(value).success) await this.#toSdk(text);
-        else throw new GuardError('protocol', 'a control frame that is none');
+      for await (const batch of readJsonLines(this.#process.stdout)) {
+        for (const frame of batch) {
+          // Awaited only when there is something to wait for: a flood has many frames at once.
+          const taken = this.#take(frame, onFrame);
+          if (taken !== undefined) await taken;
+        }
       }
       return null;
     } catch (error) {
       if (error instanceof GuardError) return error;
       return this.exitCode === null ? new GuardError('protocol', 'the stream broke off') : null;
     }
+  }
+
+  #take({ value, text }: HostileJson, onFrame: OnFrame): undefined | Promise<void> {
+    const parsed = anyFrame.safeParse(value);
+    if (!parsed.success) throw new GuardError('protocol', 'a frame without a type');
+    if (!CONTROL.has(parsed.data.type)) return onFrame(parsed.data, text.length);
+    if (controlFrame.safeParse(value).success) return this.#toSdk(text);
+    throw new GuardError('protocol', 'a control frame that is none');
   }
 
   async #toSdk(text: string): Promise<void> {

@@ -6,8 +6,7 @@ import { INSIDE } from '../inside.ts';
 import { DISALLOWED_TOOLS, environmentOf, platformSettings } from '../platform-settings.ts';
 import type { CanUseTool, ClaudeSdk, SdkQuery, SdkUserMessage } from '../sdk-port.ts';
 import { NO_CONVERSATION, startCommand } from '../start-command.ts';
-import type { AnyFrame } from '../turn/frames.ts';
-import { GuardedProcess, type ProcessEnd } from './guarded-process.ts';
+import { GuardedProcess, type OnFrame, type ProcessEnd } from './guarded-process.ts';
 import { MessageChannel } from './message-channel.ts';
 import { within } from './within.ts';
 
@@ -27,7 +26,7 @@ export interface LiveClaudeParts {
   run: HarnessRun;
   sdk: ClaudeSdk;
   canUseTool: CanUseTool;
-  onFrame: (frame: AnyFrame, bytes: number) => Promise<void>;
+  onFrame: OnFrame;
   /** Silence of the model after which its call has failed, in milliseconds. */
   modelStallMs: number;
 }

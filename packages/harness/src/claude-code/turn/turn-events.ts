@@ -56,7 +56,8 @@ export class TurnEvents {
   /** The events of one frame, in order, each with the frame as its `raw`. */
   of(frame: AnyFrame): HarnessEvent[] {
     const events = this.#map(frame) ?? [unknownFrame(frame)];
-    return events.map((event) => ({ ...event, raw: frame }));
+    for (const event of events) event.raw = frame;
+    return events;
   }
 
   /** `null`: the frame is of a kind, or of a form, that is not known. */

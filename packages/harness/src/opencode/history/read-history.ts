@@ -37,14 +37,16 @@ export async function* readHistory(
 ): AsyncGenerator<StoredMessage> {
   let rows: Row[] = [];
   const source = await reader.queryHome(DATABASE, QUERY, [resumeId]);
-  for await (const { value } of readJsonLines(source)) {
-    const parsed = row.safeParse(value);
-    if (!parsed.success) continue;
-    if (rows.length > 0 && rows[0]?.message_id !== parsed.data.message_id) {
-      yield* messageOf(rows);
-      rows = [];
+  for await (const batch of readJsonLines(source)) {
+    for (const { value } of batch) {
+      const parsed = row.safeParse(value);
+      if (!parsed.success) continue;
+      if (rows.length > 0 && rows[0]?.message_id !== parsed.data.message_id) {
+        yield* messageOf(rows);
+        rows = [];
+      }
+      rows.push(parsed.data);
     }
-    rows.push(parsed.data);
   }
   yield* messageOf(rows);
 }

@@ -58,7 +58,7 @@ const ask = (turn: ActiveTurn, id: string) =>
 
 async function read(turn: ActiveTurn, signal: AbortSignal): Promise<HarnessEvent[]> {
   const events: HarnessEvent[] = [];
-  for await (const event of turn.run(signal)) events.push(event);
+  for await (const batch of turn.run(signal)) events.push(...batch);
   await turn.ended;
   return events.map(({ raw: _, ...event }) => event as HarnessEvent);
 }

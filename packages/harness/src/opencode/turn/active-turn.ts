@@ -58,7 +58,7 @@ export class ActiveTurn {
   }
 
   /** Runs to `end`. Throws nothing. */
-  async *run(signal: AbortSignal): AsyncGenerator<HarnessEvent> {
+  async *run(signal: AbortSignal): AsyncGenerator<readonly HarnessEvent[]> {
     const cancel = () => {
       this.#cancelled = true;
       this.#stop();

@@ -11,7 +11,10 @@ test('everything arrives, in order, however it was pushed', async () => {
         const queue = new EventQueue<number>(high);
         const read: number[] = [];
         const reading = (async () => {
-          for await (const item of queue) read.push(item);
+          for await (const batch of queue) {
+            expect(batch).not.toEqual([]);
+            read.push(...batch);
+          }
         })();
         for (const batch of batches) await queue.push(batch);
         queue.end();
@@ -31,7 +34,7 @@ test('a writer waits for a slow reader', async () => {
   await Promise.resolve();
   expect(written).toBe(false);
   const reader = queue[Symbol.asyncIterator]();
-  expect(await reader.next()).toEqual({ value: 1, done: false });
+  expect(await reader.next()).toEqual({ value: [1, 2, 3], done: false });
   await writing;
   expect(written).toBe(true);
 });
@@ -43,6 +46,6 @@ test('an abandoned queue holds nobody up', async () => {
   await writing;
   await queue.push([4, 5, 6]);
   const read: number[] = [];
-  for await (const item of queue) read.push(item);
+  for await (const batch of queue) read.push(...batch);
   expect(read).toEqual([]);
 });

@@ -1,8 +1,8 @@
 /**
- * A queue between one writer and one reader. A writer that waits for `push` while more than `high`
- * items wait is slowed down to the reader's pace.
+ * A queue between one writer and one reader, who is given all that waits at once. A writer that
+ * waits for `push` while more than `high` items wait is slowed down to the reader's pace.
  */
-export class EventQueue<T> implements AsyncIterable<T> {
+export class EventQueue<T> implements AsyncIterable<readonly T[]> {
   readonly #high: number;
   #items: T[] = [];
   #ended = false;
@@ -45,13 +45,15 @@ export class EventQueue<T> implements AsyncIterable<T> {
     this.end();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly T[]> {
     for (;;) {
       const items = this.#items;
-      this.#items = [];
-      this.#wakeWriter?.();
-      yield* items;
-      if (this.#items.length > 0) continue;
+      if (items.length > 0) {
+        this.#items = [];
+        this.#wakeWriter?.();
+        yield items;
+        continue;
+      }
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
