@@ -1,42 +1,52 @@
-import { setImmediate as nextRound } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { EventOutlet } from './event-outlet.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EventOutlet, FLOOD_PACE_MS } from './event-outlet.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function setUp() {
   const sent: string[] = [];
-  const outlet = new EventOutlet(({ turns, news }) => {
-    const texts = turns.flatMap(({ id, events }) =>
-      events.map((event) => `${id}:${event.type === 'text' ? event.text : event.type}`),
-    );
-    sent.push([...news.map(({ resumeId }) => `resume=${resumeId}`), ...texts].join(' '));
+  const outlet = new EventOutlet((events) => {
+    sent.push(events.map((event) => (event.type === 'text' ? event.text : event.type)).join(' '));
   });
-  const text = (value: string, id = 1) => outlet.events(id, [{ type: 'text', text: value }]);
-  return { sent, outlet, text };
+  const tell = (...texts: string[]) =>
+    outlet.push(texts.map((text) => ({ type: 'text' as const, text })));
+  return { sent, outlet, tell };
 }
 
-test('the first batch leaves at once, the rest of its round together', async () => {
-  const { sent, text } = setUp();
-  for (const value of ['a', 'b', 'c']) text(value);
-  text('d', 2);
-  expect(sent).toEqual(['1:a']);
-  await nextRound();
-  expect(sent).toEqual(['1:a', '1:b 1:c 2:d']);
+test('the first batch leaves at once, a flood once in a while', () => {
+  const { sent, tell } = setUp();
+  tell('a', 'b');
+  tell('c');
+  tell('d');
+  expect(sent).toEqual(['a b']);
+  vi.advanceTimersByTime(FLOOD_PACE_MS);
+  expect(sent).toEqual(['a b', 'c d']);
+  tell('e');
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(FLOOD_PACE_MS);
+  expect(sent).toEqual(['a b', 'c d', 'e']);
 });
 
-test('after a quiet round the next event again waits for nothing', async () => {
-  const { sent, text } = setUp();
-  text('a');
-  await nextRound();
-  await nextRound();
-  text('b');
-  expect(sent).toEqual(['1:a', '1:b']);
+test('after a quiet moment the next event waits for nothing, and nothing runs on', () => {
+  const { sent, tell } = setUp();
+  tell('a');
+  vi.advanceTimersByTime(FLOOD_PACE_MS);
+  expect(vi.getTimerCount()).toBe(0);
+  tell('b');
+  expect(sent).toEqual(['a', 'b']);
 });
 
-test('a flush keeps the order, and news come before the events beside them', () => {
-  const { sent, outlet, text } = setUp();
-  text('a');
-  text('b');
-  outlet.news({ machine: 'm', resumeId: 'ses_1' });
+test('a flush keeps the order and sends nothing twice', () => {
+  const { sent, outlet, tell } = setUp();
+  tell('a');
+  tell('b');
   outlet.flush();
-  expect(sent).toEqual(['1:a', 'resume=ses_1 1:b']);
+  outlet.flush();
+  vi.advanceTimersByTime(FLOOD_PACE_MS * 3);
+  expect(sent).toEqual(['a', 'b']);
 });

@@ -1,46 +1,39 @@
 import type { HarnessEvent } from '@karta/harness';
-import type { FromWorker, ResumeNews, TurnEvents } from './protocol.ts';
-
-type Events = Extract<FromWorker, { kind: 'events' }>;
 
 /**
- * Sends events to the other thread: the first batch at once, those that follow within the same
- * round of the event loop together. A batch alone waits for nothing, a flood costs one message a
- * round.
+ * How long the events of a flood gather, in milliseconds. Each message between threads wakes the
+ * other one, and there each wakes every reader: done for each event, that costs more than the event.
+ */
+export const FLOOD_PACE_MS = 1;
+
+/**
+ * Sends the events of one turn to the other thread: what comes after a pause at once, a flood in a
+ * message each {@link FLOOD_PACE_MS}. Models speak far slower than that, so a turn that is no flood
+ * waits for nothing.
  */
 export class EventOutlet {
-  readonly #send: (message: Events) => void;
-  #turns: TurnEvents[] = [];
-  #news = new Map<string, ResumeNews>();
-  #round: NodeJS.Immediate | null = null;
+  readonly #send: (events: HarnessEvent[]) => void;
+  #events: HarnessEvent[] = [];
+  #pause: NodeJS.Timeout | null = null;
 
-  constructor(send: (message: Events) => void) {
+  constructor(send: (events: HarnessEvent[]) => void) {
     this.#send = send;
   }
 
-  /** Events of the turn `id`. */
-  events(id: number, events: readonly HarnessEvent[]): void {
-    const last = this.#turns.at(-1);
-    if (last?.id === id) last.events.push(...events);
-    else this.#turns.push({ id, events: [...events] });
-    if (this.#round === null) this.flush();
-  }
-
-  /** Goes with the next events, before they are looked at. */
-  news(news: ResumeNews): void {
-    this.#news.set(news.machine, news);
+  push(events: readonly HarnessEvent[]): void {
+    this.#events.push(...events);
+    if (this.#pause === null) this.flush();
   }
 
   /** Sends what waits, so that what is sent next comes after it. */
   flush(): void {
-    if (this.#turns.length > 0 || this.#news.size > 0) {
-      this.#send({ kind: 'events', turns: this.#turns, news: [...this.#news.values()] });
-      this.#turns = [];
-      this.#news.clear();
-    }
-    this.#round ??= setImmediate(() => {
-      this.#round = null;
-      if (this.#turns.length > 0) this.flush();
-    });
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.#send(events);
+    this.#pause ??= setTimeout(() => {
+      this.#pause = null;
+      this.flush();
+    }, FLOOD_PACE_MS);
   }
 }

@@ -41,12 +41,6 @@ export type ToWorker =
   /** Whether events of the machine carry the harness's own. */
   | { kind: 'raw'; machine: string; wanted: boolean };
 
-/** Events of one turn, in order. */
-export interface TurnEvents {
-  id: number;
-  events: HarnessEvent[];
-}
-
 /** What the other side must know of a machine before the events beside it are looked at. */
 export interface ResumeNews {
   machine: string;
@@ -56,7 +50,7 @@ export interface ResumeNews {
 export type FromWorker =
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failure'; id: number; error: ErrorWire }
-  | { kind: 'events'; turns: TurnEvents[]; news: ResumeNews[] }
+  | { kind: 'events'; id: number; events: HarnessEvent[]; news: ResumeNews | null }
   /** The turn's iterator has finished; nothing of it follows. */
   | { kind: 'over'; id: number }
   | { kind: 'ended'; machine: string; end: MachineEnd }

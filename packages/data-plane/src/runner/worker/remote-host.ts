@@ -126,11 +126,11 @@ export class RemoteHost implements MachineHost, RemoteLink {
         this.#calls.delete(message.id);
         return;
       case 'events':
-        for (const { machine, resumeId } of message.news) {
-          const known = this.#machines.get(machine);
-          if (known !== undefined) known.resumeId = resumeId;
+        if (message.news !== null) {
+          const known = this.#machines.get(message.news.machine);
+          if (known !== undefined) known.resumeId = message.news.resumeId;
         }
-        for (const { id, events } of message.turns) this.#turns.get(id)?.push(events);
+        this.#turns.get(message.id)?.push(message.events);
         return;
       case 'over':
         this.#turns.get(message.id)?.finish();

@@ -25,6 +25,7 @@ interface Turn {
   abort: AbortController;
   room: number;
   more: (() => void) | null;
+  outlet: EventOutlet | null;
 }
 
 /** Serves a machine host to the thread at the other end of `port`. */
@@ -33,7 +34,6 @@ export function serveHost(host: MachineHost, port: MessagePort): void {
   const turns = new Map<number, Turn>();
   const send = (message: FromWorker, transfer: readonly NodeStream[] = []) =>
     port.postMessage(message, [...transfer]);
-  const outlet = new EventOutlet((message) => send(message));
 
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
@@ -125,31 +125,44 @@ export function serveHost(host: MachineHost, port: MessagePort): void {
   function adopt(id: string, machine: Machine): BootAnswer {
     machines.set(id, machine);
     void machine.ended.then((end) => {
-      outlet.flush();
+      for (const turn of turns.values()) turn.outlet?.flush();
       send({ kind: 'ended', machine: id, end });
       void machine.dispose().finally(() => machines.delete(id));
     });
     return { isolation: machine.isolation };
   }
 
+  /** Sends the events of a turn, and the conversation's id with them when it is another. */
+  function outletOf(id: number, machineId: string, machine: Machine): EventOutlet {
+    let told = machine.resumeId;
+    return new EventOutlet((events) => {
+      const { resumeId } = machine;
+      const news = resumeId === told ? null : { machine: machineId, resumeId };
+      told = resumeId;
+      send({ kind: 'events', id, events, news });
+    });
+  }
+
   async function runTurn(id: number, machineId: string, input: TurnInput): Promise<void> {
-    const turn: Turn = { abort: new AbortController(), room: TURN_WINDOW, more: null };
+    const turn: Turn = {
+      abort: new AbortController(),
+      room: TURN_WINDOW,
+      more: null,
+      outlet: null,
+    };
     turns.set(id, turn);
     try {
       const machine = machineOf(machineId);
-      let told = machine.resumeId;
+      const outlet = outletOf(id, machineId, machine);
+      turn.outlet = outlet;
       for await (const events of machine.turn(input, turn.abort.signal)) {
-        if (machine.resumeId !== told) {
-          told = machine.resumeId;
-          outlet.news({ machine: machineId, resumeId: told });
-        }
-        outlet.events(id, events);
+        outlet.push(events);
         turn.room -= events.length;
         if (turn.room <= 0) await room(turn);
       }
     } finally {
       turns.delete(id);
-      outlet.flush();
+      turn.outlet?.flush();
       send({ kind: 'over', id });
     }
   }
