@@ -12,6 +12,10 @@ import type { TurnTimes } from '../platform/turn.ts';
 import type { BareSandbox } from './ground.ts';
 import type { BareHarness } from './harness.ts';
 
+interface TextDelta {
+  event: { delta: { text: string } };
+}
+
 /** Claude Code's own process, driven by its own JSON lines and nothing of ours. */
 export async function startClaudeCode(
   { sandbox, setup }: BareSandbox,
@@ -49,11 +53,11 @@ export async function startClaudeCode(
     turn: (text) =>
       new Promise((resolve, reject) => {
         const began = performance.now();
-        const times: TurnTimes = { firstText: 0, done: 0, texts: 0 };
+        const times: TurnTimes = { firstText: 0, done: 0, letters: 0 };
         onLine = (line) => {
           if (line.includes('"text_delta"')) {
-            times.texts += 1;
-            if (times.texts === 1) times.firstText = performance.now() - began;
+            if (times.letters === 0) times.firstText = performance.now() - began;
+            times.letters += (JSON.parse(line) as TextDelta).event.delta.text.length;
           } else if (line.includes('"type":"result"')) {
             times.done = performance.now() - began;
             resolve(times);

@@ -7,11 +7,15 @@ import {
   LISTEN,
 } from '../../packages/harness/src/opencode/server/environment.ts';
 import type { TurnTimes } from '../platform/turn.ts';
-import { frames } from '../platform/turn.ts';
+import { dataOf, eachFrame } from '../platform/turn.ts';
 import type { BareSandbox } from './ground.ts';
 import type { BareHarness } from './harness.ts';
 
 const PASSWORD = 'bench';
+
+interface TextDelta {
+  properties: { delta: string };
+}
 
 /** OpenCode's own server, driven by its own HTTP interface and nothing of ours. */
 export async function startOpenCode(
@@ -49,9 +53,9 @@ export async function startOpenCode(
   const directory = encodeURIComponent(sandbox.place('/workspace'));
   const events = await send(agent, 'GET', `/event?directory=${directory}`);
   const listeners = new Set<(frame: string) => void>();
-  void (async () => {
-    for await (const frame of frames(events)) for (const listener of listeners) listener(frame);
-  })().catch(() => undefined);
+  void eachFrame(events, (frame) => {
+    for (const listener of listeners) listener(frame);
+  }).catch(() => undefined);
   const conversation =
     resume ?? (await json(agent, `/session?directory=${directory}`, { title: 'bench' })).id;
   return {
@@ -59,13 +63,13 @@ export async function startOpenCode(
     turn: (text) =>
       new Promise((resolve, reject) => {
         const began = performance.now();
-        const times: TurnTimes = { firstText: 0, done: 0, texts: 0 };
+        const times: TurnTimes = { firstText: 0, done: 0, letters: 0 };
         const listener = (frame: string) => {
           const now = performance.now() - began;
           if (frame.includes('"message.part.delta"') && frame.includes('"field":"text"')) {
-            times.texts += 1;
-            if (times.texts === 1) times.firstText = now;
-          } else if (frame.includes('"session.idle"') && times.texts > 0) {
+            if (times.letters === 0) times.firstText = now;
+            times.letters += (dataOf(frame) as TextDelta).properties.delta.length;
+          } else if (frame.includes('"session.idle"') && times.letters > 0) {
             times.done = now;
             listeners.delete(listener);
             resolve(times);

@@ -5,8 +5,8 @@ import type { BenchServer } from './server.ts';
 export interface TurnTimes {
   firstText: number;
   done: number;
-  /** `text` events. */
-  texts: number;
+  /** Letters of the answer, in however many pieces they came. */
+  letters: number;
 }
 
 const agent = new Agent({ keepAlive: true });
@@ -47,27 +47,37 @@ export async function streamTurn(
 ): Promise<TurnTimes> {
   const began = performance.now();
   const answer = await call(server, `/v1/sessions/${sessionId}/messages`, { text, stream: true });
-  const times: TurnTimes = { firstText: 0, done: 0, texts: 0 };
-  for await (const frame of frames(answer)) {
-    if (frame.includes('\nevent: text\n')) {
-      times.texts += 1;
-      if (times.texts === 1) times.firstText = performance.now() - began;
-    } else if (frame.includes('\nevent: error\n')) throw new Error(frame);
-    else if (frame.includes('\nevent: done\n')) times.done = performance.now() - began;
-  }
-  if (times.texts === 0) throw new Error('the turn had no text');
+  const times: TurnTimes = { firstText: 0, done: 0, letters: 0 };
+  await eachFrame(answer, (frame) => {
+    if (frame.includes('event: text\n')) {
+      if (times.letters === 0) times.firstText = performance.now() - began;
+      times.letters += (dataOf(frame) as TextEvent).data.part.text.length;
+    } else if (frame.includes('event: error\n')) throw new Error(frame);
+    else if (frame.includes('event: done\n')) times.done = performance.now() - began;
+  });
+  if (times.letters === 0) throw new Error('the turn had no text');
   return times;
 }
 
-/** The frames of an event stream, without looking into them. */
-export async function* frames(answer: IncomingMessage): AsyncGenerator<string> {
+interface TextEvent {
+  data: { part: { text: string } };
+}
+
+/** Calls `take` for each frame of an event stream, to the stream's end. */
+export async function eachFrame(
+  answer: IncomingMessage,
+  take: (frame: string) => void,
+): Promise<void> {
   let rest = '';
   answer.setEncoding('utf8');
   for await (const chunk of answer) {
-    rest += chunk as string;
-    for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
-      yield `\n${rest.slice(0, end)}\n`;
-      rest = rest.slice(end + 2);
-    }
+    const parts = (rest + (chunk as string)).split('\n\n');
+    rest = parts.pop() ?? '';
+    for (const frame of parts) take(`${frame}\n`);
   }
+}
+
+/** What the one line of data of a frame holds. */
+export function dataOf(frame: string): unknown {
+  return JSON.parse(frame.slice(frame.indexOf('data:') + 'data:'.length));
 }

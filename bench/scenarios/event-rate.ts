@@ -3,13 +3,18 @@ import { subjects } from '../bare/harness.ts';
 import { serveApplication } from '../platform/server.ts';
 import { createSession, streamTurn, type TurnTimes } from '../platform/turn.ts';
 import { ratio, type Scenario } from '../scenario.ts';
-import { ONE_WORD, scripted } from '../script.ts';
+import { scripted } from '../script.ts';
 import { interleave, median } from '../statistics.ts';
 
 const DELTAS = 5_000;
-const LONG_ANSWER = scripted({ text: 'word '.repeat(DELTAS), n: DELTAS });
+const ANSWER = 'word '.repeat(DELTAS);
+const LONG_ANSWER = scripted({ text: ANSWER, n: DELTAS });
 
-/** One answer of 5,000 deltas, from the request to the turn's end, as events per second. */
+/**
+ * One answer that the model gives in 5,000 deltas, from the request to the turn's end, in deltas a
+ * second. Both clients parse every event and must have had the whole text, in whatever pieces: the
+ * platform joins deltas that wait together.
+ */
 export const eventRate: Scenario = {
   name: 'event-rate',
   target: '5,000 deltas: ≥ 0.9× the bare rate',
@@ -22,11 +27,10 @@ export const eventRate: Scenario = {
       const ground = await bareGround(subject.name);
       const bare = await subject.start(await ground.sandboxFor(subject.harness));
       const session = await createSession(server);
-      const rate = ({ texts, done }: TurnTimes) => (texts / done) * 1000;
       await interleave(
         3,
-        async () => (await streamTurn(server, session, ONE_WORD)).done,
-        async () => (await bare.turn(ONE_WORD)).done,
+        async () => (await streamTurn(server, session, LONG_ANSWER)).done,
+        async () => (await bare.turn(LONG_ANSWER)).done,
       );
       const { a, b } = await interleave(
         pairs,
@@ -37,7 +41,7 @@ export const eventRate: Scenario = {
       met &&= share >= 0.9;
       rows.push(
         {
-          figure: `${subject.name}: events/s, platform / bare`,
+          figure: `${subject.name}: deltas/s, platform / bare`,
           value: `${median(a).toFixed(0)} / ${median(b).toFixed(0)}`,
         },
         { figure: `${subject.name}: ratio (n=${pairs})`, value: ratio(share) },
@@ -49,3 +53,9 @@ export const eventRate: Scenario = {
     return { rows, met };
   },
 };
+
+/** Deltas of the model a second. Throws when the client missed some. */
+function rate({ letters, done }: TurnTimes): number {
+  if (letters !== ANSWER.length) throw new Error(`${letters} letters of ${ANSWER.length} came`);
+  return (DELTAS / done) * 1000;
+}

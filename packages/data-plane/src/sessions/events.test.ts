@@ -68,6 +68,20 @@ test('the harness’s own event is for those who ask for it while it comes', asy
   expect(withRaw.map((event) => event.seq)).toEqual(plain.map((event) => event.seq));
 });
 
+test('a harness is asked for its own events while a turn runs and somebody reads them', async () => {
+  const { id } = await t.create();
+  const asked = t.runner.rawWanted.length;
+  const accepted = await t.send(id, [{ gate: 'raw on and off' }]);
+  await expect.poll(() => t.runner.inputs.at(-1)?.turnId).toBe(accepted.turnId);
+  const gone = [new AbortController(), new AbortController()] as const;
+  for (const { signal } of gone) await t.follow(id, { raw: true, signal });
+  for (const abort of gone) abort.abort();
+  t.runner.open('raw on and off');
+  await t.turn(id, accepted);
+  await t.follow(id, { raw: true, signal: AbortSignal.abort() });
+  expect(t.runner.rawWanted.slice(asked)).toEqual([false, true, false]);
+});
+
 test('what has gathered can be taken without waiting, up to where the reader stops', async () => {
   const { id } = await t.create();
   const accepted = await t.send(id, [{ deltas: 20 }]);

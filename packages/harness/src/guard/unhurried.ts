@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** How long the bytes of a flood gather, in milliseconds. */
 export const PACE_MS = 1;
 /** Pieces that are taken as they come before they count as a flood; one is forgiven each pace. */
 export const BURST = 32;
+/** A piece of so many bytes has gathered already: it is worth a wake-up, and the next one too. */
+export const WHOLE_BYTES = 16 * 1024;
 
 /**
  * The bytes of `source` as they come; of a flood of small pieces what gathers in {@link PACE_MS}.
@@ -18,6 +18,7 @@ export async function* unhurried(source: AsyncIterable<Uint8Array>): AsyncGenera
     const now = performance.now();
     pieces = Math.max(0, pieces - (now - last) / PACE_MS) + 1;
     last = now;
-    if (pieces > BURST) await delay(PACE_MS);
+    if (pieces > BURST && piece.length < WHOLE_BYTES)
+      await new Promise((resolve) => setTimeout(resolve, PACE_MS));
   }
 }

@@ -16,8 +16,8 @@ import { createReader, type FileList, type Reader, type Sandbox } from '@karta/s
 import { RUNNER_LIMITS } from '../limits.ts';
 import { startFault } from './faults.ts';
 import { guardTurn } from './guard-turn.ts';
+import { joinTexts } from './join-texts.ts';
 import type { Machine, MachineEnd, OpenOrder } from './machine-port.ts';
-import { withoutRaw } from './without-raw.ts';
 
 export interface LocalMachineParts {
   sandbox: Sandbox;
@@ -77,7 +77,7 @@ export class LocalMachine implements Machine {
     const session = this.#session;
     const turn = session === null ? NOT_OPEN : session.turn(input, signal);
     for await (const events of guardTurn(turn, this.ended)) {
-      yield this.#rawWanted ? events : withoutRaw(events);
+      yield this.#rawWanted ? events : joinTexts(events);
     }
   }
 

@@ -50,7 +50,7 @@ export interface ResumeNews {
 export type FromWorker =
   | { kind: 'answer'; id: number; value: unknown }
   | { kind: 'failure'; id: number; error: ErrorWire }
-  | { kind: 'events'; id: number; events: HarnessEvent[]; news: ResumeNews | null }
+  | { kind: 'events'; id: number; events: readonly HarnessEvent[]; news: ResumeNews | null }
   /** The turn's iterator has finished; nothing of it follows. */
   | { kind: 'over'; id: number }
   | { kind: 'ended'; machine: string; end: MachineEnd }

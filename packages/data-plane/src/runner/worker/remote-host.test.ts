@@ -94,9 +94,16 @@ test('the id of a conversation is known with the event beside it', async () => {
     yield { type: 'end', stopReason: 'end_turn' };
   };
   const known: (string | null)[] = [];
-  for await (const _ of machine.turn(INPUT, new AbortController().signal))
+  for await (const _ of oneByOne(machine.turn(INPUT, new AbortController().signal)))
     known.push(machine.resumeId);
   expect(known).toEqual([null, 'ses_9', 'ses_9']);
+});
+
+test('the wish for the harness’s own events crosses when it changes', async () => {
+  const { host, machine } = await setUp();
+  for (const wanted of [false, true, true, false]) machine.showRaw(wanted);
+  await machine.listFiles('');
+  expect(host.did).toEqual(['raw true', 'raw false']);
 });
 
 test('a cancel crosses, and so does the going away of a reader', async () => {

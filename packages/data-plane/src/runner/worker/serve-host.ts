@@ -4,7 +4,6 @@ import type { MessagePort } from 'node:worker_threads';
 import type { TurnInput } from '@karta/harness';
 import type { Machine, MachineHost } from '../machine/machine-port.ts';
 import { errorToWire } from './error-wire.ts';
-import { EventOutlet } from './event-outlet.ts';
 import {
   type BootAnswer,
   type Call,
@@ -25,7 +24,6 @@ interface Turn {
   abort: AbortController;
   room: number;
   more: (() => void) | null;
-  outlet: EventOutlet | null;
 }
 
 /** Serves a machine host to the thread at the other end of `port`. */
@@ -125,44 +123,28 @@ export function serveHost(host: MachineHost, port: MessagePort): void {
   function adopt(id: string, machine: Machine): BootAnswer {
     machines.set(id, machine);
     void machine.ended.then((end) => {
-      for (const turn of turns.values()) turn.outlet?.flush();
       send({ kind: 'ended', machine: id, end });
       void machine.dispose().finally(() => machines.delete(id));
     });
     return { isolation: machine.isolation };
   }
 
-  /** Sends the events of a turn, and the conversation's id with them when it is another. */
-  function outletOf(id: number, machineId: string, machine: Machine): EventOutlet {
-    let told = machine.resumeId;
-    return new EventOutlet((events) => {
-      const { resumeId } = machine;
-      const news = resumeId === told ? null : { machine: machineId, resumeId };
-      told = resumeId;
-      send({ kind: 'events', id, events, news });
-    });
-  }
-
   async function runTurn(id: number, machineId: string, input: TurnInput): Promise<void> {
-    const turn: Turn = {
-      abort: new AbortController(),
-      room: TURN_WINDOW,
-      more: null,
-      outlet: null,
-    };
+    const turn: Turn = { abort: new AbortController(), room: TURN_WINDOW, more: null };
     turns.set(id, turn);
     try {
       const machine = machineOf(machineId);
-      const outlet = outletOf(id, machineId, machine);
-      turn.outlet = outlet;
+      let told = machine.resumeId;
       for await (const events of machine.turn(input, turn.abort.signal)) {
-        outlet.push(events);
+        const { resumeId } = machine;
+        const news = resumeId === told ? null : { machine: machineId, resumeId };
+        told = resumeId;
+        send({ kind: 'events', id, events, news });
         turn.room -= events.length;
         if (turn.room <= 0) await room(turn);
       }
     } finally {
       turns.delete(id);
-      turn.outlet?.flush();
       send({ kind: 'over', id });
     }
   }
