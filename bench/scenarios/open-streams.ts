@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { collectedHeap } from '../platform/collected-heap.ts';
 import { metric } from '../platform/metrics.ts';
 import { type BenchServer, serveApplication } from '../platform/server.ts';
 import { createSession, streamTurn } from '../platform/turn.ts';
@@ -10,11 +12,12 @@ const KIB = 1024;
 const HEARTBEAT_MS = 15_000;
 /** A heartbeat may come this much late on a busy machine before it counts as missed. */
 const GRACE_MS = 2_000;
+const POLL_MS = 50;
 const LONG_ANSWER = scripted({ text: 'word '.repeat(2_000), n: 2_000 });
 
 /**
  * 500 listeners on one session's events. Heap of the data plane is read after connections were
- * warmed and the collector ran; then half of them stop reading while a long answer is streamed.
+ * warmed, and its collector run before each reading; then half of them stop reading while a long answer is streamed.
  */
 export const openStreams: Scenario = {
   name: 'open-streams',
@@ -24,11 +27,12 @@ export const openStreams: Scenario = {
     const server = await serveApplication('opencode', { warm: 0 });
     const session = await createSession(server);
     await streamTurn(server, session, LONG_ANSWER);
-    await closeAll(await openAll(server, session, STREAMS));
-    const before = await heap(server);
+    const heap = await collectedHeap(server);
+    await closeAll(server, await openAll(server, session, STREAMS));
+    const before = await heap.bytes();
     const streams = await openAll(server, session, STREAMS);
-    const after = await heap(server);
-    const perStream = (after - before) / STREAMS / KIB;
+    const perStream = ((await heap.bytes()) - before) / STREAMS / KIB;
+    heap.close();
 
     const late = await lateHeartbeats(streams);
 
@@ -38,7 +42,7 @@ export const openStreams: Scenario = {
     for (let round = 0; round < 5; round++) await streamTurn(server, session, LONG_ANSWER);
     const grown =
       ((await metric(server, 'process_resident_memory_bytes')) - residentBefore) / KIB / KIB;
-    await closeAll(streams);
+    await closeAll(server, streams);
     await server.stop();
     return {
       rows: [
@@ -76,17 +80,10 @@ async function openAll(
   return streams;
 }
 
-async function closeAll(streams: IncomingMessage[]): Promise<void> {
+/** Resolves when the server has seen them go. */
+async function closeAll(server: BenchServer, streams: IncomingMessage[]): Promise<void> {
   for (const stream of streams) stream.destroy();
-}
-
-/** The least of some readings: the collector runs between them. */
-async function heap(server: BenchServer): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let reading = 0; reading < 20; reading++) {
-    least = Math.min(least, await metric(server, 'nodejs_heap_size_used_bytes'));
-  }
-  return least;
+  while ((await metric(server, 'karta_http_streams_open')) > 0) await delay(POLL_MS);
 }
 
 async function lateHeartbeats(streams: IncomingMessage[]): Promise<number> {
