@@ -49,7 +49,7 @@ export const openStreams: Scenario = {
         { figure: 'heap per open stream', value: `${perStream.toFixed(1)} KB` },
         { figure: 'streams without a heartbeat in time', value: `${late} of ${STREAMS}` },
         {
-          figure: 'RSS added by 250 readers that stopped reading 10,000 events',
+          figure: 'RSS added by 250 readers that stopped reading 10,000 deltas',
           value: `${grown.toFixed(1)} MB`,
         },
       ],
