@@ -24,7 +24,9 @@ function endless(chunk: Buffer) {
 }
 
 it('gives the same values however the bytes are cut', async () => {
-  const lines = fc.array(fc.jsonValue(), { maxLength: 20 });
+  // A `__proto__` key is dropped on purpose, which `parseHostileJson` has tests for.
+  const harmless = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'));
+  const lines = fc.array(harmless, { maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(lines, fc.array(fc.nat(40), { minLength: 1 }), async (values, cuts) => {
       const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
