@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type HostileJson, parseHostileJson } from './hostile-json.ts';
 import { FRAME_LIMITS, type FrameLimits } from './limits.ts';
 import { LineSplitter } from './split-lines.ts';
+import { unhurried } from './unhurried.ts';
 
 /**
  * Reads newline-framed JSON that a sandbox writes, batch by batch: all frames that one chunk
@@ -16,7 +17,7 @@ export async function* readJsonLines(
   limits: FrameLimits = FRAME_LIMITS,
 ): AsyncGenerator<readonly HostileJson[]> {
   const lines = new LineSplitter(limits.frameBytes);
-  for await (const chunk of source) yield* batchOf(lines.push(chunk as Uint8Array), limits);
+  for await (const chunk of unhurried(source)) yield* batchOf(lines.push(chunk), limits);
   const last = lines.end();
   if (last !== null) yield* batchOf([last], limits);
 }

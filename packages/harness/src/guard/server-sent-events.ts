@@ -2,6 +2,7 @@ import { GuardError } from './guard-error.ts';
 import { parseHostileJson } from './hostile-json.ts';
 import type { FrameLimits } from './limits.ts';
 import { LineSplitter } from './split-lines.ts';
+import { unhurried } from './unhurried.ts';
 
 const COLON = 0x3a;
 const SPACE = 0x20;
@@ -24,7 +25,7 @@ export async function* eventValues(
 ): AsyncGenerator<unknown[]> {
   const lines = new LineSplitter(limits.frameBytes);
   const event = new PendingEvent(limits);
-  for await (const chunk of source) {
+  for await (const chunk of unhurried(source)) {
     const values: unknown[] = [];
     let broken: unknown = null;
     try {
