@@ -15,6 +15,8 @@ export const LIMITS = {
   jsonDepth: 64,
   /** One file of a session, up or down. */
   fileBytes: 100 * 1024 * 1024,
+  /** The archive of a folder that is published, as it is uploaded. */
+  archiveBytes: 256 * 1024 * 1024,
   /** Attachments on one message. */
   attachments: 20,
   /** Messages that may wait for a session that is busy with another. */

@@ -16,7 +16,7 @@ export async function deployFolder(
   project: string,
   options: DeployFolderOptions = {},
 ): Promise<BuildView> {
-  await using packed = await packFolder(folder);
+  const packed = await packFolder(folder);
   options.packed?.(packed);
   return releases.deploy(project, packed.archive, options);
 }

@@ -22,7 +22,7 @@ async function put(files: Readonly<Record<string, string>>): Promise<void> {
 
 /** Members of the archive: a file's text, `/` of a folder, `-> target` of a link. */
 async function packed(): Promise<Record<string, string>> {
-  await using result = await packFolder(folder);
+  const result = await packFolder(folder);
   const bytes = Buffer.from(await result.archive.arrayBuffer());
   const members: Record<string, string> = {};
   const tar = Readable.from([bytes]).pipe(createGunzip()).pipe(extract());
@@ -97,7 +97,7 @@ describe('what git ignores', () => {
 test('the same content gives the same bytes, whenever it was written', async () => {
   await put({ 'AGENTS.md': '# Hi' });
   const bytes = async () => {
-    await using result = await packFolder(folder);
+    const result = await packFolder(folder);
     return Buffer.from(await result.archive.arrayBuffer()).toString('hex');
   };
   const before = await bytes();
@@ -105,7 +105,7 @@ test('the same content gives the same bytes, whenever it was written', async () 
   expect(await bytes()).toBe(before);
 });
 
-test('what cannot be published is told with its place, and nothing is left behind', async () => {
+test('what cannot be published is told with its place', async () => {
   await put({ 'AGENTS.md': 'x' });
   await symlink('/etc/passwd', join(folder, 'passwd'));
   await expect(packFolder(folder)).rejects.toMatchObject({
@@ -114,4 +114,12 @@ test('what cannot be published is told with its place, and nothing is left behin
   });
   await expect(packFolder(join(folder, 'AGENTS.md'))).rejects.toThrow('is not a folder');
   await expect(packFolder(join(folder, 'nowhere'))).rejects.toThrow('does not exist');
+});
+
+test('a folder without a file says what an application needs', async () => {
+  await mkdir(join(folder, 'empty'));
+  await expect(packFolder(folder)).rejects.toMatchObject({
+    exit: 'application',
+    next: expect.stringContaining('AGENTS.md'),
+  });
 });

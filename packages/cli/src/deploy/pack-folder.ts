@@ -1,10 +1,10 @@
-import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { type Entry, problemText, walkFolder } from '@karta/data-plane';
+import { LIMITS } from '@karta/protocol';
 import { type Pack, pack } from 'tar-stream';
 import { CliError } from '../cli-error.ts';
 import { ignoreRules } from './ignore-rules.ts';
@@ -13,7 +13,7 @@ import { ignoreRules } from './ignore-rules.ts';
 const GZIP_LEVEL = 4;
 
 /** A folder as it is uploaded. */
-export interface PackedFolder extends AsyncDisposable {
+export interface PackedFolder {
   /** A gzipped tar archive. Can be sent more than once. */
   archive: Blob;
   files: number;
@@ -21,9 +21,9 @@ export interface PackedFolder extends AsyncDisposable {
 }
 
 /**
- * Packs a folder into a temporary file, without what {@link ignoreRules} and the guard leave out
- * (`.git`). The same content gives the same bytes. Throws `CliError` (`application`) that lists
- * what cannot be published; disposing of the result removes the file.
+ * Packs a folder in memory, without what {@link ignoreRules} and the guard leave out (`.git`). The
+ * same content gives the same bytes. Throws `CliError` (`application`) that lists what cannot be
+ * published, or says that it is empty or larger than a server takes.
  */
 export async function packFolder(folder: string): Promise<PackedFolder> {
   const root = resolve(folder);
@@ -37,37 +37,52 @@ export async function packFolder(folder: string): Promise<PackedFolder> {
       { details: problems.map(problemText) },
     );
   }
-  const place = await mkdtemp(join(tmpdir(), 'karta-pack-'));
-  const end = () => rm(place, { recursive: true, force: true });
-  try {
-    const path = join(place, 'folder.tar.gz');
-    await writeArchive(root, entries, path);
-    const files = entries.filter((entry) => entry.kind === 'file').length;
-    const { size } = await stat(path);
-    const archive = await openAsBlob(path, { type: 'application/gzip' });
-    return { archive, files, bytes: size, [Symbol.asyncDispose]: end };
-  } catch (error) {
-    await end();
-    throw error;
+  const files = entries.filter((entry) => entry.kind === 'file').length;
+  if (files === 0) {
+    throw new CliError(
+      'application',
+      `${root} holds nothing to publish`,
+      'Claude Code needs CLAUDE.md or .claude/, OpenCode AGENTS.md or .opencode/.',
+    );
   }
+  const archive = await archiveOf(root, entries);
+  return { archive, files, bytes: archive.size };
 }
 
-async function writeArchive(root: string, entries: readonly Entry[], path: string): Promise<void> {
+async function archiveOf(root: string, entries: readonly Entry[]): Promise<Blob> {
   const tar = pack();
-  const written = pipeline(
-    tar,
-    createGzip({ level: GZIP_LEVEL }),
-    createWriteStream(path, { mode: 0o600, flags: 'wx' }),
-  );
+  const gathered = pipeline(tar, createGzip({ level: GZIP_LEVEL }), gather);
   try {
     for (const entry of entries) await addEntry(tar, root, entry);
     tar.finalize();
   } catch (error) {
     tar.destroy();
-    await written.catch(() => undefined); // It broke off because of `error`, which is thrown.
-    throw error;
+    // Either broke off because of the other: what ended the gathering on purpose is the cause.
+    throw await gathered.then(
+      () => error,
+      (cause: unknown) => (cause instanceof CliError ? cause : error),
+    );
   }
-  await written;
+  return new Blob(await gathered, { type: 'application/gzip' });
+}
+
+async function gather(archive: AsyncIterable<Buffer<ArrayBuffer>>): Promise<Buffer<ArrayBuffer>[]> {
+  const pieces: Buffer<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const piece of archive) {
+    bytes += piece.length;
+    if (bytes > LIMITS.archiveBytes) throw tooLarge();
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+function tooLarge(): CliError {
+  return new CliError(
+    'application',
+    `The folder is larger than ${LIMITS.archiveBytes} bytes when packed`,
+    'Leave out what the application does not need with a .kartaignore file.',
+  );
 }
 
 /** Without times and owners, so that only content makes a difference. */

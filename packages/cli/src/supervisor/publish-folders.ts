@@ -35,7 +35,7 @@ export interface PublishProblems {
 }
 
 /** A folder that is ready to be published. */
-export interface PreparedFolder extends AsyncDisposable {
+export interface PreparedFolder {
   folder: string;
   ref: string;
   packed: PackedFolder;
@@ -45,9 +45,7 @@ export interface PreparedFolder extends AsyncDisposable {
  * Packs the folders, before anything is started for them. Throws `CliError` that lists what cannot
  * be published, or two that would be one project.
  */
-export async function prepareFolders(
-  folders: readonly string[],
-): Promise<PreparedFolder[] & AsyncDisposable> {
+export async function prepareFolders(folders: readonly string[]): Promise<PreparedFolder[]> {
   const [collision] = collidingFolders(folders);
   if (collision !== undefined) {
     throw new CliError(
@@ -56,22 +54,15 @@ export async function prepareFolders(
       'Give one of them another name in its karta.toml: name = "…"',
     );
   }
-  await using stack = new AsyncDisposableStack();
   const prepared: PreparedFolder[] = [];
-  for (const folder of folders) prepared.push(stack.use(await prepareFolder(folder)));
-  const kept = stack.move();
-  return Object.assign(prepared, { [Symbol.asyncDispose]: () => kept.disposeAsync() });
+  for (const folder of folders) prepared.push(await prepareFolder(folder));
+  return prepared;
 }
 
 async function prepareFolder(folder: string): Promise<PreparedFolder> {
   const path = resolve(folder);
   const packed = await packFolder(path);
-  return {
-    folder: path,
-    ref: projectOfFolder(path),
-    packed,
-    [Symbol.asyncDispose]: () => packed[Symbol.asyncDispose](),
-  };
+  return { folder: path, ref: projectOfFolder(path), packed };
 }
 
 /** Publishes one folder; what is wrong with it is a value. Throws the SDK's errors. */
@@ -79,7 +70,7 @@ export async function publishOne(
   folder: string,
   settings: PublishSettings,
 ): Promise<Published | PublishProblems> {
-  await using prepared = await prepareFolder(folder);
+  const prepared = await prepareFolder(folder);
   return publishPrepared(prepared, settings);
 }
 

@@ -79,7 +79,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   // Harnesses that a person installed into this home are looked for there.
   process.env.KARTA_HOME = home;
   // Before anything is started: what is wrong with a folder itself is told at once.
-  await using folders = await prepareFolders(request.folders);
+  const folders = await prepareFolders(request.folders);
   const started = new AsyncDisposableStack();
   try {
     started.defer(await lockHome(home));

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import { KartaError } from '@karta/protocol';
-import { MAX_ARCHIVE_BYTES } from '../releases/publishes.ts';
+import { KartaError, LIMITS } from '@karta/protocol';
 
 /**
  * Git runs as this user where the server is root: nobody's, in no user database, so that a fault in
@@ -14,14 +13,14 @@ import { MAX_ARCHIVE_BYTES } from '../releases/publishes.ts';
 const GIT_USER = 0x6fff_fff1;
 const PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Address space, processor seconds and file size of one git process. */
-const LIMITS = ['--as=2147483648', '--cpu=120', `--fsize=${2 * MAX_ARCHIVE_BYTES}`];
+const PROCESS_LIMITS = ['--as=2147483648', '--cpu=120', `--fsize=${2 * LIMITS.archiveBytes}`];
 
 /** Settings that hold whatever the user of git has of its own. */
 const SETTINGS: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'http.receivepack': 'true',
   'http.uploadpack': 'false',
-  'receive.maxInputSize': String(MAX_ARCHIVE_BYTES),
+  'receive.maxInputSize': String(LIMITS.archiveBytes),
   // What arrives stays packed: small files by the million would fill the disk's table of files.
   'receive.unpackLimit': '1',
   'receive.autogc': 'false',
@@ -60,7 +59,7 @@ export async function openGitRepo(): Promise<GitRepo> {
     ...Object.fromEntries(settings.map(([key], at) => [`GIT_CONFIG_KEY_${at}`, key])),
     ...Object.fromEntries(settings.map(([, value], at) => [`GIT_CONFIG_VALUE_${at}`, value])),
   };
-  const command = (args: readonly string[]) => [...LIMITS, 'git', ...args];
+  const command = (args: readonly string[]) => [...PROCESS_LIMITS, 'git', ...args];
   const repo: GitRepo = {
     root,
     spawn: (args, env = {}) =>

@@ -1,4 +1,4 @@
-import { type BuildView, KartaError, newId, projectRef } from '@karta/protocol';
+import { type BuildView, KartaError, LIMITS, newId, projectRef } from '@karta/protocol';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { OrgActor } from '../http/actor.ts';
 import { insertProject } from '../projects/projects.ts';
@@ -8,8 +8,6 @@ import { violates } from '../sql/violation.ts';
 import { buildView } from './build-view.ts';
 import type { BuildTable } from './tables.ts';
 
-/** The largest archive that can be uploaded, in bytes. */
-export const MAX_ARCHIVE_BYTES = 256 * 1024 * 1024;
 /** Builds of one org that may wait or run. */
 const MAX_WAITING = 20;
 
@@ -47,7 +45,7 @@ export function createPublishes(parts: PublishesParts): Publishes {
   return {
     async publish(actor, ref, archive, options) {
       requireRef(ref);
-      const source = await blobs.put(archive, { maxBytes: MAX_ARCHIVE_BYTES });
+      const source = await blobs.put(archive, { maxBytes: LIMITS.archiveBytes });
       const insert = () =>
         database.transaction().execute(async (tx) => {
           await requireRoom(tx, actor.orgId);
