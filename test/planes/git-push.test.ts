@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,11 +11,21 @@ import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 let planes: TwoPlanes;
 let builder: Builder;
 
+/** Where this run makes temporary folders: another run's are not counted. */
+let temporary: string;
+
 beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'kg-'));
+  // Git runs as a user of its own, which must reach what is inside.
+  await chmod(temporary, 0o755);
+  process.env.TMPDIR = temporary;
   planes = await startTwoPlanes();
   builder = builderOn(planes);
 });
-afterAll(() => planes?.stop());
+afterAll(async () => {
+  await planes?.stop();
+  await rm(temporary, { recursive: true, force: true });
+});
 
 interface Pushed {
   code: number;
@@ -61,7 +71,7 @@ async function repository(ref: string, password = planes.apiKey) {
 }
 
 const gitFolders = async () =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('karta-git-')).length;
+  (await readdir(temporary)).filter((name) => name.startsWith('karta-git-')).length;
 
 test('a push is a publish, told as it goes; the next one is the next version', async () => {
   const { git, commit } = await repository('pushed');
