@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import type { BuildView } from '@karta/protocol';
 import type { GitRepo } from './git-repo.ts';
 import { flushPkt, onBand, PERSON_BAND, pktLine, pktLines, REPORT_BAND } from './pkt-line.ts';
@@ -49,9 +50,11 @@ async function* published({ repo, publish }: PushParts): AsyncGenerator<Buffer, 
   const archive = repo.spawn(['archive', '--format=tar', BRANCH]);
   archive.stdin.on('error', () => {}).end();
   archive.stderr.resume();
+  // Read from the first moment: Node throws away what a process has said that ended unread.
+  const content = archive.stdout.pipe(new PassThrough());
   const said: string[] = [];
   let wake = () => {};
-  const outcome = publish(archive.stdout, (line) => {
+  const outcome = publish(content, (line) => {
     said.push(line);
     wake();
   }).then(
