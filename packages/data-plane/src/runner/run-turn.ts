@@ -16,8 +16,8 @@ export interface TurnParts {
 
 /**
  * Runs one turn on a booted machine: books it at the doors, yields its events, closes the booking
- * and puts the usage on `end`. The booking and the prompt leave together: the doors read the booking
- * before a harness, which has yet to build its request, can call.
+ * and puts the usage on `end`. The prompt leaves only when the booking stands: a call that came
+ * before it would be booked on no turn.
  */
 export async function* runTurn(
   { doors, log, lost }: TurnParts,
@@ -26,41 +26,33 @@ export async function* runTurn(
   input: TurnInput,
   signal: AbortSignal,
 ): AsyncGenerator<readonly RunnerEvent[], void, undefined> {
-  const giveUp = new AbortController();
-  let unbooked: unknown = null;
-  const booked = doors.openTurn(id, turnId).catch((error: unknown) => {
-    // Without a booking every model call is refused: the turn need not wait to find out.
-    unbooked = error;
-    giveUp.abort();
-  });
-  const turn = machine.turn(input, AbortSignal.any([signal, giveUp.signal]));
+  try {
+    await doors.openTurn(id, turnId);
+  } catch (error) {
+    log.error({ err: error, turn: turnId }, 'a turn could not be booked at the doors');
+    lost();
+    yield [
+      { type: 'error', code: 'internal', message: UNBOOKED, retryable: true },
+      { type: 'end', stopReason: 'error', usage: noUsage(turnId), resumeId: machine.resumeId },
+    ];
+    return;
+  }
   let end: Extract<HarnessEvent, { type: 'end' }> | null = null;
   let usage: TurnUsageAnswer;
   try {
-    for await (const events of turn) {
+    for await (const events of machine.turn(input, signal)) {
       const told: ToldEvent[] = [];
       for (const event of events) {
         if (event.type === 'end') end = event;
         else told.push(event);
       }
-      if (told.length > 0 && unbooked === null) yield told;
+      if (told.length > 0) yield told;
     }
   } finally {
     // Also when the listener has gone before the end: then the booking is over with the turn.
-    await booked;
     usage = await usageOf({ doors, log }, id, turnId);
   }
-  const { resumeId } = machine;
-  if (unbooked !== null) {
-    log.error({ err: unbooked, turn: turnId }, 'a turn could not be booked at the doors');
-    lost();
-    yield [
-      { type: 'error', code: 'internal', message: UNBOOKED, retryable: true },
-      { type: 'end', stopReason: 'error', usage, resumeId },
-    ];
-    return;
-  }
-  yield [{ ...(end ?? { type: 'end', stopReason: 'error' }), usage, resumeId }];
+  yield [{ ...(end ?? { type: 'end', stopReason: 'error' }), usage, resumeId: machine.resumeId }];
 }
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';
@@ -76,6 +68,10 @@ async function usageOf(
   } catch (error) {
     const status = error instanceof DoorsError ? error.status : null;
     log.error({ err: error, turn: turnId, status }, 'the usage of a turn is not known');
-    return { turn_id: turnId, usage: NO_USAGE, calls: 0, estimated_calls: 0 };
+    return noUsage(turnId);
   }
+}
+
+function noUsage(turnId: string): TurnUsageAnswer {
+  return { turn_id: turnId, usage: NO_USAGE, calls: 0, estimated_calls: 0 };
 }
