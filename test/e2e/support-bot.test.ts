@@ -49,7 +49,8 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     const chunks = events.filter((event) => event.type === 'text');
     const streamed = chunks.map((event) => event.data.part.text).join('');
     expect(streamed).toContain('Tuesday to Friday');
-    expect(chunks.length).toBeGreaterThan(3);
+    // Words that waited together on a busy machine come joined, but never all of them at the end.
+    expect(chunks.length).toBeGreaterThan(1);
     const seqs = events.map((event) => event.seq);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
     expect(events.at(-1)).toMatchObject({
