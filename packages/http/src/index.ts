@@ -18,6 +18,7 @@ export {
 } from './idempotency.ts';
 export { type JsonBody, readBytes, readJsonBody, tooLarge } from './json-body.ts';
 export { type JsonSchema, SchemaWriter } from './json-schema.ts';
+export { openAnswers } from './open-answers.ts';
 export {
   type AnswerSpec,
   type DocumentInfo,

@@ -1,6 +1,6 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseJsonFile, writeFileAtomically } from '@karta/service/home';
+import { readJsonFile, writeFileAtomically } from '@karta/service/home';
 import { z } from 'zod';
 
 const loginFile = z.object({
@@ -19,15 +19,7 @@ function pathOf(home: string): string {
 
 /** The login, or `null` when there is none. Throws an `Error` naming the file when it is broken. */
 export async function readLogin(home: string): Promise<LoginFile | null> {
-  const path = pathOf(home);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  return parseJsonFile(path, text, loginFile);
+  return readJsonFile(pathOf(home), loginFile);
 }
 
 /** Keeps the login, readable by its owner alone. */

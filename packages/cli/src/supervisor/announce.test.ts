@@ -9,6 +9,7 @@ const server = {
   controlUrl: 'http://localhost:8001',
   apiKey: 'kt_live_abc',
   credentialsPath: '/home/x/credentials.json',
+  operatorLinkFile: '/home/x/operator-link',
   isolation: 'namespace',
   projects: ['support-bot', 'other'],
   published: [
@@ -51,6 +52,15 @@ test('a person is told the URL, the key, where it is kept, the model and the iso
     expect(written.out).toContain(part);
   }
   expect(written.out).toContain('demo model, embedded; set ANTHROPIC_API_KEY or OPENAI_API_KEY');
+});
+
+test('the first operator’s link is told of until it was used', () => {
+  const { terminal, written } = captured();
+  announce(announcement, terminal);
+  expect(written.out).toContain('/home/x/operator-link');
+  const later = captured();
+  announce({ ...announcement, server: { ...server, operatorLinkFile: null } }, later.terminal);
+  expect(later.written.out).not.toContain('Operator');
 });
 
 test('a server without an application says how to publish one', () => {

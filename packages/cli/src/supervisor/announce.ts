@@ -36,6 +36,9 @@ export function announce(announcement: Announcement, terminal: Terminal): void {
     `  ${label('Control')}${terminal.style('cyan', server.controlUrl)}`,
     `  ${label('Key')}${server.apiKey}`,
     `  ${label('')}also in ${server.credentialsPath}`,
+    ...(server.operatorLinkFile === null
+      ? []
+      : [`  ${label('Operator')}one-time link in ${server.operatorLinkFile}`]),
     `  ${label('Model')}${modelLine(upstreams)}`,
     `  ${label('Isolation')}${isolationLine(server, terminal)}`,
     '',

@@ -1,7 +1,13 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
 import { Karta } from '@karta/sdk';
-import { credentialsPath, readCredentials, writeCredentials } from '@karta/service/home';
+import {
+  credentialsPath,
+  operatorLinkPath,
+  readCredentials,
+  writeCredentials,
+} from '@karta/service/home';
 import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
@@ -50,6 +56,8 @@ export interface RunningServer {
   controlInternalUrl: string;
   /** The operator's admin plane, on loopback. */
   operatorUrl: string | null;
+  /** The file with the first operator's one-time link; `null` once somebody has used it. */
+  operatorLinkFile: string | null;
   apiKey: string;
   credentialsPath: string;
   isolation: Isolation;
@@ -165,6 +173,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       internalUrl: plane.internalUrl,
       controlInternalUrl: control.internalUrl,
       operatorUrl: control.operatorUrl,
+      operatorLinkFile: existsSync(operatorLinkPath(home)) ? operatorLinkPath(home) : null,
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,

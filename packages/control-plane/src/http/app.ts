@@ -4,6 +4,7 @@ import {
   type DocumentInfo,
   honoPath,
   loggable,
+  openAnswers,
   openApiDocument,
   patternOf,
   problemResponse,
@@ -84,17 +85,7 @@ function serveOpen(app: Hono<RequestEnv>, deps: ControlHttp, served: ServedPath[
       webhooks: deps.webhooks,
     }),
   );
-  const plain = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-  const open: Record<string, () => Response> = {
-    '/openapi.json': () =>
-      new Response(document, { headers: { ...plain, 'access-control-allow-origin': '*' } }),
-    '/healthz': () => new Response('{"status":"ok"}', { headers: plain }),
-    '/readyz': () =>
-      deps.ready()
-        ? new Response('{"status":"ok"}', { headers: plain })
-        : new Response('{"status":"not_ready"}', { status: 503, headers: plain }),
-  };
-  for (const [path, answer] of Object.entries(open)) {
+  for (const [path, answer] of Object.entries(openAnswers(document, () => deps.ready()))) {
     app.get(path, (c) => {
       c.set('route', path);
       return answer();

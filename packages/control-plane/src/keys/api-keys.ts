@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type IdempotencyScope } from '@karta/http';
+import type { IdempotencyScope } from '@karta/http';
 import { completeKey } from '@karta/postgres';
 import {
   type ApiKeyView,
@@ -13,6 +13,7 @@ import type { z } from 'zod';
 import { type AuditActor, recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { following, pageOf } from '../sql/newest-first.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { deny } from './denials.ts';
 import type { ApiKeyRow } from './tables.ts';
@@ -54,25 +55,19 @@ export function createApiKeys({ database, pepper, changed }: ApiKeysParts): ApiK
         return { ...shown(row), api_key: secret };
       }),
     async list(orgId, { limit, cursor }) {
-      let query = database
+      const rows = await database
         .selectFrom('api_keys')
         .selectAll()
         .where('org_id', '=', orgId)
+        .where(following('key', cursor))
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
-        .limit(limit + 1);
-      if (cursor !== undefined) {
-        const after = decodeCursor('key', cursor);
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), '<', tuple(after.createdAt, after.id)),
-        );
-      }
-      const rows = await query.execute();
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
+        .limit(limit + 1)
+        .execute();
+      const { page, nextCursor } = pageOf(rows, limit);
       return {
         keys: page.map(shown),
-        nextCursor: last ? encodeCursor({ createdAt: last.created_at, id: last.id }) : null,
+        nextCursor,
       };
     },
     async revoke(actor, keyId) {

@@ -1,11 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeFileAtomically } from '@karta/service/home';
-
-/** Where the first operator's link is: readable by the server's owner alone, never in a log. */
-export function operatorLinkPath(home: string): string {
-  return join(home, 'operator-link');
-}
+import { operatorLinkPath, writeFileAtomically } from '@karta/service/home';
 
 /** Writes the link, or takes the file away when there is none. */
 export async function writeOperatorLink(home: string, link: string | null): Promise<void> {

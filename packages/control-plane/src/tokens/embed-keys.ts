@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type IdempotencyScope } from '@karta/http';
+import type { IdempotencyScope } from '@karta/http';
 import { completeKey } from '@karta/postgres';
 import {
   type CreatedEmbedKey,
@@ -17,6 +17,7 @@ import { deny } from '../keys/denials.ts';
 import type { EmbedKeyRow } from '../keys/tables.ts';
 import { findProject } from '../projects/find-project.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { following, pageOf } from '../sql/newest-first.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
 import type { Visitors } from './visitors.ts';
 
@@ -97,25 +98,19 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
     },
     async list(orgId, ref, { limit, cursor }) {
       const project = await findProject(database, orgId, ref);
-      let query = database
+      const rows = await database
         .selectFrom('embed_keys')
         .selectAll()
         .where('project_id', '=', project.id)
+        .where(following('embed_key', cursor))
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
-        .limit(limit + 1);
-      if (cursor !== undefined) {
-        const after = decodeCursor('embed_key', cursor);
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), '<', tuple(after.createdAt, after.id)),
-        );
-      }
-      const rows = await query.execute();
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
+        .limit(limit + 1)
+        .execute();
+      const { page, nextCursor } = pageOf(rows, limit);
       return {
         embedKeys: page.map(shown),
-        nextCursor: last ? encodeCursor({ createdAt: last.created_at, id: last.id }) : null,
+        nextCursor,
       };
     },
     async revoke(actor, ref, keyId) {

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type IdempotencyScope } from '@karta/http';
+import type { IdempotencyScope } from '@karta/http';
 import { completeKey } from '@karta/postgres';
 import {
   type CreatedWebhook,
@@ -14,6 +14,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Sealer } from '../projects/sealed-value.ts';
 import type { Database, Tx } from '../sql/database.ts';
+import { following, pageOf } from '../sql/newest-first.ts';
 import { checkedEndpoint, type EndpointRules } from './endpoint-address.ts';
 import { switchOff } from './record-result.ts';
 import { sealContext } from './seal-context.ts';
@@ -81,25 +82,19 @@ export class WebhookEndpoints {
     orgId: string,
     { limit, cursor }: { limit: number; cursor?: string | undefined },
   ): Promise<{ webhooks: Webhook[]; next_cursor: string | null }> {
-    let query = this.#parts.database
+    const rows = await this.#parts.database
       .selectFrom('webhook_endpoints')
       .selectAll()
       .where('org_id', '=', orgId)
+      .where(following('webhook', cursor))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
-      .limit(limit + 1);
-    if (cursor !== undefined) {
-      const after = decodeCursor('webhook', cursor);
-      query = query.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple('created_at', 'id'), '<', tuple(after.createdAt, after.id)),
-      );
-    }
-    const rows = await query.execute();
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
+      .limit(limit + 1)
+      .execute();
+    const { page, nextCursor } = pageOf(rows, limit);
     return {
       webhooks: page.map(shown),
-      next_cursor: last ? encodeCursor({ createdAt: last.created_at, id: last.id }) : null,
+      next_cursor: nextCursor,
     };
   }
 

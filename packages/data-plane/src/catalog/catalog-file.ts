@@ -1,6 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { parseJsonFile, writeFileAtomically } from '@karta/service/home';
+import { readJsonFile, writeFileAtomically } from '@karta/service/home';
 import { type CatalogState, catalogState } from './catalog-state.ts';
 
 function catalogPath(home: string): string {
@@ -9,15 +9,7 @@ function catalogPath(home: string): string {
 
 /** The catalog as it was last written; `null` before the first sync. */
 export async function readCatalogFile(home: string): Promise<CatalogState | null> {
-  const path = catalogPath(home);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  return parseJsonFile(path, text, catalogState);
+  return readJsonFile(catalogPath(home), catalogState);
 }
 
 /** Replaces it in one step. */

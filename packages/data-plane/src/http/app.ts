@@ -2,6 +2,7 @@ import {
   asKartaError,
   honoPath,
   loggable,
+  openAnswers,
   patternOf,
   problemResponse,
   requestId,
@@ -81,17 +82,7 @@ function serve(app: Hono<HttpEnv>, route: BoundRoute, deps: HttpDeps, served: Se
 /** What needs no credential: the description and the health of the server. */
 function serveOpen(app: Hono<HttpEnv>, deps: HttpDeps, served: ServedPath[]): void {
   const document = JSON.stringify(dataPlaneDocument(ROUTES));
-  const plain = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-  const open: Record<string, () => Response> = {
-    '/openapi.json': () =>
-      new Response(document, { headers: { ...plain, 'access-control-allow-origin': '*' } }),
-    '/healthz': () => new Response('{"status":"ok"}', { headers: plain }),
-    '/readyz': () =>
-      deps.ready()
-        ? new Response('{"status":"ok"}', { headers: plain })
-        : new Response('{"status":"not_ready"}', { status: 503, headers: plain }),
-  };
-  for (const [path, answer] of Object.entries(open)) {
+  for (const [path, answer] of Object.entries(openAnswers(document, () => deps.ready()))) {
     app.get(path, (c) => {
       c.set('route', path);
       return answer();

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isApiKey } from './api-key.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { parseJsonFile } from './json-file.ts';
+import { readJsonFile } from './json-file.ts';
 
 /** `credentials.json`: what the CLI and a person's own programs need to call this platform. */
 export const credentials = z.object({
@@ -19,15 +18,7 @@ export function credentialsPath(home: string): string {
 
 /** The credentials, or `null` when there are none. Throws an `Error` naming the file when broken. */
 export async function readCredentials(home: string): Promise<Credentials | null> {
-  const path = credentialsPath(home);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  return parseJsonFile(path, text, credentials);
+  return readJsonFile(credentialsPath(home), credentials);
 }
 
 export async function writeCredentials(home: string, value: Credentials): Promise<void> {

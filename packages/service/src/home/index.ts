@@ -14,5 +14,6 @@ export {
   readCredentials,
   writeCredentials,
 } from './credentials-file.ts';
-export { parseJsonFile } from './json-file.ts';
+export { readJsonFile } from './json-file.ts';
+export { operatorLinkPath } from './operator-link.ts';
 export { loadPepper } from './pepper.ts';

@@ -1,7 +1,22 @@
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
-/** Parses a file of the platform home. Throws an `Error` that names the file and what is wrong. */
-export function parseJsonFile<T>(path: string, text: string, schema: z.ZodType<T>): T {
+/**
+ * A JSON file of the platform home, or `null` when it is absent. Throws an `Error` that
+ * names the file and what is wrong.
+ */
+export async function readJsonFile<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  return parseJsonFile(path, text, schema);
+}
+
+function parseJsonFile<T>(path: string, text: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
