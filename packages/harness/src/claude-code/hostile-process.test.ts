@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { say, type Talk } from '../conformance/index.ts';
+import { say, Talk } from '../conformance/index.ts';
 import { oneByOne } from '../testing/event-batches.ts';
 import { createClaudeCode } from './index.ts';
 import { type Ground, openGround } from './testing/ground.ts';
@@ -8,7 +8,8 @@ const { installed } = await createClaudeCode().installed();
 
 /**
  * A program that speaks the protocol as far as it must, then does `attack` at each message.
- * `write` sends one frame, `raw` any bytes and waits until they are taken.
+ * `write` sends one frame, `raw` any bytes and waits until they are taken; `interrupted` is called
+ * when the turn is cancelled.
  */
 const impostor = (attack: string) => `
 import { createInterface } from 'node:readline';
@@ -23,12 +24,16 @@ const finish = async () => {
   await write({ type: 'result', subtype: 'success', is_error: false });
   await state('idle');
 };
+const ask = (id) => ({ type: 'control_request', request_id: id,
+  request: { subtype: 'can_use_tool', tool_name: 'Bash', input: {}, tool_use_id: 't' + id } });
+let interrupted = () => {};
 const attack = async () => { ${attack} };
 for await (const line of createInterface({ input: process.stdin })) {
   const frame = JSON.parse(line);
   if (frame.type === 'control_request') {
     await write({ type: 'control_response',
       response: { subtype: 'success', request_id: frame.request_id, response: {} } });
+    if (frame.request.subtype === 'interrupt') await interrupted();
   }
   if (frame.type === 'user') { await state('running'); await attack(); }
 }
@@ -129,13 +134,42 @@ describe.skipIf(!installed)('a process that keeps the protocol is heard', () => 
   it('with asks, of which no more than a few wait', async () => {
     ground = await openGround({
       impostor: impostor(
-        `for (let n = 0; n < 500; n += 1) await write({ type: 'control_request', request_id: 'r' + n, request: { subtype: 'can_use_tool', tool_name: 'Bash', input: { n }, tool_use_id: 't' + n } }); await finish();`,
+        `for (let n = 0; n < 500; n += 1) await write(ask('r' + n)); await finish();`,
       ),
     });
     const session = await ground.open();
     const talk = await say(session, 'go');
     expect(talk.all('ask').length).toBeLessThanOrEqual(64);
     expect(talk.all('end')).toHaveLength(1);
+    await session.close();
+  });
+});
+
+describe.skipIf(!installed)('an ask that waits is told as dropped before the turn ends', () => {
+  it.each([
+    ['when the process rests before it takes the ask back', 'interrupted = finish;'],
+    [
+      'when both come in one breath',
+      `interrupted = () => raw([
+         { type: 'control_cancel_request', request_id: 'a' },
+         { type: 'result', subtype: 'success', is_error: false },
+         { type: 'system', subtype: 'session_state_changed', state: 'idle' },
+       ].map((frame) => JSON.stringify(frame) + '\\n').join(''));`,
+    ],
+    ['when the process dies of it', 'interrupted = () => process.exit(1);'],
+  ])('%s', async (_, attack) => {
+    ground = await openGround({ impostor: impostor(`${attack} await write(ask('a'));`) });
+    const session = await ground.open();
+    const talk = new Talk(session, 'hello');
+    await talk.next('ask');
+    talk.cancel();
+    await talk.done;
+    expect(talk.events.slice(-2)).toMatchObject([
+      { type: 'ask_resolved', requestId: 'a', decision: 'deny', by: 'harness' },
+      { type: 'end', stopReason: 'cancelled' },
+    ]);
+    expect(talk.all('ask_resolved')).toHaveLength(1);
+    await expect(talk.approve('a')).rejects.toMatchObject({ code: 'unknown_ask' });
     await session.close();
   });
 });

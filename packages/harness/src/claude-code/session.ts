@@ -137,10 +137,19 @@ export class ClaudeSession implements HarnessSession {
       const told = this.#told(items, state, events, signal);
       if (told.length > 0) yield told;
     }
-    yield [{ type: 'end', stopReason: signal.aborted ? 'cancelled' : events.stopReason }];
+    const stopReason = signal.aborted ? 'cancelled' : events.stopReason;
+    yield [...(await this.#lastOfAsks()), { type: 'end', stopReason }];
   }
 
-  /** What these items tell, up to the one with which the turn comes to rest. */
+  /** Drops the asks that still wait: the process may rest before the SDK has heard of their end. */
+  async #lastOfAsks(): Promise<HarnessEvent[]> {
+    this.#asks.accept(false);
+    const items = await this.#queue.take(0);
+    if (items === null || items === 'timeout') return [];
+    return items.flatMap((item) => ('event' in item ? [item.event] : []));
+  }
+
+  /** What these items tell: frames up to the one with which the turn comes to rest, and all asks. */
   #told(
     items: readonly Item[],
     state: TurnState,
@@ -153,10 +162,10 @@ export class ClaudeSession implements HarnessSession {
         told.push(item.event);
         continue;
       }
+      if (state.rest === 'yes') continue;
       const { frame } = item;
       if (frame.type === 'system' && state.take(frame)) {
         if (signal.aborted) this.#pressOn(state);
-        if (state.rest === 'yes') break;
         continue;
       }
       if (frame.type === 'result') this.#note(frame);
@@ -194,7 +203,8 @@ export class ClaudeSession implements HarnessSession {
 
   /** Interrupts the main loop and its sub-agents. A process that does not answer is killed. */
   async #interrupt(): Promise<void> {
-    await this.#control(this.#live.query.interrupt()).catch(() => this.#kill());
+    // The turn is still followed, to the end of the process.
+    await this.#control(this.#live.query.interrupt()).catch(() => this.#live.kill());
   }
 
   /** A cancelled turn leaves nothing in the background, and does not go on when that ends. */
