@@ -119,4 +119,17 @@ describe('how a resolution came about', () => {
     const next = new AskBook(retired);
     expect(next.resolved('a', 'ses_root', 'reject').how).toBe('expected');
   });
+
+  test('an ask that is over is not shown again, though a late list still names it', () => {
+    ask('a');
+    book.stopping = true;
+    book.resolved('a', 'ses_root', 'reject');
+    ask('a');
+    expect(book.open).toEqual([]);
+
+    ask('b');
+    book.drop();
+    ask('b');
+    expect(book.open).toEqual([]);
+  });
 });

@@ -34,6 +34,8 @@ export type Resolution =
  */
 export class AskBook {
   readonly #asks = new Map<string, Ask>();
+  /** Asks of this turn that are over; a list asked for after a broken stream may still name them. */
+  readonly #resolved = new Set<string>();
   /** Sessions to which a rejection was sent. */
   readonly #rejecting = new Set<string>();
   /** Asks of the session that are over for the platform, though the server may still speak of them. */
@@ -54,8 +56,9 @@ export class AskBook {
   }
 
   #add(ask: Pick<Ask, 'request' | 'raw'>): void {
-    if (this.#asks.has(ask.request.id)) return;
-    this.#asks.set(ask.request.id, { ...ask, shown: false, answer: null, sent: false });
+    const { id } = ask.request;
+    if (this.#asks.has(id) || this.#resolved.has(id) || this.#retired.has(id)) return;
+    this.#asks.set(id, { ...ask, shown: false, answer: null, sent: false });
   }
 
   /**
@@ -139,7 +142,7 @@ export class AskBook {
     reply: 'once' | 'always' | 'reject',
   ): { how: Resolution; ask: OpenAsk | null } {
     const ask = this.#asks.get(requestId) ?? null;
-    this.#asks.delete(requestId);
+    if (this.#asks.delete(requestId)) this.#resolved.add(requestId);
     if (this.#retired.has(requestId)) return { how: 'expected', ask };
     const denied = reply === 'reject';
     if (ask?.sent === true) {
