@@ -1,4 +1,10 @@
-import { eventBatchAnswer, newId, type UsageEvent, validatedCredential } from '@karta/protocol';
+import {
+  eventBatchAnswer,
+  newId,
+  UNPRICED,
+  type UsageEvent,
+  validatedCredential,
+} from '@karta/protocol';
 import { startKeys } from '../../packages/control-plane/src/keys/testing/keys-ground.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -86,6 +92,7 @@ function usageEvent(orgId: string, index: number): UsageEvent {
     output_tokens: 100,
     estimated: false,
     paid_by: 'platform',
+    spend: UNPRICED,
     mode: 'live',
     at: new Date().toISOString(),
   };

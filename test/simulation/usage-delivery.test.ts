@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newId, usageOf } from '@karta/protocol';
+import { newId, UNPRICED, usageOf } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertOrg } from '../../packages/control-plane/src/identity/org-rows.ts';
 import { createOrgGrants } from '../../packages/control-plane/src/internal/org-grant.ts';
@@ -200,6 +200,7 @@ async function play(seed: number, planted?: Planted): Promise<{ kills: number }>
       output_tokens: 0,
       estimated: true,
       paid_by: 'platform',
+      spend: UNPRICED,
       at: new Date().toISOString(),
     };
     await journal.begin(call);

@@ -5,6 +5,7 @@ export * from './fold.ts';
 export * from './ids.ts';
 export * from './input.ts';
 export * from './internal/channels.ts';
+export * from './internal/metering.ts';
 export * from './internal/planes.ts';
 export * from './internal/usage-records.ts';
 export * from './limits.ts';

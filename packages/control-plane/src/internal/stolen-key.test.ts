@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { validatedCredential } from '@karta/protocol';
+import { UNPRICED, validatedCredential } from '@karta/protocol';
 import { type BoundInternalRoute, newPlaneKey, planeClient } from '@karta/service/plane-auth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KeysGround, startKeys, type TestOrg } from '../keys/testing/keys-ground.ts';
@@ -71,6 +71,7 @@ function bodiesOf(route: BoundInternalRoute): unknown[] {
     output_tokens: 1,
     estimated: false,
     paid_by: 'platform',
+    spend: UNPRICED,
     mode: 'live',
     at: new Date().toISOString(),
   };

@@ -1,5 +1,5 @@
 import { listenHttp } from '@karta/http';
-import { newId, type UsageEvent, usageReport } from '@karta/protocol';
+import { newId, UNPRICED, type UsageEvent, usageReport } from '@karta/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createControlApp } from '../http/app.ts';
@@ -61,6 +61,7 @@ function event(orgId: string, change: Partial<UsageEvent> = {}): UsageEvent {
     output_tokens: 5,
     estimated: false,
     paid_by: 'platform',
+    spend: UNPRICED,
     mode: 'live',
     at: new Date(NOW).toISOString(),
     ...change,

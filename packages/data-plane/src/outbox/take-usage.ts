@@ -22,13 +22,14 @@ export async function takeUsage(
       'model', call.model, 'input_tokens', call.input_tokens,
       'cache_read_tokens', call.cache_read_tokens, 'cache_write_tokens', call.cache_write_tokens,
       'output_tokens', call.output_tokens, 'estimated', call.estimated, 'paid_by', call.paid_by,
-      'at', call.at, 'principal_id', coalesce(turns.principal_id, sessions.created_by),
+      'spend', call.spend, 'at', call.at, 'principal_id', coalesce(turns.principal_id, sessions.created_by),
       'end_user', coalesce(turns.end_user, sessions.sub), 'mode', coalesce(sessions.mode, 'live')
     ), call.org_grant
     from json_to_recordset(${JSON.stringify(told)}::json) as call (
       seq bigint, id text, org_id text, project_id text, session_id text, turn_id text,
       provider text, model text, input_tokens bigint, cache_read_tokens bigint,
-      cache_write_tokens bigint, output_tokens bigint, estimated boolean, paid_by text, at text,
+      cache_write_tokens bigint, output_tokens bigint, estimated boolean, paid_by text, spend jsonb,
+      at text,
       org_grant text)
     left join sessions on sessions.id = call.session_id
     left join turns on turns.id = call.turn_id

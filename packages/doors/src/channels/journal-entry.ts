@@ -1,4 +1,4 @@
-import { newId } from '@karta/protocol';
+import { newId, UNPRICED } from '@karta/protocol';
 import type { Journal } from '../journal/journal.ts';
 import type { BegunCall } from '../journal/line.ts';
 import type { MeteredCall } from '../metering/metered-call.ts';
@@ -29,6 +29,7 @@ export class JournalEntry {
       model: of.model,
       estimated: true,
       paid_by: 'platform',
+      spend: UNPRICED,
       at: new Date().toISOString(),
     };
     await journal.begin(call);

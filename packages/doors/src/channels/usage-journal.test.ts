@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UNPRICED } from '@karta/protocol';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
@@ -62,6 +63,7 @@ it('has every billed call the moment its answer has ended, with who it was for',
     output_tokens: usage.output_tokens,
     estimated: false,
     paid_by: 'platform',
+    spend: UNPRICED,
   });
   const closed = await doors.management.closeTurn(channel.id, 'turn_1');
   expect(closed.usage.output_tokens).toBe(record?.output_tokens);

@@ -10,7 +10,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Usage, usageOf } from '@karta/protocol';
+import { UNPRICED, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOURNAL_SEGMENT_BYTES } from '../limits.ts';
@@ -53,6 +53,7 @@ function call(): BegunCall {
     output_tokens: 0,
     estimated: true,
     paid_by: 'platform',
+    spend: UNPRICED,
     at: '2026-01-01T00:00:00.000Z',
   };
 }

@@ -113,7 +113,20 @@ export const claimChannelBody = z.strictObject({
 export type ClaimChannelBody = z.input<typeof claimChannelBody>;
 
 /** `PUT /channels/{id}/turn`: calls that begin from now on belong to this turn. */
-export const openTurnBody = z.strictObject({ turn_id: z.string() });
+export const openTurnBody = z.strictObject({
+  turn_id: z.string(),
+  /** Proof that a credential of the org was met: opens its caps and keys. `null`: there is none. */
+  org_grant: z.string().nullable().default(null),
+  /** Whom the turn is for, beside what the channel knows. */
+  payer: z
+    .strictObject({
+      api_key_id: z.string().nullable(),
+      embed_key_id: z.string().nullable(),
+      end_user: z.string().nullable(),
+    })
+    .default({ api_key_id: null, embed_key_id: null, end_user: null }),
+});
+export type OpenTurnBody = z.input<typeof openTurnBody>;
 
 /** `DELETE /channels/{id}/turn/{turn_id}`: waits for its calls in flight (bounded), then tells. */
 export const turnUsageAnswer = z.strictObject({

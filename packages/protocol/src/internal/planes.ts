@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
+import { callCost, UNPRICED } from './metering.ts';
 
 /**
  * What the control plane and the data plane say to each other, on `/v1/internal/*` of their internal
@@ -199,6 +200,7 @@ export const usageEvent = z.strictObject({
   estimated: z.boolean(),
   paid_by: z.enum(['platform', 'byok']),
   mode: z.enum(['live', 'test']),
+  spend: callCost.default(UNPRICED),
   at: z.iso.datetime({ offset: true }),
 });
 export type UsageEvent = z.infer<typeof usageEvent>;

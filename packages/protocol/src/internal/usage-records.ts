@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callCost, UNPRICED } from './metering.ts';
 
 /** One model call as the doors wrote it into their journal, before its answer ended. */
 export const usageRecord = z.strictObject({
@@ -21,6 +22,7 @@ export const usageRecord = z.strictObject({
   /** Counted by the doors because the provider never told, or the doors ended before it did. */
   estimated: z.boolean(),
   paid_by: z.enum(['platform', 'byok']),
+  spend: callCost.default(UNPRICED),
   /** When the call began. */
   at: z.iso.datetime({ offset: true }),
 });
