@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runBounded } from './bounded-run.ts';
+import { TRIED_AGAIN_FILE } from './tried-again.ts';
 
 /**
- * `npm test` and `npm run test:full`: installs what only tests need, runs the tier, and prints
- * `N passed, N failed` as the last line. Further arguments go to Vitest.
+ * `npm test` and `npm run test:full`: installs what only tests need, runs the tier, names what
+ * passed only when tried again, and prints `N passed, N failed` as the last line. Further arguments
+ * go to Vitest.
  */
 export type Tier = 'daily' | 'full';
 
@@ -23,14 +25,19 @@ interface Report {
   success: boolean;
 }
 
-/** The lines that end a run, from Vitest's JSON report; a file that does not load counts as failed. */
-export function summaryOf(report: Report): string[] {
+/**
+ * The lines that end a run, from Vitest's JSON report and the names of what passed only when tried
+ * again; a file that does not load counts as failed.
+ */
+export function summaryOf(report: Report, triedAgain: readonly string[]): string[] {
   const skipped = report.numPendingTests + report.numTodoTests;
   const failed =
     report.numFailedTests === 0 && !report.success
       ? Math.max(1, report.numFailedTestSuites)
       : report.numFailedTests;
+  const again = `${triedAgain.length} passed only when tried again: each is a defect to be found`;
   return [
+    ...(triedAgain.length === 0 ? [] : [again, ...triedAgain.map((name) => `  ${name}`)]),
     ...(skipped === 0 ? [] : [`${skipped} skipped (see above for why)`]),
     `${report.numPassedTests} passed, ${failed} failed`,
   ];
@@ -55,6 +62,7 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'karta-test-report-'));
   try {
     const file = join(folder, 'report.json');
+    const triedAgain = join(folder, 'tried-again.json');
     const code = await runBounded(
       process.execPath,
       [
@@ -63,12 +71,14 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${file}`,
+        `--reporter=${join(ROOT, 'scripts/tried-again.ts')}`,
         ...vitestArguments,
       ],
-      { cwd: ROOT, env, report: file },
+      { cwd: ROOT, env: { ...env, [TRIED_AGAIN_FILE]: triedAgain }, report: file },
     );
     const report = JSON.parse(await readFile(file, 'utf8')) as Report;
-    for (const line of summaryOf(report)) console.log(line);
+    const names = JSON.parse(await readFile(triedAgain, 'utf8')) as string[];
+    for (const line of summaryOf(report, names)) console.log(line);
     return code;
   } finally {
     await rm(folder, { recursive: true, force: true });
