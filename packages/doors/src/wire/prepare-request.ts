@@ -1,5 +1,5 @@
 import { MODEL_NAME_CHARS } from '../limits.ts';
-import { jsonExcess } from './json-shape.ts';
+import { bodyExcess } from './json-shape.ts';
 import { anthropicReach, openaiReach } from './provider-reach.ts';
 import type { RouteName } from './routes.ts';
 import { topLevelMembers, topLevelString } from './top-level.ts';
@@ -33,7 +33,7 @@ export function prepareRequest(
   body: Buffer,
   providerTools = false,
 ): Prepared | Unservable {
-  const excess = jsonExcess(body);
+  const excess = bodyExcess(body);
   if (excess !== null) return { problem: excess };
   if (route !== 'chat' && route !== 'responses') {
     const members = topLevelMembers(body);

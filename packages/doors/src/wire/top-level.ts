@@ -1,5 +1,6 @@
+import { endOfJsonString } from '@karta/protocol';
+
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
@@ -30,7 +31,7 @@ export function topLevelMembers(body: Buffer): TopLevelMember[] {
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at];
     if (byte === QUOTE) {
-      const end = endOfString(body, at);
+      const end = endOfJsonString(body, at);
       if (depth === 1 && open === null) last = { start: at, end: end + 1 };
       at = end;
     } else if (byte === COLON) {
@@ -70,15 +71,4 @@ function stringAt(body: Buffer, { start, end }: { start: number; end: number }):
     // The body is no JSON: nobody will find a name in it.
     return null;
   }
-}
-
-/** Where a string ends that begins at `start`; the end of the body when it does not. */
-export function endOfString(body: Buffer, start: number): number {
-  // Images and long texts are one string each: the search inside them is the engine's own.
-  for (let end = body.indexOf(QUOTE, start + 1); end !== -1; end = body.indexOf(QUOTE, end + 1)) {
-    let before = end - 1;
-    while (body[before] === BACKSLASH) before -= 1;
-    if ((end - before) % 2 === 1) return end;
-  }
-  return body.length;
 }

@@ -1,14 +1,6 @@
+import { jsonExcess } from '@karta/protocol';
 import { GuardError } from './guard-error.ts';
 import type { FrameLimits } from './limits.ts';
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 /** Escapes that may hide a key from a search of the text, a NUL or a lone surrogate. */
 const SUSPECT = /__proto__|\\u(?:00|d[89a-f])/i;
@@ -61,35 +53,18 @@ function cleanKeys(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(keys.map((key) => [cleanHostileText(key), value[key]]));
 }
 
-/** One pass over the bytes; a string's content counts for nothing. */
 function checkComplexity(
   bytes: Uint8Array,
-  limits: Pick<FrameLimits, 'jsonDepth' | 'jsonMembers'>,
+  { jsonDepth, jsonMembers }: Pick<FrameLimits, 'jsonDepth' | 'jsonMembers'>,
 ): void {
-  let depth = 0;
-  let members = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (inString) {
-      if (byte === BACKSLASH) at += 1;
-      else if (byte === QUOTE) inString = false;
-      continue;
-    }
-    if (byte === QUOTE) inString = true;
-    else if (byte === COMMA || byte === COLON) members += 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      members += 1;
-      depth += 1;
-      if (depth > limits.jsonDepth) {
-        throw new GuardError('json_too_complex', `JSON nested deeper than ${limits.jsonDepth}`);
-      }
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
-  }
   // A member of an object counts twice, for its colon and its comma.
-  if (members > 2 * limits.jsonMembers) {
-    throw new GuardError('json_too_complex', `JSON with more than ${limits.jsonMembers} members`);
-  }
+  const excess = jsonExcess(bytes, { depth: jsonDepth, marks: 2 * jsonMembers });
+  if (excess === null) return;
+  const what = {
+    too_deep: `nested deeper than ${jsonDepth}`,
+    too_many: `with more than ${jsonMembers} members`,
+  };
+  throw new GuardError('json_too_complex', `JSON ${what[excess]}`);
 }
 
 /** A parser's message quotes the text, which must reach no log. */

@@ -1,0 +1,59 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** What JSON may be before anything is allocated for it. */
+export interface JsonBounds {
+  /** Objects and arrays within each other. */
+  depth: number;
+  /** Commas, colons and opening brackets outside strings: a bound of the values it makes. */
+  marks: number;
+}
+
+/**
+ * Why JSON of a stranger must not be parsed, or `null`. Fifty megabytes of `{},{},…` become a
+ * gigabyte of objects, so this looks before anything is allocated. What is inside strings counts
+ * for nothing; whether the bytes are JSON at all is the parser's to say.
+ */
+export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): 'too_deep' | 'too_many' | null {
+  let depth = 0;
+  let marks = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    switch (bytes[at]) {
+      case QUOTE:
+        at = endOfJsonString(bytes, at);
+        break;
+      case COMMA:
+      case COLON:
+        marks += 1;
+        break;
+      case OPEN_BRACKET:
+      case OPEN_BRACE:
+        marks += 1;
+        depth += 1;
+        if (depth > bounds.depth) return 'too_deep';
+        break;
+      case CLOSE_BRACKET:
+      case CLOSE_BRACE:
+        depth -= 1;
+        break;
+    }
+  }
+  return marks > bounds.marks ? 'too_many' : null;
+}
+
+/** Where a JSON string ends that begins at `start`; the end of the bytes when it does not. */
+export function endOfJsonString(bytes: Uint8Array, start: number): number {
+  // Images and long texts are one string each: the search inside them is the engine's own.
+  for (let end = bytes.indexOf(QUOTE, start + 1); end !== -1; end = bytes.indexOf(QUOTE, end + 1)) {
+    let before = end - 1;
+    while (bytes[before] === BACKSLASH) before -= 1;
+    if ((end - before) % 2 === 1) return end;
+  }
+  return bytes.length;
+}
