@@ -79,7 +79,8 @@ export type ProviderKeyAnswer = z.infer<typeof providerKeyAnswer>;
 
 /**
  * `POST control:/v1/internal/doors/leases`, with the org's grant: what the node may spend for this
- * subject by itself. `minimum` is what one call needs at the least, `wanted` what it asks for.
+ * subject by itself. `minimum` is what one call needs at the least, `wanted` what it asks for. With
+ * both at 0 nothing is leased: the answer only tells the caps and what is left.
  */
 export const leaseBody = z.strictObject({
   /** Counts the starts of this node's doors: a lower one than the last is refused (409). */
@@ -118,10 +119,17 @@ export type LeaseAnswer = z.infer<typeof leaseAnswer>;
 
 /**
  * `POST control:/v1/internal/doors/leases/report`: what was taken from leases. Needs no grant: it
- * can only name leases of this node. Sent often while they are open, and once when they are closed.
+ * can only name leases of this node. Sent often while they are open, when they are closed, and once
+ * more when the calls that were open at their closing are settled: `taken` of a closed lease only
+ * falls, so of several reports the one that returns most counts, in whatever order they arrive.
  */
 export const leaseReportBody = z.strictObject({
   epoch: z.int().positive(),
+  /**
+   * All that was taken from leases of earlier epochs has been told: one that no report has named
+   * took nothing, and returns whole.
+   */
+  earlier_told: z.boolean().default(false),
   leases: z
     .array(
       z.strictObject({
@@ -134,7 +142,7 @@ export const leaseReportBody = z.strictObject({
     )
     .max(10_000),
 });
-export type LeaseReportBody = z.infer<typeof leaseReportBody>;
+export type LeaseReportBody = z.input<typeof leaseReportBody>;
 export const leaseReportAnswer = z.strictObject({
   /** Leases that the control plane does not know, or that are not of this node and epoch. */
   unknown: z.array(z.string()),
@@ -192,6 +200,8 @@ export const callCost = z.strictObject({
   /** The org's own key that paid, `pkey_…`; `null`: the platform's. */
   own_key_id: z.string().nullable(),
   charges: z.array(spendCharge).max(100),
+  /** The provider counted more than the limits it was sent: booked in full, past a cap perhaps. */
+  exceeded: z.boolean().default(false),
 });
 export type CallCost = z.infer<typeof callCost>;
 
@@ -201,4 +211,5 @@ export const UNPRICED: CallCost = Object.freeze({
   price_version: null,
   own_key_id: null,
   charges: [],
+  exceeded: false,
 });
