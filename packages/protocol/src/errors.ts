@@ -146,6 +146,16 @@ export const ERRORS = {
     'Already created',
     'The secret was shown once; create a new one if it is lost.',
   ),
+  stale_epoch: entry(
+    409,
+    'These doors were started anew',
+    'Register, and report what was taken before under the new epoch.',
+  ),
+  budget_limit: entry(
+    409,
+    'The org has as many budgets as it may have',
+    'Remove one that is not needed; a budget on each object covers many.',
+  ),
   input_already_resolved: entry(
     409,
     'The input is already answered',

@@ -28,6 +28,8 @@ const PREFIXES = {
   build: 'bld_',
   activation: 'act_',
   preview: 'prv_',
+  budget: 'bud_',
+  lease: 'lse_',
 } as const;
 
 export type IdKind = keyof typeof PREFIXES;

@@ -51,8 +51,12 @@ export const LIMITS = {
   pendingInvitations: 100,
   /** How long the link of an invitation works. */
   invitationMs: 7 * 24 * 60 * 60 * 1000,
+  /** Budgets of one org. */
+  budgetsPerOrg: 100,
   /** Life of a session token, at most and by default. */
   sessionTokenMs: 15 * 60 * 1000,
+  /** Life of a staff token, by which a signed-in person reads and talks. */
+  staffTokenMs: 5 * 60 * 1000,
   /** Life of a stream ticket; a `ticket` event on the stream brings the next. */
   streamTicketMs: 5 * 60 * 1000,
   /** How long a stream goes on after its token has expired. */

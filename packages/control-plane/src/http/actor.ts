@@ -36,6 +36,8 @@ export interface OrgActor {
   orgId: string;
   /** Shown in the audit log: an e-mail address or the key's id. */
   label: string;
+  /** Of a person, in this org. */
+  role?: Role;
   /** Of an API key: a test key makes and changes test objects only. A person may do both. */
   mode?: KeyMode;
 }
@@ -55,7 +57,16 @@ export function requireAction(actor: Actor, action: Action): OrgActor {
   }
   if (actor.org.suspended) throw new KartaError('org_suspended');
   if (!roleMay(actor.org.role, action)) throw forbidden(action);
-  return { kind: 'person', id: actor.id, orgId: actor.org.id, label: actor.email };
+  const { id: orgId, role } = actor.org;
+  return { kind: 'person', id: actor.id, orgId, label: actor.email, role };
+}
+
+/**
+ * A further action within the same request, of a person. Throws `KartaError('forbidden')` for a role
+ * that may not, and for an API key.
+ */
+export function requireRole({ role }: OrgActor, action: Action): void {
+  if (role === undefined || !roleMay(role, action)) throw forbidden(action);
 }
 
 /** The operator. `KartaError`: `forbidden` for anybody else, `second_factor_needed`. */

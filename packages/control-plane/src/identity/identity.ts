@@ -90,7 +90,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   return {
     routes: [
       ...orgRoutes(createOrgs(database, deps.changed), database, deps.idempotency),
-      ...memberRoutes(createMembers(database)),
+      ...memberRoutes(createMembers(database, deps.changed)),
       ...invitationRoutes(invitations, deps.idempotency),
     ],
     mounts: [mount],

@@ -1,6 +1,14 @@
-import { isoTime, KartaError, type Member, type Role } from '@karta/protocol';
+import {
+  isoTime,
+  KartaError,
+  LIMITS,
+  type Member,
+  type Role,
+  staffDenialId,
+} from '@karta/protocol';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
+import { deny } from '../keys/denials.ts';
 import type { Database, Tx } from '../sql/database.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { lockOrg } from './org-rows.ts';
@@ -17,11 +25,12 @@ export interface Members {
   leave(actor: OrgActor): Promise<void>;
 }
 
-export function createMembers(database: Database): Members {
+/** `changed` resolves when the nodes have heard that something changed, or after a moment. */
+export function createMembers(database: Database, changed: () => Promise<void>): Members {
   return {
     list: (orgId) => membersOf(database, orgId),
-    setRole: (actor, personId, role) =>
-      database.transaction().execute(async (tx) => {
+    async setRole(actor, personId, role) {
+      const member = await database.transaction().execute(async (tx) => {
         await lockOrg(tx, actor.orgId);
         const before = await memberOf(tx, actor.orgId, personId);
         if (before.role === role) return before;
@@ -38,6 +47,7 @@ export function createMembers(database: Database): Members {
           type: 'member.role_changed',
           data: { person_id: personId, role, previous_role: before.role },
         });
+        await refuseStaffTokens(tx, actor.orgId, personId);
         await recordAudit(tx, {
           actor,
           action: 'members.update',
@@ -45,10 +55,33 @@ export function createMembers(database: Database): Members {
           details: { email: before.email, role: { from: before.role, to: role } },
         });
         return { ...before, role };
-      }),
-    remove: (actor, personId) => takeOut(database, actor, personId, 'members.remove'),
-    leave: (actor) => takeOut(database, actor, actor.id, 'members.leave'),
+      });
+      await changed();
+      return member;
+    },
+    async remove(actor, personId) {
+      await takeOut(database, actor, personId, 'members.remove');
+      await changed();
+    },
+    async leave(actor) {
+      await takeOut(database, actor, actor.id, 'members.leave');
+      await changed();
+    },
   };
+}
+
+/** How long a denial outlives every staff token that it is about, in milliseconds. */
+const STAFF_DENIED_MS = LIMITS.staffTokenMs + LIMITS.streamGraceMs;
+
+/** What somebody could do by their former role ends at once, on every node. */
+function refuseStaffTokens(tx: Tx, orgId: string, personId: string): Promise<void> {
+  return deny(tx, {
+    kind: 'staff',
+    id: staffDenialId(orgId, personId),
+    orgId,
+    issuedBeforeNow: true,
+    forMs: STAFF_DENIED_MS,
+  });
 }
 
 function takeOut(
@@ -72,6 +105,7 @@ function takeOut(
       type: 'member.removed',
       data: { person_id: personId, role: gone.role },
     });
+    await refuseStaffTokens(tx, actor.orgId, personId);
     await recordAudit(tx, {
       actor,
       action,

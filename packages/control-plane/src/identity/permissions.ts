@@ -36,6 +36,12 @@ export const PERMISSIONS = {
   'releases.revoke': may('Revoke a release, which ends its sessions', admins, 'admin'),
   'env.read': may('See names of values, and values that are no secret', builders, 'write'),
   'env.manage': may('Set and remove values', builders, 'admin'),
+  'sessions.read': may(
+    'Read conversations, with a staff token',
+    ['owner', 'admin', 'developer', 'viewer'],
+    null,
+  ),
+  'sessions.write': may('Talk in sessions, answer, end them, with a staff token', builders, null),
   'tokens.mint': may('Mint and revoke session tokens', builders, 'write'),
   'embed_keys.manage': may('Create and revoke embed keys', builders, 'admin'),
   'end_users.erase': may("Erase an end user's data", admins, 'admin'),

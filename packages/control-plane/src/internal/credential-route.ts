@@ -5,7 +5,7 @@ import { findKey } from '../keys/find-key.ts';
 import type { LastUsed } from '../keys/last-used.ts';
 import type { Database } from '../sql/database.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
-import { verifySessionToken } from '../tokens/verify-session-token.ts';
+import { verifyMintedToken } from '../tokens/verify-minted-token.ts';
 import type { OrgGrants } from './org-grant.ts';
 
 export interface CredentialRouteParts {
@@ -18,7 +18,7 @@ export interface CredentialRouteParts {
 
 /**
  * `POST /v1/internal/credentials/validate`: whom an API key belongs to, and the grant by which the
- * node may act for that org. A session token, which nodes verify by themselves, is brought for the
+ * node may act for that org. A session token or a staff token, which nodes verify by themselves, is brought for the
  * grant alone. Anything else is 404.
  */
 export function credentialRoute(parts: CredentialRouteParts): BoundInternalRoute {
@@ -49,13 +49,13 @@ async function grantForToken(
   token: string,
   nodeId: string,
 ): Promise<ValidatedCredential> {
-  const claims = await verifySessionToken(database, tokenKeys, token);
+  const claims = await verifyMintedToken(database, tokenKeys, token);
   if (claims === null) throw new KartaError('not_found');
   return {
     principal_id: claims.jti,
-    org_id: claims.org_id,
+    org_id: claims.orgId,
     mode: claims.mode,
     scopes: [],
-    org_grant: grants.issue(nodeId, claims.org_id),
+    org_grant: grants.issue(nodeId, claims.orgId),
   };
 }

@@ -15,6 +15,7 @@ import type { ControlTables } from '../sql/schema.ts';
 import { createEmbedKeys } from '../tokens/embed-keys.ts';
 import { embedPreflight, embedRoutes } from '../tokens/embed-routes.ts';
 import { keySeal } from '../tokens/sealed-key.ts';
+import { staffTokenRoutes } from '../tokens/staff-token-routes.ts';
 import { createTokenKeys, type TokenKeys } from '../tokens/token-keys.ts';
 import { tokenRoutes } from '../tokens/token-routes.ts';
 import { createVisitors } from '../tokens/visitors.ts';
@@ -33,6 +34,8 @@ export interface KeysRoomDeps {
   log: Logger;
   /** Resolves when the nodes have heard that something changed, or after a moment. */
   changed(): Promise<void>;
+  /** Where clients reach the data plane, as one has told. */
+  dataUrl(): string | null;
 }
 
 /** Keys, tokens and grants: everything of them that the control plane serves. */
@@ -73,6 +76,7 @@ export async function createKeysRoom(deps: KeysRoomDeps): Promise<KeysRoom> {
     routes: [
       ...keyRoutes(createApiKeys({ database, pepper, changed }), idempotency),
       ...tokenRoutes({ database, tokenKeys, changed }),
+      ...staffTokenRoutes({ database, tokenKeys, dataUrl: deps.dataUrl }),
       ...embedRoutes({
         embedKeys: createEmbedKeys({ database, visitors, changed }),
         visitors,

@@ -122,6 +122,7 @@ async function everyChange(planted: string, done: Set<string>): Promise<Set<stri
   const minted = await change('mintSessionToken', ['app'], { sub: 'somebody' });
   await change('revokeSessionToken', ['app', minted.id]);
   await change('revokeSessionTokens', ['app']);
+  await change('mintStaffToken', [], { scope: 'write' });
   const embed = await change('createEmbedKey', ['app'], {
     name: 'A widget',
     allowed_origins: ['https://shop.example'],

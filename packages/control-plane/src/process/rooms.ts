@@ -47,7 +47,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const { config, database, log } = deps;
   const audit = await createAudit({ home: config.home, database, log });
   const changed = () => sync.synced();
-  const keys = await createKeysRoom({ ...deps, changed });
+  const keys = await createKeysRoom({ ...deps, changed, dataUrl: () => sync.dataUrl() });
   const identity = await createIdentity({ ...deps, changed, idempotency: keys.idempotency });
   const operator = await createOperatorRoom({
     ...deps,

@@ -11,9 +11,16 @@ export function requireScope(principal: Principal, scope: Scope): void {
   }
 }
 
-/** Throws `KartaError('forbidden')` for a session token: `what` is for API keys. */
+/** Throws `KartaError('forbidden')` for anything but an API key: `what` is for those. */
 export function requireApiKey(principal: Principal, what: string): void {
   if (principal.kind !== 'api_key') {
+    throw new KartaError('forbidden', `${what} needs an API key; a token may not.`);
+  }
+}
+
+/** Throws `KartaError('forbidden')` for a session token: `what` is for the org itself. */
+export function refuseEndUser(principal: Principal, what: string): void {
+  if (principal.kind === 'session_token') {
     throw new KartaError('forbidden', `${what} needs an API key; a session token may not.`);
   }
 }

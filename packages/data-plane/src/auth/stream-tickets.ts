@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import type { Principal } from '../control/port.ts';
+import { expiryOf } from './token-rights.ts';
 
 /** What an `EventSource`, which can send no header, follows one session with. */
 export interface StreamTicket {
@@ -11,7 +12,7 @@ export interface StreamTicket {
 
 export interface StreamTickets {
   /**
-   * A ticket for the events of a session, for whoever may read them now. `null` when a session
+   * A ticket for the events of a session, for whoever may read them now. `null` when a
    * token has expired: its holder comes back with a fresh one.
    */
   issue(principal: Principal, sessionId: string): StreamTicket | null;
@@ -24,7 +25,7 @@ export function createStreamTickets(secret: string, now: () => number = Date.now
   const sign = (text: string) => createHmac('sha256', secret).update(`ticket ${text}`).digest();
   return {
     issue(principal, sessionId) {
-      const tokenEnd = principal.token?.expiresAt ?? Number.POSITIVE_INFINITY;
+      const tokenEnd = expiryOf(principal) ?? Number.POSITIVE_INFINITY;
       const expires = Math.min(Math.floor((now() + LIMITS.streamTicketMs) / 1000), tokenEnd);
       if (expires <= now() / 1000) return null;
       const content = { exp: expires, session: sessionId, principal };

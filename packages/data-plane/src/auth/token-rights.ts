@@ -5,8 +5,8 @@ import type { Principal } from '../control/port.ts';
 export type TokenNeeds = TokenScope | 'never';
 
 /**
- * Throws `KartaError('forbidden')` for a session token without `needs`. API keys pass: their scopes
- * are looked at apart.
+ * Throws `KartaError('forbidden')` for a session token without `needs`. API keys and staff pass: their
+ * scopes are looked at apart.
  */
 export function requireTokenScope(principal: Principal, needs: TokenNeeds): void {
   if (principal.token === null) return;
@@ -16,6 +16,16 @@ export function requireTokenScope(principal: Principal, needs: TokenNeeds): void
   if (!principal.token.scopes.includes(needs)) {
     throw new KartaError('forbidden', `This needs a session token minted with "${needs}".`);
   }
+}
+
+/** The one session that a token is for, or `null`. */
+export function onlySessionOf({ token, staff }: Principal): string | null {
+  return token?.sessionId ?? staff?.sessionId ?? null;
+}
+
+/** When a token ends, in seconds since the epoch; `null` for an API key. */
+export function expiryOf({ token, staff }: Principal): number | null {
+  return token?.expiresAt ?? staff?.expiresAt ?? null;
 }
 
 /**

@@ -36,10 +36,10 @@ export interface ControlPlane {
 
 export type Scope = 'read' | 'write' | 'admin';
 
-/** Who is calling. */
+/** Who is calling. `staff` is somebody of the org's own people, signed in on the control plane. */
 export interface Principal {
-  kind: 'api_key' | 'session_token';
-  /** Stable id of the credential, safe to log. */
+  kind: 'api_key' | 'session_token' | 'staff';
+  /** Stable id of the credential, of staff that of the person; safe to log. */
   id: string;
   orgId: string;
   scopes: readonly Scope[];
@@ -49,8 +49,21 @@ export interface Principal {
   sub: string | null;
   /** Test credentials see only what test credentials made, and run on the demo model. */
   mode: KeyMode;
-  /** What a session token may do; `null` for an API key. */
+  /** What a session token may do; `null` for any other. */
   token: TokenRights | null;
+  /** The bounds of a staff token; absent for any other. */
+  staff?: StaffRights;
+}
+
+/** The bounds of a staff token, within the principal's scopes. */
+export interface StaffRights {
+  /** The token's own id: it changes every five minutes, the person's does not. */
+  tokenId: string;
+  /** The one session that it is for. */
+  sessionId: string | null;
+  /** Seconds since the epoch. */
+  issuedAt: number;
+  expiresAt: number;
 }
 
 /** The bounds of a session token. */

@@ -24,6 +24,8 @@ export function accessLog(deps: HttpDeps): MiddlewareHandler<HttpEnv> {
       answered_ms: Math.round(answeredMs * 10) / 10,
       org_id: c.get('principal')?.orgId,
       principal_id: c.get('principal')?.id,
+      // The audit log of the org names it: so it is known who read which session.
+      staff_token_id: c.get('principal')?.staff?.tokenId,
       client: clientAddress(
         c.env.incoming.socket?.remoteAddress,
         c.req.header('x-forwarded-for'),

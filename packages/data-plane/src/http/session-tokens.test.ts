@@ -1,10 +1,10 @@
 import type { Session } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Principal, TokenRights } from '../control/port.ts';
+import type { Principal, StaffRights, TokenRights } from '../control/port.ts';
 import { ROUTES } from './routes/index.ts';
 import { type EngineServer, startEngineServer } from './testing/engine-server.ts';
 import { messagesOf } from './testing/serve-test.ts';
-import { SHOP_ORIGIN, testControl, token } from './testing/test-control.ts';
+import { KEYS, SHOP_ORIGIN, staff, testControl, token } from './testing/test-control.ts';
 
 /** An origin of an embed key. */
 const OWN_ORIGIN = 'https://embedded.example';
@@ -116,6 +116,55 @@ describe('what a session token sees', () => {
       sessions: Session[];
     };
     expect(list.sessions.map(({ id }) => id)).toEqual([mine]);
+  });
+});
+
+describe('a staff token', () => {
+  function staffWith(scope: 'read' | 'write', rights: Partial<StaffRights> = {}, id = 'per_1') {
+    count += 1;
+    principals[`staff-${count}`] = staff(id, scope, rights);
+    return `staff-${count}`;
+  }
+
+  it('sees the sessions of its org, on both families, and no other', async () => {
+    const anns = await idOf(await create(tokenWith({})));
+    const read = staffWith('read');
+    for (const path of [`${base}/${anns}`, `/v1/sessions/${anns}`]) {
+      expect((await server.call('GET', path, { key: read })).status).toBe(200);
+    }
+    const list = await server.call('GET', '/v1/sessions', { key: read });
+    expect(JSON.stringify(await list.json())).toContain(anns);
+    const foreign = await server.call('POST', '/v1/sessions', { key: KEYS.foreign, body: {} });
+    const path = `/v1/sessions/${await idOf(foreign)}`;
+    expect((await server.call('GET', path, { key: read })).status).toBe(404);
+  });
+
+  it('changes nothing unless it may write, and sets no permission mode', async () => {
+    const [read, write] = [staffWith('read'), staffWith('write')];
+    expect((await create(read)).status).toBe(403);
+    const path = `/v1/sessions/${await idOf(await create(write))}`;
+    const send = (key: string) =>
+      server.call('POST', `${path}/messages`, { key, body: { text: 'hi' } });
+    expect((await send(read)).status).toBe(403);
+    expect((await send(write)).status).toBe(200);
+    // The next token of the same person, and of a colleague.
+    expect((await send(staffWith('write'))).status).toBe(200);
+    expect((await send(staffWith('write', {}, 'per_2'))).status).toBe(200);
+    const body = { permission_mode: 'autonomous' };
+    expect((await server.call('PATCH', path, { key: write, body })).status).toBe(403);
+    expect((await server.call('DELETE', path, { key: read })).status).toBe(403);
+    expect((await server.call('DELETE', path, { key: write })).status).toBe(204);
+  });
+
+  it('is one session alone when it was minted for one', async () => {
+    const [mine, other] = [
+      await idOf(await create(KEYS.full)),
+      await idOf(await create(KEYS.full)),
+    ];
+    const only = staffWith('write', { sessionId: mine });
+    expect((await server.call('GET', `${base}/${mine}`, { key: only })).status).toBe(200);
+    expect((await server.call('GET', `${base}/${other}`, { key: only })).status).toBe(404);
+    expect((await create(only)).status).toBe(403);
   });
 });
 

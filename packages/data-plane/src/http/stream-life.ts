@@ -1,5 +1,6 @@
 import { isoTime, LIMITS } from '@karta/protocol';
 import type { StreamTickets } from '../auth/stream-tickets.ts';
+import { expiryOf } from '../auth/token-rights.ts';
 import type { Principal } from '../control/port.ts';
 import type { EventStream } from './event-stream.ts';
 
@@ -17,7 +18,7 @@ export interface TicketRenewal {
 }
 
 /**
- * Ends a stream a while after its session token has expired, and gives the reader that came with a
+ * Ends a stream a while after its token has expired, and gives the reader that came with a
  * ticket the next ones meanwhile. Returns what ends that.
  */
 export function watchLife(
@@ -26,8 +27,9 @@ export function watchLife(
   renewal: TicketRenewal | null,
 ): () => void {
   const timers: NodeJS.Timeout[] = [];
-  if (principal.token !== null) {
-    const left = principal.token.expiresAt * 1000 + LIMITS.streamGraceMs - Date.now();
+  const expiresAt = expiryOf(principal);
+  if (expiresAt !== null) {
+    const left = expiresAt * 1000 + LIMITS.streamGraceMs - Date.now();
     timers.push(setTimeout(stream.close, Math.min(Math.max(0, left), LONGEST_TIMER_MS)));
   }
   if (renewal !== null) {

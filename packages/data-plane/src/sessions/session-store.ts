@@ -1,5 +1,6 @@
 import { isId, KartaError, type Metadata } from '@karta/protocol';
 import type { Transaction } from 'kysely';
+import { onlySessionOf } from '../auth/token-rights.ts';
 import type { Database, DataTables, SessionRow } from '../sql/index.ts';
 import { metadataDigests } from './metadata-digests.ts';
 import type { Caller } from './port.ts';
@@ -26,9 +27,9 @@ function ownedBy({ principal, project }: Caller): [keyof SessionOwner, string][]
   if (project !== null) owned.push(['project_id', project.id]);
   if (principal.kind === 'session_token') {
     owned.push(principal.sub === null ? ['created_by', principal.id] : ['sub', principal.sub]);
-    const only = principal.token?.sessionId ?? null;
-    if (only !== null) owned.push(['id', only]);
   }
+  const only = onlySessionOf(principal);
+  if (only !== null) owned.push(['id', only]);
   return owned;
 }
 

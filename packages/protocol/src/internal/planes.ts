@@ -8,7 +8,7 @@ import { callCost, UNPRICED } from './metering.ts';
  */
 
 /** Planes of different numbers refuse each other. Raised when a message here changes its meaning. */
-export const PLANE_PROTOCOL = 1;
+export const PLANE_PROTOCOL = 2;
 
 export const apiScope = z.enum(['read', 'write', 'admin']);
 export type ApiScope = z.infer<typeof apiScope>;
@@ -75,7 +75,7 @@ export type ProjectRecord = z.infer<typeof projectRecord>;
 
 /** What must no longer be accepted, by id; kept until it would have expired by itself. */
 export const denial = z.strictObject({
-  kind: z.enum(['jti', 'api_key', 'project_tokens', 'org']),
+  kind: z.enum(['jti', 'api_key', 'project_tokens', 'org', 'staff']),
   id: z.string(),
   /** Tokens issued before this moment (seconds since the epoch) are refused; `null`: all. */
   issued_before: z.int().nullable(),
@@ -190,6 +190,10 @@ export const usageEvent = z.strictObject({
   /** The credential that the turn was sent with. */
   principal_id: z.string().nullable(),
   end_user: z.string().nullable(),
+  /** The API key that was used, or that minted the token that was used. */
+  api_key_id: z.string().nullable().default(null),
+  /** The embed key that minted the token that was used. */
+  embed_key_id: z.string().nullable().default(null),
   provider: z.string(),
   model: z.string(),
   input_tokens: z.int().nonnegative(),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { stopReason } from '../event.ts';
 import { inputKind } from '../input.ts';
+import { budgetMetric, budgetScope, budgetWindow } from '../internal/metering.ts';
 import { usage } from '../usage.ts';
+import { budgetAmount } from './budgets.ts';
 
 const mode = z.enum(['live', 'test']);
 
@@ -20,6 +22,18 @@ const releaseFields = {
   release_id: z.string(),
   /** `v1`, `v2`, … */
   version: z.string(),
+};
+
+const budgetFields = {
+  budget_id: z.string(),
+  scope: budgetScope,
+  /** The object whose spending it is. */
+  scope_id: z.string(),
+  metric: budgetMetric,
+  window: budgetWindow,
+  resets_at: z.string().nullable(),
+  limit: budgetAmount,
+  spent: budgetAmount,
 };
 
 const memberFields = { person_id: z.string(), role: z.string() };
@@ -50,6 +64,11 @@ export const webhookEventData = {
     previous_version: z.string().nullable(),
   }),
   'release.revoked': z.strictObject(releaseFields),
+  'budget.threshold': z.strictObject({
+    ...budgetFields,
+    percent: z.union([z.literal(50), z.literal(80)]),
+  }),
+  'budget.exhausted': z.strictObject(budgetFields),
   'key.created': z.strictObject({ key_id: z.string(), scopes: z.array(z.string()), mode }),
   'key.revoked': z.strictObject({ key_id: z.string() }),
   'member.invited': z.strictObject({ invitation_id: z.string(), role: z.string() }),
@@ -74,6 +93,8 @@ export const WEBHOOK_SUMMARIES: Readonly<Record<WebhookEventType, string>> = {
   'release.failed': 'A build failed; nothing changed',
   'release.activated': 'New sessions get another release: an activation or a rollback',
   'release.revoked': 'A release was revoked and its sessions end',
+  'budget.threshold': 'Half of a cap, or four fifths of it, is spent',
+  'budget.exhausted': 'A cap is spent, or a model call was refused because too little is left',
   'key.created': 'An API key was created',
   'key.revoked': 'An API key was revoked',
   'member.invited': 'Somebody was invited into the org',

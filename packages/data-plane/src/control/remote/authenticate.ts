@@ -3,8 +3,8 @@ import type { PlaneClient } from '@karta/service/plane-auth';
 import type { ControlPlane } from '../port.ts';
 import { createKeyValidator } from './key-validator.ts';
 import type { OrgGrants } from './org-grants.ts';
-import { createTokenVerifier, isJwt } from './session-token.ts';
 import { createTokenGrants } from './token-grants.ts';
+import { createTokenVerifier, isJwt } from './token-verifier.ts';
 import { Trust, type TrustSource } from './trust.ts';
 
 export interface RemoteAuthParts {
@@ -19,7 +19,7 @@ export interface RemoteAuthParts {
 /** The half of the control plane's port that tells who calls. */
 export type RemoteAuth = Required<Pick<ControlPlane, 'authenticate' | 'refuses' | 'onRefusals'>>;
 
-/** Who is behind a credential: API keys are asked for, session tokens are verified here. */
+/** Who is behind a credential: API keys are asked for, tokens are verified here. */
 export function remoteAuth(parts: RemoteAuthParts): RemoteAuth {
   const { source, client, grants } = parts;
   const trust = new Trust(source);

@@ -5,6 +5,7 @@ import {
   SESSION_TOKEN_AUDIENCE,
   SESSION_TOKEN_ISSUER,
   SESSION_TOKEN_TYPE,
+  STAFF_TOKEN_TYPE,
   type ValidatedCredential,
   validateCredentialBody,
 } from '@karta/protocol';
@@ -25,7 +26,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOrgGrants, remoteAuth, type TrustSource } from './index.ts';
 import { createKeyValidator } from './key-validator.ts';
-import { createTokenVerifier } from './session-token.ts';
+import { createTokenVerifier } from './token-verifier.ts';
 import { Trust } from './trust.ts';
 
 const log = pino({ level: 'silent' });
@@ -406,5 +407,38 @@ describe('a session token', () => {
     await expect(authenticate(tokens.org)).rejects.toThrow(code('org_suspended'));
     const refused = principals.map((principal) => principal !== null && refuses(principal));
     expect(refused).toEqual([true, true, true, false, true, false]);
+  });
+
+  it('of staff is the person, with the scope of their role', async () => {
+    const { authenticate, refuses } = auth();
+    const staff = (claims: Record<string, unknown> = {}) =>
+      sign(
+        { scope: 'read', sub: 'per_1', jti: 'tok_s', ...claims },
+        { header: { typ: STAFF_TOKEN_TYPE } },
+      );
+    const principal = await authenticate(await staff({ session_id: 'sess_1' }));
+    expect(principal).toMatchObject({
+      kind: 'staff',
+      id: 'per_1',
+      orgId: 'org_1',
+      scopes: ['read'],
+      projectId: null,
+      token: null,
+      staff: { tokenId: 'tok_s', sessionId: 'sess_1' },
+    });
+    // Neither kind passes for the other.
+    expect(await authenticate(await staff({ scope: 'chat files' }))).toBeNull();
+    expect(await authenticate(await staff({ sub: undefined }))).toBeNull();
+    const at = seconds();
+    source.deny('staff', 'org_1/per_1', at);
+    expect(await authenticate(await staff({ iat: at - 1 }))).toBeNull();
+    expect(await authenticate(await staff({ iat: at }))).not.toBeNull();
+    expect(await authenticate(await staff({ iat: at - 1, sub: 'per_2' }))).not.toBeNull();
+    source.deny('jti', 'tok_s');
+    expect(principal !== null && refuses(principal)).toBe(true);
+    source.deny('org', 'org_1');
+    await expect(authenticate(await staff({ jti: 'tok_t' }))).rejects.toThrow(
+      code('org_suspended'),
+    );
   });
 });

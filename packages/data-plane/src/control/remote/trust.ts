@@ -1,4 +1,4 @@
-import type { Denial, SessionTokenClaims, SyncBody } from '@karta/protocol';
+import { type Denial, type SyncBody, staffDenialId } from '@karta/protocol';
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import type { Principal } from '../port.ts';
 
@@ -47,26 +47,41 @@ export class Trust {
     return this.#source.denial('api_key', keyId) === null ? null : 'revoked';
   }
 
-  /** The same for a session token: by its id, its project, or whoever minted it. */
-  refusesToken(
-    token: Pick<SessionTokenClaims, 'jti' | 'iat' | 'org_id' | 'project_id' | 'minted_by'>,
-  ): Refusal | null {
-    const denial = this.#source.denial.bind(this.#source);
-    if (denial('org', token.org_id) !== null) return 'org_suspended';
-    if (denial('jti', token.jti) !== null || denial('api_key', token.minted_by) !== null) {
-      return 'revoked';
+  /** Why a principal is refused that came with a good credential, or `null`. */
+  refusal(principal: Principal): Refusal | null {
+    const { token, staff, id, orgId, projectId } = principal;
+    if (staff !== undefined) {
+      return this.#refusesToken(orgId, staff.tokenId, staff.issuedAt, [
+        'staff',
+        staffDenialId(orgId, id),
+      ]);
     }
-    const project = denial('project_tokens', token.project_id);
-    if (project === null) return null;
-    const { issued_before: before } = project;
-    return before === null || token.iat < before ? 'revoked' : null;
+    if (token === null) return this.refusesKey(id, orgId);
+    const refused = this.#refusesToken(orgId, id, token.issuedAt, [
+      'project_tokens',
+      projectId ?? '',
+    ]);
+    if (refused !== null) return refused;
+    return this.#source.denial('api_key', token.mintedBy) === null ? null : 'revoked';
+  }
+
+  /** By its org, its id, and by what refuses all that were issued before a moment. */
+  #refusesToken(
+    orgId: string,
+    jti: string,
+    issuedAt: number,
+    [kind, id]: readonly [Denial['kind'], string],
+  ): Refusal | null {
+    if (this.#source.denial('org', orgId) !== null) return 'org_suspended';
+    if (this.#source.denial('jti', jti) !== null) return 'revoked';
+    const dated = this.#source.denial(kind, id);
+    if (dated === null) return null;
+    const { issued_before: before } = dated;
+    return before === null || issuedAt < before ? 'revoked' : null;
   }
 
   /** Whether a principal that was let in must be let go. */
-  refuses({ token, id, orgId, projectId }: Principal): boolean {
-    if (token === null) return this.refusesKey(id, orgId) !== null;
-    const { issuedAt: iat, mintedBy: minted_by } = token;
-    const claims = { jti: id, iat, org_id: orgId, project_id: projectId ?? '', minted_by };
-    return this.refusesToken(claims) !== null;
+  refuses(principal: Principal): boolean {
+    return this.refusal(principal) !== null;
   }
 }

@@ -8,8 +8,8 @@ import {
   sessionStatus,
 } from '@karta/protocol';
 import { z } from 'zod';
-import { requireApiKey } from '../../auth/scopes.ts';
-import { requireTokenScope, withPinnedMetadata } from '../../auth/token-rights.ts';
+import { refuseEndUser, requireApiKey } from '../../auth/scopes.ts';
+import { onlySessionOf, requireTokenScope, withPinnedMetadata } from '../../auth/token-rights.ts';
 import type { Principal, Project } from '../../control/port.ts';
 import type { HttpDeps } from '../deps.ts';
 import { rememberAs } from '../remember.ts';
@@ -95,7 +95,7 @@ export const listSessions = defineRoute({
   answers: { 200: { description: 'A page of sessions', content: jsonOf(sessionList) } },
   async handle(call, deps) {
     if (call.caller.principal.sub === null)
-      requireApiKey(call.caller.principal, 'Listing sessions');
+      refuseEndUser(call.caller.principal, 'Listing sessions');
     const { sessions, nextCursor } = await deps.sessions.list(call.caller, {
       metadata: metadataFilter(call.search),
       status: call.query.status,
@@ -171,13 +171,13 @@ export const cancelTurn = defineRoute({
   },
 });
 
-/** What a session token's holder may create: with the token's metadata, in its one session. */
+/** What a token's holder may create: with the token's metadata, in its one session. */
 function boundedByToken(principal: Principal, body: CreateBody): CreateBody {
-  if (principal.token === null) return body;
-  const { sessionId } = principal.token;
+  const sessionId = onlySessionOf(principal);
   if (sessionId !== null && body.session_id !== sessionId) {
     throw new KartaError('forbidden', 'This token is for one session, which it may resume.');
   }
+  if (principal.token === null) return body;
   return { ...body, metadata: withPinnedMetadata(principal, body.metadata ?? {}) };
 }
 

@@ -1,4 +1,11 @@
-import type { ControlPlane, Principal, Project, Release, TokenRights } from '../../control/port.ts';
+import type {
+  ControlPlane,
+  Principal,
+  Project,
+  Release,
+  StaffRights,
+  TokenRights,
+} from '../../control/port.ts';
 
 const ADMIN = ['read', 'write', 'admin'] as const;
 
@@ -105,6 +112,19 @@ export function token(
       expiresAt: 1e10,
       ...rights,
     },
+  };
+}
+
+/** A staff token of org_1. */
+export function staff(
+  id: string,
+  scope: 'read' | 'write',
+  rights: Partial<StaffRights> = {},
+): Principal {
+  return {
+    ...apiKey('org_1', id, [scope]),
+    kind: 'staff',
+    staff: { tokenId: `tok_${id}`, sessionId: null, issuedAt: 0, expiresAt: 1e10, ...rights },
   };
 }
 

@@ -4,7 +4,10 @@ import {
   SESSION_TOKEN_ISSUER,
   SESSION_TOKEN_TYPE,
   type SessionTokenClaims,
+  STAFF_TOKEN_TYPE,
+  type StaffTokenClaims,
   sessionTokenClaims,
+  staffTokenClaims,
   tokenScope,
 } from '@karta/protocol';
 import { errors, jwtVerify } from 'jose';
@@ -27,12 +30,12 @@ export function isJwt(credential: string): boolean {
 const MAX_KNOWN = 50_000;
 
 /** A token whose signature was good. */
-interface Verified {
-  kid: string;
-  claims: SessionTokenClaims;
-}
+type Verified = { kid: string } & (
+  | { type: typeof SESSION_TOKEN_TYPE; claims: SessionTokenClaims }
+  | { type: typeof STAFF_TOKEN_TYPE; claims: StaffTokenClaims }
+);
 
-/** Verifies session tokens without asking anybody. */
+/** Verifies session tokens and staff tokens without asking anybody. */
 export interface TokenVerifier {
   /**
    * Who a token is for; `null` for one that is not good. Throws `KartaError('org_suspended')`.
@@ -61,9 +64,11 @@ export function createTokenVerifier(trust: Trust): TokenVerifier {
         known.delete(name);
         return null;
       }
-      const refusal = trust.refusesToken(claims);
+      const principal =
+        found.type === STAFF_TOKEN_TYPE ? staffOf(found.claims) : principalOf(found.claims);
+      const refusal = trust.refusal(principal);
       if (refusal === 'org_suspended') throw new KartaError('org_suspended');
-      return refusal === null ? principalOf(claims) : null;
+      return refusal === null ? principal : null;
     },
   };
 }
@@ -94,6 +99,26 @@ function principalOf(claims: SessionTokenClaims): Principal {
   };
 }
 
+/** The person: what they do in one session, and repeat, is theirs across their tokens. */
+function staffOf(claims: StaffTokenClaims): Principal {
+  return {
+    kind: 'staff',
+    id: claims.sub,
+    orgId: claims.org_id,
+    scopes: [claims.scope],
+    projectId: null,
+    sub: null,
+    mode: claims.mode,
+    token: null,
+    staff: {
+      tokenId: claims.jti,
+      sessionId: claims.session_id ?? null,
+      issuedAt: claims.iat,
+      expiresAt: claims.exp,
+    },
+  };
+}
+
 async function verified(trust: Trust, token: string, now: number): Promise<Verified | null> {
   try {
     const { payload, protectedHeader } = await jwtVerify(
@@ -105,18 +130,28 @@ async function verified(trust: Trust, token: string, now: number): Promise<Verif
       },
       {
         algorithms: ['EdDSA'],
-        typ: SESSION_TOKEN_TYPE,
         issuer: SESSION_TOKEN_ISSUER,
         audience: SESSION_TOKEN_AUDIENCE,
         clockTolerance: EXPIRY_SKEW_SECONDS,
         currentDate: new Date(now),
       },
     );
-    const claims = sessionTokenClaims.safeParse(payload);
-    if (!claims.success || claims.data.iat > now / 1000 + CLOCK_SKEW_SECONDS) return null;
-    return { kid: protectedHeader.kid ?? '', claims: claims.data };
+    const found = typed(protectedHeader.typ, protectedHeader.kid ?? '', payload);
+    if (found === null || found.claims.iat > now / 1000 + CLOCK_SKEW_SECONDS) return null;
+    return found;
   } catch (error) {
     if (error instanceof errors.JOSEError) return null;
     throw error;
   }
+}
+
+/** By the header's type: a token of one kind can never pass for the other. */
+function typed(type: string | undefined, kid: string, payload: unknown): Verified | null {
+  if (type === SESSION_TOKEN_TYPE) {
+    const { data } = sessionTokenClaims.safeParse(payload);
+    return data === undefined ? null : { type, kid, claims: data };
+  }
+  if (type !== STAFF_TOKEN_TYPE) return null;
+  const { data } = staffTokenClaims.safeParse(payload);
+  return data === undefined ? null : { type, kid, claims: data };
 }

@@ -1,0 +1,81 @@
+import type { Picodollars } from '../money.ts';
+import type { Price, PricedCounts, Rates } from './price.ts';
+
+/**
+ * What a call costs, to the picodollar. Counts are whole numbers from 0 on; parts that a provider
+ * reports larger than their whole are each paid in full, and the rest counts as nothing.
+ */
+export function costOf(price: Price, counts: PricedCounts): Picodollars {
+  const rates = tierOf(price, counts.input_tokens);
+  const read = counts.cache_read_tokens;
+  const written = counts.cache_write_tokens;
+  const writtenLong = Math.min(counts.cache_write_1h_tokens ?? 0, written);
+  const reasoning = Math.min(counts.reasoning_tokens ?? 0, counts.output_tokens);
+  return (
+    rates.request +
+    rates.input * BigInt(Math.max(0, counts.input_tokens - read - written)) +
+    rates.cacheRead * BigInt(read) +
+    rates.cacheWrite * BigInt(written - writtenLong) +
+    rates.cacheWrite1h * BigInt(writtenLong) +
+    rates.output * BigInt(counts.output_tokens - reasoning) +
+    rates.reasoning * BigInt(reasoning)
+  );
+}
+
+/**
+ * The most that a call can cost which takes at most so many tokens, however its input is cached and
+ * whatever part of its output is reasoning.
+ */
+export function costBound(
+  price: Price,
+  maxInputTokens: number,
+  maxOutputTokens: number,
+): Picodollars {
+  const input = BigInt(maxInputTokens);
+  const output = BigInt(maxOutputTokens);
+  return mostOf(tiersUpTo(price, maxInputTokens).map((tier) => boundIn(tier, input, output)));
+}
+
+/**
+ * The largest output limit, in tokens, with which a call of at most `maxInputTokens` is sure to
+ * cost no more than `amount`; `null` when its input alone may cost more. Without a price for output
+ * the limit is the largest safe integer.
+ */
+export function affordableOutput(
+  price: Price,
+  maxInputTokens: number,
+  amount: Picodollars,
+): number | null {
+  const input = BigInt(maxInputTokens);
+  let most = BigInt(Number.MAX_SAFE_INTEGER);
+  for (const tier of tiersUpTo(price, maxInputTokens)) {
+    const left = amount - boundIn(tier, input, 0n);
+    if (left < 0n) return null;
+    const rate = outputRate(tier);
+    if (rate > 0n && left / rate < most) most = left / rate;
+  }
+  return Number(most);
+}
+
+function tierOf(price: Price, inputTokens: number): Rates {
+  return price.above !== null && inputTokens > price.above.inputTokens ? price.above : price;
+}
+
+function tiersUpTo(price: Price, maxInputTokens: number): Rates[] {
+  const { above } = price;
+  return above !== null && maxInputTokens > above.inputTokens ? [price, above] : [price];
+}
+
+function boundIn(rates: Rates, input: bigint, output: bigint): Picodollars {
+  const { input: plain, cacheRead, cacheWrite, cacheWrite1h } = rates;
+  const inputRate = mostOf([plain, cacheRead, cacheWrite, cacheWrite1h]);
+  return rates.request + inputRate * input + outputRate(rates) * output;
+}
+
+function outputRate(rates: Rates): bigint {
+  return mostOf([rates.output, rates.reasoning]);
+}
+
+function mostOf(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((most, amount) => (amount > most ? amount : most), 0n);
+}
