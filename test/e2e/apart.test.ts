@@ -40,7 +40,11 @@ async function servePart(
   };
 }
 
-async function printKey(plane: 'control' | 'data', home: string, file: string): Promise<string> {
+async function printKey(
+  plane: 'control' | 'data' | 'doors',
+  home: string,
+  file: string,
+): Promise<string> {
   const { stdout, stderr, code } = await karta(['plane-key', plane], { home });
   if (code !== 0) throw new Error(stderr);
   await writeFile(file, stdout);
@@ -60,10 +64,12 @@ describe.skipIf(!hasDebianPostgres)('the parts run apart, on PostgreSQL 15', () 
     const person = cleanup.use(await temporaryHome());
     const controlKey = await printKey('control', control.path, join(work, 'control.json'));
     const dataKey = await printKey('data', data.path, join(work, 'data.json'));
+    const doorsKey = await printKey('doors', data.path, join(work, 'doors.json'));
 
-    const doors = await servePart('doors', data.path, {});
-    cleanup.use(doors);
     const [controlInternal, dataInternal] = await twoPorts();
+    const KARTA_CONTROL = `http://127.0.0.1:${controlInternal}=${controlKey}`;
+    const doors = await servePart('doors', data.path, { KARTA_CONTROL });
+    cleanup.use(doors);
     const dataPlane = await servePart(
       'data',
       data.path,
@@ -71,7 +77,7 @@ describe.skipIf(!hasDebianPostgres)('the parts run apart, on PostgreSQL 15', () 
         KARTA_DATA_DATABASE_URL: postgres.appUrl('karta_data'),
         KARTA_DATA_DATABASE_OWNER_URL: postgres.ownerUrl('karta_data'),
         KARTA_INTERNAL_PORT: String(dataInternal),
-        KARTA_CONTROL: `http://127.0.0.1:${controlInternal}=${controlKey}`,
+        KARTA_CONTROL,
       },
       ['--port', '0', '--warm', '0'],
     );
@@ -83,7 +89,7 @@ describe.skipIf(!hasDebianPostgres)('the parts run apart, on PostgreSQL 15', () 
         KARTA_CONTROL_DATABASE_URL: postgres.appUrl('karta_control'),
         KARTA_CONTROL_DATABASE_OWNER_URL: postgres.ownerUrl('karta_control'),
         KARTA_CONTROL_INTERNAL_PORT: String(controlInternal),
-        KARTA_NODES: `http://127.0.0.1:${dataInternal}=${dataKey}`,
+        KARTA_NODES: `http://127.0.0.1:${dataInternal}=${dataKey}=${doorsKey}`,
       },
       ['--port', '0'],
     );
@@ -124,7 +130,7 @@ describe('a part that is told too little', () => {
     expect(open.stderr).toContain('KARTA_INTERNAL_HOSTS is not set');
     const wrong = await karta(['serve', 'control', '--port', '0'], {
       home: home.path,
-      env: { KARTA_NODES: `http://127.0.0.1:1=${join(home.path, 'none.json')}` },
+      env: { KARTA_NODES: `http://127.0.0.1:1=${join(home.path, 'none.json')}=none` },
     });
     expect(wrong.stderr).toContain('cannot be read (ENOENT)');
   });

@@ -51,9 +51,10 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
     control: await provisionDatabase(postgres, 'karta_control'),
     data: await provisionDatabase(postgres, 'karta_data'),
   };
-  const doors = await startDoors();
   const keys = await planeKeys(home);
   const ports = { control: await freePort(), data: await freePort() };
+  const controlUrl = `http://127.0.0.1:${ports.control}`;
+  const doors = await startDoors({ control: { internal_url: controlUrl, key: keys.doors } });
   const log = pino({ level: process.env.KARTA_TEST_LOG ?? 'silent' });
 
   const startControl = () =>
@@ -64,7 +65,13 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         port: 0,
         internal: loopbackSurface(ports.control),
         plane_key: keys.control,
-        nodes: [{ internal_url: `http://127.0.0.1:${ports.data}`, key: publicHalf(keys.data) }],
+        nodes: [
+          {
+            internal_url: `http://127.0.0.1:${ports.data}`,
+            key: publicHalf(keys.data),
+            doors_key: publicHalf(keys.doors),
+          },
+        ],
         database_url: databases.control.applicationUrl,
         database_owner_url: databases.control.ownerUrl,
         drain_ms: 1_000,
@@ -83,7 +90,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         port: 0,
         internal: loopbackSurface(ports.data),
         control: {
-          internal_url: `http://127.0.0.1:${ports.control}`,
+          internal_url: controlUrl,
           key: keys.data,
           public_key: publicHalf(keys.control),
         },

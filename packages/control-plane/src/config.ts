@@ -15,8 +15,19 @@ export const controlPlaneConfig = z.strictObject({
   internal: internalSurface,
   /** Signs what this plane asks of the data planes. */
   plane_key: planePrivateKey,
-  /** The data planes: where each is asked, and the key that it signs with. */
-  nodes: z.array(z.strictObject({ internal_url: z.url(), key: planePublicKey })).max(1_000),
+  /**
+   * The data planes: where each is asked, the key that it signs with, and that of its doors. Doors
+   * without a key here get neither budgets nor provider keys.
+   */
+  nodes: z
+    .array(
+      z.strictObject({
+        internal_url: z.url(),
+        key: planePublicKey,
+        doors_key: planePublicKey.nullable().default(null),
+      }),
+    )
+    .max(1_000),
   /** The application role, which owns nothing. */
   database_url: postgresUrl,
   /** The role that owns the schema: when given, it is brought up to date first. */

@@ -1,3 +1,4 @@
+import { planePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { egressConfig } from './egress/config.ts';
 import { DRAIN_MS } from './limits.ts';
@@ -28,6 +29,11 @@ export const doorsConfig = z.strictObject({
     )
     .min(1)
     .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
+  /**
+   * The control plane, which need not run yet, and what the doors sign with there: it knows budgets
+   * and the orgs' own provider keys. `null`: there are none of either.
+   */
+  control: z.strictObject({ internal_url: z.url(), key: planePrivateKey }).nullable().default(null),
   egress: egressConfig.prefault({}),
   /** Becomes this user once its sockets are open; ignored when not started as root. */
   run_as_uid: z.int().positive().optional(),

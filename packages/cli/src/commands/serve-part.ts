@@ -42,14 +42,14 @@ export function serveDoors(options: ServePartOptions, terminal: Terminal): Promi
   return servePart('doors', startDoorsPart(request), options, terminal);
 }
 
-/** `karta plane-key control|data`: what the other plane must know of this one; no secret. */
+/** `karta plane-key control|data|doors`: what the other plane must know of this one; no secret. */
 export async function printPlaneKey(
   plane: string,
   options: { home?: string },
   terminal: Terminal,
 ): Promise<number> {
-  if (plane !== 'control' && plane !== 'data') {
-    throw new CliError('usage', `There is no plane "${plane}"`, 'Choose control or data.');
+  if (plane !== 'control' && plane !== 'data' && plane !== 'doors') {
+    throw new CliError('usage', `There is no plane "${plane}"`, 'Choose control, data or doors.');
   }
   const keys = await planeKeys(homeFolder(options.home));
   terminal.json(publicHalf(keys[plane]));

@@ -33,11 +33,11 @@ export function addServeCommand(program: Command, terminal: Terminal, finish: Fi
     .action(async () => finish((await part()).serveData(serve.opts(), terminal)));
   serve
     .command('doors')
-    .description('the doors alone, of the data plane in the same home')
+    .description('the doors alone, of the data plane in the same home; KARTA_CONTROL as there')
     .action(async () => finish((await part()).serveDoors(serve.opts(), terminal)));
   program
     .command('plane-key <plane>')
-    .description('print the public key of this home’s control or data plane')
+    .description('print the public key of this home’s control plane, data plane or doors')
     .addOption(homeOption())
     .action(async (plane, options) =>
       finish((await part()).printPlaneKey(plane, options, terminal)),

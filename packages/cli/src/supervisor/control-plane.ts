@@ -28,7 +28,7 @@ export interface ControlPlaneStart {
   internal: InternalSurface;
   key: PlanePrivateKey;
   /** The data planes that it speaks to. */
-  nodes: readonly { internal_url: string; key: PlanePublicKey }[];
+  nodes: readonly { internal_url: string; key: PlanePublicKey; doors_key: PlanePublicKey }[];
   databaseUrl: string;
   /** Makes the org of this home at its first start; `id` is that of one from before. */
   firstOrg: { id?: string } | null;

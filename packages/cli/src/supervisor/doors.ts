@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type UpstreamsAnswer, upstreamsAnswer } from '@karta/protocol';
+import type { PlanePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 import { egressSettings } from './egress-settings.ts';
@@ -33,6 +34,8 @@ export async function startDoors(options: {
   upstreams: readonly Upstream[];
   /** Says what the egress door may reach besides public addresses. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** Where the control plane is, or will be, and what the doors sign with there. */
+  control: { internal_url: string; key: PlanePrivateKey };
   /** Of a data plane that is started apart; by default one that is never written to disk. */
   token?: string;
   log: (line: string) => void;
@@ -51,6 +54,7 @@ export async function startDoors(options: {
         management_socket: managementSocket,
         management_token: token,
         upstreams: options.upstreams,
+        control: options.control,
         egress: await egressSettings(options.environment),
         ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
         metrics_port: 0,

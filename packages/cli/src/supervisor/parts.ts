@@ -1,6 +1,5 @@
 import { secretFile } from '@karta/service';
 import { planeKeys } from '@karta/service/plane-auth';
-import { CliError } from '../cli-error.ts';
 import { endText } from './child.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startDataPlane } from './data-plane.ts';
@@ -8,7 +7,7 @@ import { startDatabases } from './database.ts';
 import { managementSocketIn, startDoors } from './doors.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
-import { internalSurfaceOf, peersOf } from './plane-peers.ts';
+import { controlOf, internalSurfaceOf, nodesOf } from './plane-peers.ts';
 import { choosePorts } from './ports.ts';
 import type { Upstream } from './provider-keys.ts';
 import { makeRuntimeFolder } from './runtime-folder.ts';
@@ -36,7 +35,7 @@ const DOORS_TOKEN = 'doors-token';
 export async function startControlPart(request: PartRequest): Promise<RunningPart> {
   const { settings, environment, notice } = request;
   return running(settings, 'control', async (started) => {
-    const nodes = await peersOf(environment.KARTA_NODES, 'KARTA_NODES');
+    const nodes = await nodesOf(environment.KARTA_NODES);
     const ports = await choosePorts(settings, ['control', 'operator']);
     const internal = internalSurfaceOf(environment, ports.controlInternal);
     const databases = await ownDatabases('control', request, started);
@@ -72,14 +71,7 @@ export async function startControlPart(request: PartRequest): Promise<RunningPar
 export async function startDataPart(request: PartRequest): Promise<RunningPart> {
   const { settings, environment, notice } = request;
   return running(settings, 'data', async (started) => {
-    const [control, ...more] = await peersOf(environment.KARTA_CONTROL, 'KARTA_CONTROL');
-    if (control === undefined || more.length > 0) {
-      throw new CliError(
-        'usage',
-        'KARTA_CONTROL does not name one control plane',
-        'Write its internal address and a file: http://10.0.0.1:9001=/etc/karta/control.pub.json',
-      );
-    }
+    const control = await controlOf(environment.KARTA_CONTROL);
     const ports = await choosePorts(settings, ['data']);
     const internal = internalSurfaceOf(environment, ports.dataInternal);
     const runtimeFolder = await makeRuntimeFolder(settings.home);
@@ -115,12 +107,16 @@ export async function startDataPart(request: PartRequest): Promise<RunningPart> 
   });
 }
 
-/** `karta serve doors`: the doors of the data plane that is started in the same home. */
+/**
+ * `karta serve doors`: the doors of the data plane that is started in the same home. They ask the
+ * control plane that `KARTA_CONTROL` names for budgets and keys; it need not run yet.
+ */
 export async function startDoorsPart(
   request: PartRequest & { upstreams: readonly Upstream[] },
 ): Promise<RunningPart> {
   const { settings, upstreams, environment } = request;
   return running(settings, 'doors', async (started) => {
+    const control = await controlOf(environment.KARTA_CONTROL);
     const runtimeFolder = await makeRuntimeFolder(settings.home);
     const log = openLog(settings.home, 'doors');
     started.defer(log.close);
@@ -129,6 +125,10 @@ export async function startDoorsPart(
       runtimeFolder,
       upstreams,
       environment,
+      control: {
+        internal_url: control.internal_url,
+        key: (await planeKeys(settings.home)).doors,
+      },
       token: await secretFile(settings.home, DOORS_TOKEN),
       log: log.line,
     });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newPlaneKey, publicHalf } from '@karta/service/plane-auth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { internalSurfaceOf, peersOf } from './plane-peers.ts';
+import { controlOf, internalSurfaceOf, nodesOf } from './plane-peers.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -28,24 +28,35 @@ test('on loopback the other plane of this machine may speak, elsewhere it must b
 });
 
 test('peers are addresses with the files of their public keys', async () => {
-  const key = publicHalf(newPlaneKey());
-  const file = join(folder, 'key.json');
-  await writeFile(file, JSON.stringify(key));
-  expect(await peersOf(`http://10.0.0.2:9000=${file}, http://10.0.0.3:9000/=${file}`, 'X')).toEqual(
-    [
-      { internal_url: 'http://10.0.0.2:9000', key },
-      { internal_url: 'http://10.0.0.3:9000', key },
-    ],
-  );
-  expect(await peersOf('', 'X')).toEqual([]);
+  const keys = [publicHalf(newPlaneKey()), publicHalf(newPlaneKey())] as const;
+  const files = [join(folder, 'data.json'), join(folder, 'doors.json')] as const;
+  await Promise.all(files.map((file, index) => writeFile(file, JSON.stringify(keys[index]))));
+  const both = files.join('=');
+  expect(await nodesOf(`http://10.0.0.2:9000=${both}, http://10.0.0.3:9000/=${both}`)).toEqual([
+    { internal_url: 'http://10.0.0.2:9000', key: keys[0], doors_key: keys[1] },
+    { internal_url: 'http://10.0.0.3:9000', key: keys[0], doors_key: keys[1] },
+  ]);
+  expect(await nodesOf('')).toEqual([]);
+  expect(await controlOf(`http://10.0.0.1:9001=${files[0]}`)).toEqual({
+    internal_url: 'http://10.0.0.1:9001',
+    key: keys[0],
+  });
 });
 
 test('what is no address or no key is refused by name, without its content', async () => {
-  const file = join(folder, 'private.json');
-  await writeFile(file, JSON.stringify(newPlaneKey()));
-  await expect(peersOf(file, 'KARTA_NODES')).rejects.toThrow('KARTA_NODES cannot be');
-  await expect(peersOf(`http://a=${file}`, 'X')).rejects.toThrow(
+  const secret = join(folder, 'private.json');
+  await writeFile(secret, JSON.stringify(newPlaneKey()));
+  const file = join(folder, 'public.json');
+  await writeFile(file, JSON.stringify(publicHalf(newPlaneKey())));
+  await expect(nodesOf(file)).rejects.toThrow('KARTA_NODES cannot be');
+  await expect(nodesOf(`http://a=${file}`)).rejects.toThrow('KARTA_NODES cannot be');
+  await expect(nodesOf(`http://a=${file}=${file}`)).rejects.toThrow('names one key twice');
+  await expect(nodesOf(`http://a=${file}=${secret}`)).rejects.toThrow(
     'is not the public key of a plane',
   );
-  await expect(peersOf(`http://a=${folder}/none`, 'X')).rejects.toThrow('cannot be read (ENOENT)');
+  await expect(controlOf(`http://a=${secret}`)).rejects.toThrow('is not the public key of a plane');
+  await expect(controlOf(`http://a=${folder}/none`)).rejects.toThrow('cannot be read (ENOENT)');
+  await expect(controlOf('')).rejects.toThrow('does not name one control plane');
+  const twice = `http://a=${file},http://b=${file}`;
+  await expect(controlOf(twice)).rejects.toThrow('does not name one control plane');
 });

@@ -39,28 +39,71 @@ export function internalSurfaceOf(env: Environment, port: number): InternalSurfa
   return { host, port, allowed_hosts: hosts, allowed_addresses: addresses };
 }
 
-/** Peers written as `<address>=<file with its public key>`, by commas. */
-export async function peersOf(text: string | undefined, name: string): Promise<PlanePeer[]> {
-  return Promise.all(listOf(text).map((entry) => peerOf(entry, name)));
-}
-
-async function peerOf(entry: string, name: string): Promise<PlanePeer> {
-  const at = entry.indexOf('=');
-  const url = URL.parse(entry.slice(0, at));
-  if (at < 0 || url === null || !/^https?:$/.test(url.protocol)) {
+/** The one control plane that `KARTA_CONTROL` names, as `<address>=<file with its public key>`. */
+export async function controlOf(text: string | undefined): Promise<PlanePeer> {
+  const [entry, ...more] = listOf(text);
+  if (entry === undefined || more.length > 0) {
     throw new CliError(
       'usage',
-      `${name} cannot be "${entry}"`,
-      'Write an address and a file: http://10.0.0.2:9000=/etc/karta/data.pub.json',
+      'KARTA_CONTROL does not name one control plane',
+      'Write its internal address and a file: http://10.0.0.1:9001=/etc/karta/control.pub.json',
     );
   }
-  const path = entry.slice(at + 1);
+  const { url, files } = addressAndFiles(entry, 1, 'KARTA_CONTROL', '/etc/karta/control.pub.json');
+  return { internal_url: url, key: await publicKeyIn(files[0] ?? '') };
+}
+
+/**
+ * The data planes that `KARTA_NODES` names, by commas, each as
+ * `<address>=<file with its public key>=<file with the public key of its doors>`.
+ */
+export async function nodesOf(
+  text: string | undefined,
+): Promise<(PlanePeer & { doors_key: PlanePublicKey })[]> {
+  const wanted = '/etc/karta/data.pub.json=/etc/karta/doors.pub.json';
+  return Promise.all(
+    listOf(text).map(async (entry) => {
+      const { url, files } = addressAndFiles(entry, 2, 'KARTA_NODES', wanted);
+      const [key, doorsKey] = await Promise.all([
+        publicKeyIn(files[0] ?? ''),
+        publicKeyIn(files[1] ?? ''),
+      ]);
+      if (key.kid !== doorsKey.kid) return { internal_url: url, key, doors_key: doorsKey };
+      throw new CliError(
+        'usage',
+        `KARTA_NODES names one key twice in "${entry}"`,
+        'Make that of the doors on the other machine: karta plane-key doors > doors.pub.json',
+      );
+    }),
+  );
+}
+
+function addressAndFiles(
+  entry: string,
+  count: number,
+  name: string,
+  example: string,
+): { url: string; files: string[] } {
+  const [address = '', ...files] = entry.split('=');
+  const url = URL.parse(address);
+  if (url !== null && /^https?:$/.test(url.protocol) && files.length === count) {
+    return { url: url.origin, files };
+  }
+  const what = count === 1 ? 'a file' : 'two files';
+  throw new CliError(
+    'usage',
+    `${name} cannot be "${entry}"`,
+    `Write an address and ${what}: http://10.0.0.2:9000=${example}`,
+  );
+}
+
+async function publicKeyIn(path: string): Promise<PlanePublicKey> {
   const key = planePublicKey.safeParse(await jsonIn(path));
-  if (key.success) return { internal_url: url.origin, key: key.data };
+  if (key.success) return key.data;
   throw new CliError(
     'usage',
     `${path} is not the public key of a plane`,
-    'Make it on the other machine: karta plane-key control|data > key.json',
+    'Make it on the other machine: karta plane-key control|data|doors > key.json',
   );
 }
 

@@ -100,8 +100,10 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       return file.line;
     };
 
+    const keys = await planeKeys(home);
     const doors = await startDoors({
       ...{ home, runtimeFolder, upstreams, environment },
+      control: { internal_url: loopback(ports.controlInternal), key: keys.doors },
       log: log('doors'),
     });
     started.defer(() => doors.child.stop());
@@ -111,7 +113,6 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       log: log('server'),
     });
     started.defer(() => databases.stop());
-    const keys = await planeKeys(home);
     const [control, plane] = await bothPlanes(
       startControlPlane({
         settings,
@@ -119,7 +120,13 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
         operatorPort: ports.operator,
         internal: loopbackSurface(ports.controlInternal),
         key: keys.control,
-        nodes: [{ internal_url: loopback(ports.dataInternal), key: publicHalf(keys.data) }],
+        nodes: [
+          {
+            internal_url: loopback(ports.dataInternal),
+            key: publicHalf(keys.data),
+            doors_key: publicHalf(keys.doors),
+          },
+        ],
         databaseUrl: databases.urls.control,
         firstOrg: await firstOrgOf(home),
         environment,

@@ -17,12 +17,15 @@ export interface InternalParts {
   ready(): boolean;
 }
 
-/** Serves `/v1/internal/*` to the data planes, and health to the operator's own machine. */
+/** Serves `/v1/internal/*` to the data planes and their doors, and health to whoever may connect. */
 export function listenInternal(parts: InternalParts): Promise<HttpServer> {
   const { config, routes, log, ready } = parts;
   const verifier = createServiceVerifier({
     audience: 'control',
     keys: config.nodes.map(({ key }) => key),
+    doors: config.nodes.flatMap(({ key: of, doors_key: key }) =>
+      key === null ? [] : [{ key, of }],
+    ),
   });
   const router = internalRouter({ routes, verifier, log });
   return listenInternalSurface(config.internal, [healthHandler(ready), router], log);

@@ -1,13 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UNPRICED, validatedCredential } from '@karta/protocol';
-import { type BoundInternalRoute, newPlaneKey, planeClient } from '@karta/service/plane-auth';
+import {
+  type BoundInternalRoute,
+  newPlaneKey,
+  type PlaneClient,
+  planeClient,
+} from '@karta/service/plane-auth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KeysGround, startKeys, type TestOrg } from '../keys/testing/keys-ground.ts';
 import { createOrgGrants } from './org-grant.ts';
 
 /**
- * Somebody has the key that a data plane signs with, and reaches the internal surface. The thief
- * has an org, and so a grant, of their own.
+ * Somebody has the key that a data plane signs with, or that of its doors, and reaches the internal
+ * surface. The thief has an org, and so a grant, of their own.
  */
 let ground: KeysGround;
 let victim: TestOrg;
@@ -102,38 +107,65 @@ function pathOf(route: BoundInternalRoute): string {
   });
 }
 
-describe('whoever holds the key of a data plane', () => {
-  it('gets nothing of an org that it has no grant for, on any route there is', async () => {
-    thiefGrant = (await validate(thief.apiKey))?.org_grant ?? '';
-    expect(thiefGrant).not.toBe('');
-    const forged = createOrgGrants(randomBytes(32)).issue('node_x', victim.id);
-    const { internalRoutes } = ground.rooms;
-    expect(internalRoutes.length).toBeGreaterThanOrEqual(6);
-    for (const route of internalRoutes) {
-      for (const grant of [undefined, thiefGrant, forged, BUILD_GRANT.slice(1)]) {
-        for (const json of bodiesOf(route)) {
-          const answer = await ground.node.fetch({
-            method: route.method,
-            path: pathOf(route),
-            ...(json === undefined ? {} : { json }),
-            ...(grant === undefined ? {} : { grant }),
-          });
-          const text = await answer.text();
-          const what = `${route.method} ${route.path} ${grant} ${answer.status} ${text}`;
-          expect(text, what).not.toContain(SECRET);
-          expect(text, what).not.toContain('og1.');
-          if (answer.status === 404) continue;
-          // The one route that answers for each item: all of them refused.
-          expect(answer.status, what).toBe(200);
-          expect(JSON.parse(text), what).toMatchObject({ accepted: [] });
-          expect(JSON.parse(text).refused, what).toHaveLength(1);
+const THIEVES = [
+  ['a data plane', (): PlaneClient => ground.node],
+  ['the doors', (): PlaneClient => ground.doors],
+] as const;
+
+describe('whoever holds the key of a data plane or of its doors', () => {
+  it.each(THIEVES)(
+    'gets by that of %s nothing of an org without its grant',
+    async (_of, stolen) => {
+      thiefGrant = (await validate(thief.apiKey))?.org_grant ?? '';
+      expect(thiefGrant).not.toBe('');
+      const forged = createOrgGrants(randomBytes(32)).issue('node_x', victim.id);
+      const { internalRoutes } = ground.rooms;
+      expect(internalRoutes.length).toBeGreaterThanOrEqual(6);
+      for (const route of internalRoutes) {
+        for (const grant of [undefined, thiefGrant, forged, BUILD_GRANT.slice(1)]) {
+          for (const json of bodiesOf(route)) {
+            const answer = await stolen().fetch({
+              method: route.method,
+              path: pathOf(route),
+              ...(json === undefined ? {} : { json }),
+              ...(grant === undefined ? {} : { grant }),
+            });
+            const text = await answer.text();
+            const what = `${route.method} ${route.path} ${grant} ${answer.status} ${text}`;
+            expect(text, what).not.toContain(SECRET);
+            expect(text, what).not.toContain('og1.');
+            if (answer.status === 404) continue;
+            // The one route that answers for each item: all of them refused.
+            expect(answer.status, what).toBe(200);
+            expect(JSON.parse(text), what).toMatchObject({ accepted: [] });
+            expect(JSON.parse(text).refused, what).toHaveLength(1);
+          }
         }
       }
+      const { rows } = {
+        rows: await ground.database.database.selectFrom('usage_events').selectAll().execute(),
+      };
+      expect(rows).toEqual([]);
+    },
+  );
+
+  it('gets by neither key what is for the other, with any grant', async () => {
+    const grant = (await validate(victim.apiKey))?.org_grant ?? '';
+    for (const route of ground.rooms.internalRoutes) {
+      const thief = (route.peer ?? 'plane') === 'plane' ? ground.doors : ground.node;
+      for (const json of bodiesOf(route)) {
+        const answer = await thief.fetch({
+          method: route.method,
+          path: pathOf(route),
+          grant,
+          ...(json === undefined ? {} : { json }),
+        });
+        expect({ path: route.path, status: answer.status }).toEqual({
+          path: route.path,
+          status: 404,
+        });
+      }
     }
-    const { rows } = {
-      rows: await ground.database.database.selectFrom('usage_events').selectAll().execute(),
-    };
-    expect(rows).toEqual([]);
   });
 
   it('gets what is behind a grant that was issued: these probes do work', async () => {

@@ -28,7 +28,10 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** Starts the doors over a fresh runtime folder, by default with the demo model alone. */
 export async function startDoors(
   options: Partial<
-    Pick<DoorsConfig, 'upstreams' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'>
+    Pick<
+      DoorsConfig,
+      'upstreams' | 'control' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'
+    >
   > = {},
 ): Promise<StartedDoors> {
   const runtimeDir = await mkdtemp(join(tmpdir(), 'karta-doors-'));

@@ -37,4 +37,9 @@ export {
   type PlaneName,
   UNSIGNED_STREAM,
 } from './service-token.ts';
-export { createServiceVerifier, type ServiceVerifier } from './service-verifier.ts';
+export {
+  createServiceVerifier,
+  type DoorsPeer,
+  type PeerKind,
+  type ServiceVerifier,
+} from './service-verifier.ts';

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import type { PeerKind } from './service-verifier.ts';
 
 /** A request of the other plane that is believed, and whose body is what it signed for. */
 export interface InternalCall<Body> {
@@ -28,6 +29,8 @@ export interface InternalRoute<Body = unknown> {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below the root, such as `/v1/internal/blobs/{digest}`. */
   path: `/v1/internal/${string}`;
+  /** Who may ask; a plane where nothing is said. For anybody else there is no such route. */
+  peer?: PeerKind;
   /** JSON bodies only. */
   body?: z.ZodType<Body>;
   /** Reads the body by itself, from `call.stream`. */

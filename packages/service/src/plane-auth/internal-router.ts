@@ -63,7 +63,8 @@ export function internalRouter(options: InternalRouterOptions) {
   ): Promise<object | null> {
     const [path = '', search = ''] = (request.url ?? '').split('?', 2);
     for (const { route, pattern } of routes) {
-      const match = route.method === request.method ? pattern.exec(path) : null;
+      const theirs = (route.peer ?? 'plane') === verified.kind && route.method === request.method;
+      const match = theirs ? pattern.exec(path) : null;
       if (match === null) continue;
       const gone = new AbortController();
       response.once('close', () => gone.abort());

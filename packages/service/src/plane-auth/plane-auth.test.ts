@@ -60,6 +60,12 @@ const store = internalRoute({
     return { same: createHash('sha256').update(bytes).digest('hex') === streamDigest };
   },
 });
+const ofDoors = internalRoute({
+  method: 'GET',
+  path: '/v1/internal/of-doors',
+  peer: 'doors',
+  handle: async ({ nodeId }) => ({ said: 'opened', node: nodeId }),
+});
 const lines = internalRoute({
   method: 'GET',
   path: '/v1/internal/lines',
@@ -67,12 +73,17 @@ const lines = internalRoute({
 });
 
 let key: PlanePrivateKey;
+let doorsKey: PlanePrivateKey;
 let folder: string;
 let server: Awaited<ReturnType<typeof serve>>;
 
 async function serve(protocol = PLANE_PROTOCOL, allowed = ['127.0.0.1']) {
-  const verifier = createServiceVerifier({ audience: 'control', keys: [publicHalf(key)] });
-  const routes = [echo, nothing, refusing, store, lines];
+  const verifier = createServiceVerifier({
+    audience: 'control',
+    keys: [publicHalf(key)],
+    doors: [{ key: publicHalf(doorsKey), of: publicHalf(key) }],
+  });
+  const routes = [echo, nothing, refusing, store, lines, ofDoors];
   const router = internalRouter({ routes, verifier, log, protocol });
   const surface = { ...loopbackSurface(0), allowed_addresses: allowed };
   return listenInternalSurface(surface, [router], log);
@@ -80,6 +91,7 @@ async function serve(protocol = PLANE_PROTOCOL, allowed = ['127.0.0.1']) {
 
 beforeAll(async () => {
   key = newPlaneKey();
+  doorsKey = newPlaneKey();
   folder = await mkdtemp(join(tmpdir(), 'karta-planes-'));
   server = await serve();
 });
@@ -107,6 +119,38 @@ describe('a call to the other plane', () => {
     expect(await get('/v1/internal/absent')).toBeNull();
     const failed = await get('/v1/internal/refusing').catch((error) => error);
     expect(failed).toMatchObject({ code: 'storage_full', message: 'No room.', retryAfter: 7 });
+  });
+
+  it('opens to doors what is theirs, to planes the rest, under the id of one node', async () => {
+    const asked = (caller: PlanePrivateKey, path: string, json?: object) =>
+      client({ key: caller }).call({ method: json ? 'POST' : 'GET', path, json }, answerSchema);
+    const node = nodeIdOf(key.kid);
+    expect(await asked(doorsKey, '/v1/internal/of-doors')).toEqual({ said: 'opened', node });
+    expect(await asked(key, '/v1/internal/of-doors')).toBeNull();
+    expect(await asked(doorsKey, '/v1/internal/echo/a', { text: 'hi' })).toBeNull();
+    const lined = await client({ key: doorsKey }).fetch({
+      method: 'GET',
+      path: '/v1/internal/lines',
+    });
+    const absent = await client({ key: doorsKey }).fetch({
+      method: 'GET',
+      path: '/v1/internal/absent',
+    });
+    expect([lined.status, absent.status]).toEqual([404, 404]);
+    const nameless = async (answer: Response) => ({ ...(await answer.json()), request_id: '' });
+    expect(await nameless(lined)).toEqual(await nameless(absent));
+  });
+
+  it('by a key that is configured as both is a plane’s, and opens nothing of the doors', async () => {
+    const verifier = createServiceVerifier({
+      audience: 'control',
+      keys: [publicHalf(key)],
+      doors: [{ key: publicHalf(key), of: publicHalf(key) }],
+    });
+    const request = { method: 'GET', path: '/v1/internal/of-doors' };
+    const bound = { ...request, bodyDigest: bodyDigest() };
+    const token = await mintServiceToken(key, 'control', bound);
+    expect(await verifier.verify({ token, ...request })).toMatchObject({ kind: 'plane' });
   });
 
   it('is validated by the schema of the route', async () => {

@@ -10,9 +10,20 @@ import {
   SERVICE_TOKEN_TYPE,
 } from './service-token.ts';
 
-/** The plane behind a request, and the body that it has signed for. */
+/** Who signs requests: a plane, or the doors of a data plane. Neither may do what the other may. */
+export type PeerKind = 'plane' | 'doors';
+
+/** The doors of a node: their key is their own, the node that they act as is their data plane's. */
+export interface DoorsPeer {
+  key: PlanePublicKey;
+  /** The key of their data plane. */
+  of: PlanePublicKey;
+}
+
+/** Who is behind a request, and the body that was signed for. */
 export interface VerifiedCall {
   nodeId: string;
+  kind: PeerKind;
   /** SHA-256 hex that the body must have, or `UNSIGNED-STREAM`. */
   bodyDigest: string;
 }
@@ -29,6 +40,13 @@ export interface ServiceVerifier {
   }): Promise<VerifiedCall | { refused: string }>;
 }
 
+interface Peer {
+  key: PlanePublicKey;
+  /** Whose id it acts under. */
+  node: PlanePublicKey;
+  kind: PeerKind;
+}
+
 const claims = z.object({
   htm: z.string(),
   htu: z.string(),
@@ -38,26 +56,33 @@ const claims = z.object({
   jti: z.string().min(16).max(64),
 });
 
-/** Verifies service tokens for `audience` that one of `keys` has signed. */
+/** Verifies service tokens for `audience` that one of `keys`, or of the doors, has signed. */
 export function createServiceVerifier(options: {
   audience: PlaneName;
+  /** Of planes. */
   keys: readonly PlanePublicKey[];
+  doors?: readonly DoorsPeer[];
   /** Milliseconds since the epoch; the machine's clock when absent. */
   now?: () => number;
 }): ServiceVerifier {
   const { audience, now = Date.now } = options;
-  const keys = new Map(options.keys.map((key) => [key.kid, key]));
+  const peers = new Map<string, Peer>();
+  for (const key of options.keys) peers.set(key.kid, { key, node: key, kind: 'plane' });
+  // A key that is configured as both is a plane's: it then opens nothing of the doors.
+  for (const { key, of } of options.doors ?? []) {
+    if (!peers.has(key.kid)) peers.set(key.kid, { key, node: of, kind: 'doors' });
+  }
   const seen = new SeenTokens(SERVICE_TOKEN_SECONDS + 2 * CLOCK_SKEW_SECONDS);
   return {
     async verify({ token, method, path }) {
-      let found: PlanePublicKey | undefined;
+      let found: Peer | undefined;
       try {
         const { payload } = await jwtVerify(
           token,
           ({ kid }) => {
-            found = keys.get(kid ?? '');
+            found = peers.get(kid ?? '');
             if (found === undefined) throw new errors.JWKSNoMatchingKey();
-            return verifyingKey(found);
+            return verifyingKey(found.key);
           },
           {
             algorithms: ['EdDSA'],
@@ -77,7 +102,7 @@ export function createServiceVerifier(options: {
           return { refused: 'used before' };
         }
         if (found === undefined) return { refused: 'of no known key' };
-        return { nodeId: nodeIdOf(found.kid), bodyDigest: said.body };
+        return { nodeId: nodeIdOf(found.node.kid), kind: found.kind, bodyDigest: said.body };
       } catch (error) {
         return { refused: error instanceof errors.JOSEError ? error.code : 'malformed' };
       }

@@ -39,6 +39,8 @@ export interface KeysGround {
   nodeKey: PlanePrivateKey;
   /** Asks as that data plane. */
   node: PlaneClient;
+  /** Asks as the doors of that data plane. */
+  doors: PlaneClient;
   org(mode?: 'live' | 'test'): Promise<TestOrg>;
   /** A project of the org; returns its id. */
   project(org: TestOrg, ref: string): Promise<string>;
@@ -55,13 +57,20 @@ export async function startKeys(): Promise<KeysGround> {
   const home = await mkdtemp(join(tmpdir(), 'karta-keys-'));
   const log = pino({ level: 'silent' });
   const nodeKey = newPlaneKey();
+  const doorsKey = newPlaneKey();
   const config = controlPlaneConfig.parse({
     home,
     host: '127.0.0.1',
     port: 0,
     internal: loopbackSurface(0),
     plane_key: newPlaneKey(),
-    nodes: [{ internal_url: 'http://127.0.0.1:9', key: publicHalf(nodeKey) }],
+    nodes: [
+      {
+        internal_url: 'http://127.0.0.1:9',
+        key: publicHalf(nodeKey),
+        doors_key: publicHalf(doorsKey),
+      },
+    ],
     database_url: database.applicationUrl,
     drain_ms: 0,
   });
@@ -81,6 +90,7 @@ export async function startKeys(): Promise<KeysGround> {
     database,
     nodeKey,
     node: planeClient({ baseUrl: internal.url, key: nodeKey, audience: 'control' }),
+    doors: planeClient({ baseUrl: internal.url, key: doorsKey, audience: 'control' }),
     org: (mode = 'live') =>
       database.database.transaction().execute(async (tx) => {
         made += 1;
