@@ -22,9 +22,9 @@ export function times(amount: string, numerator: bigint, denominator: bigint): s
 export function scaled(price: ModelPrice, numerator: bigint, denominator: bigint): ModelPrice {
   const { above, ...rates } = price;
   const scale = (of: Omit<ModelPrice, 'above'>) =>
-    // The keys stay as they are.
+    // The keys stay as they are, and those that are there have amounts.
     Object.fromEntries(
-      Object.entries(of).map(([key, amount]) => [key, times(amount, numerator, denominator)]),
+      Object.entries(of).map(([key, amount = '0']) => [key, times(amount, numerator, denominator)]),
     ) as Omit<ModelPrice, 'above'>;
   if (above === undefined) return scale(rates);
   const { input_tokens, ...tier } = above;
