@@ -84,6 +84,8 @@ function usageEvent(orgId: string, index: number): UsageEvent {
     turn_id: newId('turn'),
     principal_id: 'key_1',
     end_user: `user-${index % 20}`,
+    api_key_id: null,
+    embed_key_id: null,
     provider: 'anthropic',
     model: `model-${index % 3}`,
     input_tokens: 1_000,
