@@ -112,6 +112,38 @@ describe('what a provider may send', () => {
     expect(report).toMatchObject({ final: true, input, output: 9 });
   });
 
+  it('what Anthropic stores for an hour is told apart, and kept', () => {
+    const usage = {
+      input_tokens: 10,
+      cache_creation_input_tokens: 30,
+      cache_creation: { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 20 },
+      output_tokens: 1,
+    };
+    const report = read('messages', [
+      event({ type: 'message_start', message: { usage } }),
+      event({ type: 'message_delta', usage: { input_tokens: 10, output_tokens: 2 } }),
+    ]);
+    expect(report.input).toMatchObject({ cache_write_tokens: 30, cache_write_1h_tokens: 20 });
+  });
+
+  it.each([
+    ['chat', 'prompt_tokens', 'completion_tokens'],
+    ['responses', 'input_tokens', 'output_tokens'],
+  ] as const)('what OpenAI stored and reasoned is told apart: %s', (route, input, output) => {
+    const usage = {
+      [input]: 100,
+      [`${input}_details`]: { cached_tokens: 30, cache_write_tokens: 50 },
+      [output]: 9,
+      [`${output}_details`]: { reasoning_tokens: 4 },
+    };
+    const answer = Buffer.from(JSON.stringify({ usage }));
+    expect(read(route, [answer], 'application/json')).toMatchObject({
+      input: { input_tokens: 100, cache_read_tokens: 30, cache_write_tokens: 50 },
+      output: 9,
+      reasoning: 4,
+    });
+  });
+
   it('later input counts replace earlier ones and keep what they do not name', () => {
     const usage = { input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 };
     const report = read('messages', [

@@ -55,6 +55,7 @@ describe('what a call costs', () => {
         output_tokens: 5,
         total_tokens: 25,
       },
+      parts: { cache_write_1h_tokens: 0, reasoning_tokens: 3 },
     });
   });
 

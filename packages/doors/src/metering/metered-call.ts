@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage, usageOf } from '@karta/protocol';
+import { NO_USAGE, type PricedCounts, type Usage, usageOf } from '@karta/protocol';
 import { tokensOfLength } from '../demo/tokens.ts';
 import type { RouteName } from '../wire/routes.ts';
 import { type AnswerReader, answerReader } from './answer-reader.ts';
@@ -6,6 +6,8 @@ import { type AnswerReader, answerReader } from './answer-reader.ts';
 /** What a call costs: the provider's count, or ours where the provider never told. */
 export interface Booked {
   usage: Usage;
+  /** The parts of it that may have a price of their own. */
+  parts: Required<Pick<PricedCounts, 'cache_write_1h_tokens' | 'reasoning_tokens'>>;
   estimated: boolean;
 }
 
@@ -51,16 +53,23 @@ export class MeteredCall {
   }
 
   booked(): Booked {
-    if (this.free) return { usage: NO_USAGE, estimated: false };
+    if (this.free) return { usage: NO_USAGE, parts: NO_PARTS, estimated: false };
     const report = this.reader?.report;
-    const input = report?.input ?? {
+    const { cache_write_1h_tokens, ...input } = report?.input ?? {
       input_tokens: tokensOfLength(this.requestBytes),
       cache_read_tokens: 0,
       cache_write_tokens: 0,
+      cache_write_1h_tokens: 0,
     };
     const exact = report?.final === true && report.input !== null;
     const seen = tokensOfLength(report?.outputUnits ?? 0);
     const output = exact ? (report.output ?? 0) : Math.max(seen, report?.output ?? 0);
-    return { usage: usageOf({ ...input, output_tokens: output }), estimated: !exact };
+    return {
+      usage: usageOf({ ...input, output_tokens: output }),
+      parts: { cache_write_1h_tokens, reasoning_tokens: report?.reasoning ?? 0 },
+      estimated: !exact,
+    };
   }
 }
+
+const NO_PARTS: Booked['parts'] = Object.freeze({ cache_write_1h_tokens: 0, reasoning_tokens: 0 });

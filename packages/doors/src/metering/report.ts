@@ -1,4 +1,4 @@
-import type { UsageCounts } from '@karta/protocol';
+import type { PricedCounts } from '@karta/protocol';
 import type { RouteName } from '../wire/routes.ts';
 
 /**
@@ -6,8 +6,10 @@ import type { RouteName } from '../wire/routes.ts';
  * breaks off has often told its input only.
  */
 export interface Report {
-  input: Pick<UsageCounts, 'input_tokens' | 'cache_read_tokens' | 'cache_write_tokens'> | null;
+  input: Required<Omit<PricedCounts, 'output_tokens' | 'reasoning_tokens'>> | null;
   output: number | null;
+  /** Of the output, what was reasoning, as far as it was told. */
+  reasoning: number;
   /** The provider's final word on the output has come. */
   final: boolean;
   /** UTF-16 units of output seen: text, thinking, tool input. */
@@ -15,7 +17,7 @@ export interface Report {
 }
 
 export function emptyReport(): Report {
-  return { input: null, output: null, final: false, outputUnits: 0 };
+  return { input: null, output: null, reasoning: 0, final: false, outputUnits: 0 };
 }
 
 type Json = Record<string, unknown>;
@@ -53,15 +55,18 @@ function readAnthropicUsage(report: Report, usage: Json, final: boolean): void {
     const read = count(usage.cache_read_input_tokens) ?? report.input?.cache_read_tokens ?? 0;
     const written =
       count(usage.cache_creation_input_tokens) ?? report.input?.cache_write_tokens ?? 0;
+    const long = count(object(usage.cache_creation).ephemeral_1h_input_tokens);
     report.input = {
       input_tokens: plain + read + written,
       cache_read_tokens: read,
       cache_write_tokens: written,
+      cache_write_1h_tokens: long ?? report.input?.cache_write_1h_tokens ?? 0,
     };
   }
   const output = count(usage.output_tokens);
   if (output === null) return;
   report.output = output;
+  report.reasoning = count(object(usage.output_tokens_details).thinking_tokens) ?? report.reasoning;
   report.final ||= final;
 }
 
@@ -72,12 +77,16 @@ function readOpenAiUsage(report: Report, usage: Json): void {
   if (input === null || output === null) return;
   const details = object(usage.prompt_tokens_details ?? usage.input_tokens_details);
   const cached = count(details.cached_tokens) ?? 0;
+  const written = count(details.cache_write_tokens) ?? 0;
   report.input = {
-    input_tokens: Math.max(input, cached),
+    input_tokens: Math.max(input, cached + written),
     cache_read_tokens: cached,
-    cache_write_tokens: 0,
+    cache_write_tokens: written,
+    cache_write_1h_tokens: 0,
   };
   report.output = output;
+  const of = object(usage.completion_tokens_details ?? usage.output_tokens_details);
+  report.reasoning = count(of.reasoning_tokens) ?? 0;
   report.final = true;
 }
 

@@ -200,6 +200,10 @@ export const callCost = z.strictObject({
   /** The org's own key that paid, `pkey_…`; `null`: the platform's. */
   own_key_id: z.string().nullable(),
   charges: z.array(spendCharge).max(100),
+  /** Of the tokens that a cache stored, those that it stored for an hour: they have their own price. */
+  cache_write_1h_tokens: z.int().nonnegative().default(0),
+  /** Of the output, what was reasoning, as far as the provider told. */
+  reasoning_tokens: z.int().nonnegative().default(0),
   /** The provider counted more than the limits it was sent: booked in full, past a cap perhaps. */
   exceeded: z.boolean().default(false),
 });
@@ -211,5 +215,7 @@ export const UNPRICED: CallCost = Object.freeze({
   price_version: null,
   own_key_id: null,
   charges: [],
+  cache_write_1h_tokens: 0,
+  reasoning_tokens: 0,
   exceeded: false,
 });
