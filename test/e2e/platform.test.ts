@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -104,31 +105,52 @@ describe('a stranger on a fresh server', () => {
     expect(third.created).toMatchObject({ project: { version: 'v1' } });
   });
 
-  test('publishes by git push', async () => {
-    const key = await ada.types(['keys', 'create', 'git', '--scope', 'admin']);
+  test('publishes by git push, with no key typed and none kept by git', async () => {
+    const key = await ada.types(['keys', 'create', 'talk']);
     const app = join(work, 'lighthouse');
+    const stored = join(work, 'stored-passwords');
+    const global = join(work, 'gitconfig');
+    await writeFile(
+      global,
+      `[credential]\n\thelper = store --file=${stored}\n[user]\n\tname = Ada\n\temail = ada@roasters.example\n`,
+    );
+    const env = { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: global, GIT_TERMINAL_PROMPT: '0' };
     const git = (...args: string[]) =>
-      run('git', ['-C', app, ...args], {
-        env: {
-          ...cleanEnvironment(),
-          GIT_CONFIG_NOSYSTEM: '1',
-          GIT_TERMINAL_PROMPT: '0',
-          GIT_ASKPASS: join(work, 'askpass'),
-          KARTA_TEST_KEY: key,
-        },
-      });
-    await writeFile(join(work, 'askpass'), '#!/bin/sh\nprintf %s "$KARTA_TEST_KEY"\n', {
-      mode: 0o755,
-    });
+      run('git', ['-C', app, ...args], { env: { ...cleanEnvironment(env), KARTA_HOME: ada.home } });
     await run('git', ['init', '-q', '-b', 'main', app]);
     await writeFile(join(app, 'AGENTS.md'), '# Light\n\n- The lighthouse opens at 10:00.\n');
     await ada.types(['init', app]);
     await git('add', '-A');
-    await git('-c', 'user.name=Ada', '-c', 'user.email=ada@roasters.example', 'commit', '-qm', 'x');
+    await git('commit', '-qm', 'x');
     const { stderr } = await git('push', 'karta', 'main');
     expect(stderr).toContain('/v1/projects/lighthouse');
     const session = await withKey(key, 'lighthouse').sessions.create();
     expect((await session.send('When does the lighthouse open?')).text).toContain('10:00');
+
+    await appendFile(join(app, 'AGENTS.md'), '- It closes at 16:00.\n');
+    await git('commit', '-qam', 'y');
+    const options = { home: ada.home, env };
+    const pushed = await karta(['deploy', app, '--git', '--project', 'lighthouse'], options);
+    expect(pushed).toMatchObject({ code: 0, stdout: expect.stringMatching(/\/lighthouse\n$/) });
+    expect(pushed.stderr).toContain('v2');
+    const { token } = JSON.parse(await readFile(join(ada.home, 'login.json'), 'utf8'));
+    expect(await readFile(join(app, '.git', 'config'), 'utf8')).not.toContain(token);
+    expect(existsSync(stored)).toBe(false);
+  });
+
+  test('talks and reads signed in, without a key', async () => {
+    const answer = await ada.types(['run', 'When are you open?', '--project', 'support-bot']);
+    expect(answer).toContain('Tuesday to Friday');
+    const [newest = ''] = (await ada.types(['sessions', '--json', '--limit', '1'])).split('\n');
+    const { id } = JSON.parse(newest);
+    expect(await ada.types(['sessions', 'show', id])).toContain('When are you open?');
+    expect(await bob.types(['logs', '--limit', '1'])).toContain('When are you open?');
+    const chat = ['chat', '--session', id, '--project', 'support-bot'];
+    expect(await bob.types(chat, 'Do you sell decaf?\n')).toContain('Embers Out');
+    await ada.types(['sessions', 'end', id]);
+    const minted = (await newestFirst()).filter(({ action }) => action === 'staff_tokens.mint');
+    expect(minted.map(({ actor }) => actor.label)).toContain('bob@roasters.example');
+    expect(minted.some(({ details }) => details?.session_id === id)).toBe(true);
   });
 
   test('finds all of it in the audit log, which holds', async () => {

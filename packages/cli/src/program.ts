@@ -23,6 +23,7 @@ Environment:
   ANTHROPIC_BASE_URL, OPENAI_BASE_URL  another server of the same wire format
   KARTA_HOME, KARTA_PORT, KARTA_HOST   defaults of --home, --port, --host
   KARTA_KEY, KARTA_CONTROL_URL         an API key and its control plane, where nobody signs in
+  KARTA_URL                            the data plane (default: what the control plane says)
   KARTA_ORG                            the org to work in, default of --org
   NO_COLOR                             no colours
 
@@ -93,7 +94,9 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
 
 function talkOptions(command: Command): Command {
   return command
-    .option('--folder <folder>', 'the application (default: the one served, or this folder)')
+    .option('--folder <folder>', 'an application here (default: the one served, or this folder)')
+    .option('--project <ref>', 'a project of the server (default: its default one)')
+    .option('--org <slug>', 'the org to work in, when signed in')
     .option('--session <id>', 'go on with this session')
     .option('--agent <name>', 'one of the application’s agents')
     .option('--thinking', 'show the model’s reasoning')

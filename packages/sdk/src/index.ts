@@ -19,6 +19,8 @@ export type {
   MessageAnswer,
   Metadata,
   MintedSessionToken,
+  MintedStaffToken,
+  MintStaffTokenBody,
   OwnOrg,
   PatchSessionBody,
   PendingInput,
@@ -59,9 +61,11 @@ export type { Orgs } from './management/orgs.ts';
 export type { Projects } from './management/projects.ts';
 export type { Archive, DeployOptions, Releases } from './management/releases.ts';
 export type { SessionTokens } from './management/session-tokens.ts';
+export type { Staff } from './management/staff.ts';
 export type { UsageOptions, UsageReports } from './management/usage.ts';
 export type { Webhooks } from './management/webhooks.ts';
 export type { Page, PagedList } from './page.ts';
 export type { ResolvedInput, SendOptions, SessionHandle } from './session-handle.ts';
 export type { ListOptions, OpenedSession, Sessions } from './sessions.ts';
+export type { Credential } from './transport.ts';
 export type { TurnStream } from './turn-stream.ts';

@@ -7,6 +7,7 @@ import { Orgs } from './management/orgs.ts';
 import { Projects } from './management/projects.ts';
 import { Releases } from './management/releases.ts';
 import { SessionTokens } from './management/session-tokens.ts';
+import { Staff } from './management/staff.ts';
 import { UsageReports } from './management/usage.ts';
 import { Webhooks } from './management/webhooks.ts';
 import { Sessions } from './sessions.ts';
@@ -45,6 +46,7 @@ export class Karta {
   readonly builds: Builds;
   readonly env: Env;
   readonly sessionTokens: SessionTokens;
+  readonly staff: Staff;
   readonly usage: UsageReports;
   readonly webhooks: Webhooks;
   readonly audit: Audit;
@@ -71,6 +73,7 @@ export class Karta {
     this.builds = new Builds(control);
     this.env = new Env(control);
     this.sessionTokens = new SessionTokens(control);
+    this.staff = new Staff(control);
     this.usage = new UsageReports(control);
     this.webhooks = new Webhooks(control);
     this.audit = new Audit(control);

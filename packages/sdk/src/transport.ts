@@ -7,8 +7,11 @@ import {
   UnexpectedAnswerError,
 } from './errors.ts';
 
+/** What stands as `Authorization: Bearer`: a key or token, or what gives a fresh one at each request. */
+export type Credential = string | (() => Promise<string>);
+
 export interface TransportOptions {
-  apiKey: string;
+  apiKey: Credential;
   baseUrl: string;
   maxRetries?: number | undefined;
   backoff?: Backoff | undefined;
@@ -48,7 +51,7 @@ const LONGEST_RETRY_AFTER = 60;
 export class Transport {
   readonly maxRetries: number;
   readonly backoff: Backoff;
-  readonly #apiKey: string;
+  readonly #credential: Credential;
   readonly #baseUrl: string;
   readonly #fetch: typeof fetch;
   readonly #headers: Readonly<Record<string, string>>;
@@ -56,7 +59,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.maxRetries = options.maxRetries ?? DEFAULT_MAX_RETRIES;
     this.backoff = options.backoff ?? DEFAULT_BACKOFF;
-    this.#apiKey = options.apiKey;
+    this.#credential = options.apiKey;
     this.#baseUrl = options.baseUrl.replace(/\/+$/, '');
     this.#headers = options.headers ?? {};
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
@@ -78,7 +81,7 @@ export class Transport {
   }
 
   async #perform<T>(options: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
-    const init = this.#init(options);
+    const init = await this.#init(options);
     const url = this.#url(options);
     const retries = options.body instanceof ReadableStream ? 0 : this.maxRetries;
     for (let attempt = 1; ; attempt++) {
@@ -132,9 +135,11 @@ export class Transport {
     return `${this.#baseUrl}${path}${text === '' ? '' : `?${text}`}`;
   }
 
-  #init(options: RequestOptions): RequestInit {
+  async #init(options: RequestOptions): Promise<RequestInit> {
+    const credential = this.#credential;
+    const bearer = typeof credential === 'string' ? credential : await credential();
     const headers: Record<string, string> = {
-      authorization: `Bearer ${this.#apiKey}`,
+      authorization: `Bearer ${bearer}`,
       ...this.#headers,
       ...(options.json === undefined ? {} : { 'content-type': 'application/json' }),
       ...(options.method === 'POST' ? { 'idempotency-key': crypto.randomUUID() } : {}),

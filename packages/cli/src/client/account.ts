@@ -8,16 +8,20 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Options that every command has which manages something. */
 export interface AccountOptions {
-  home?: string;
+  home?: string | undefined;
   json?: boolean;
   /** The org to work in, by slug or id. */
-  org?: string;
+  org?: string | undefined;
 }
 
 /** Whom a command acts as, and where. */
 export interface Account {
   karta: Karta;
   controlUrl: string;
+  /** Where it was found: `KARTA_KEY`, `karta login`, the server of this home. */
+  source: 'environment' | 'login' | 'home';
+  /** The API key, or the person's login; for the control plane alone. */
+  token: string;
   /** An API key, rather than a person's login. */
   isKey: boolean;
   /** What was sent as the org, when one was named. */
@@ -50,29 +54,29 @@ export async function openAccount(
     ...(found.dataUrl === null ? {} : { baseUrl: found.dataUrl }),
     ...(org === null || isApiKey(found.token) ? {} : { org }),
   });
-  return { karta, controlUrl: found.controlUrl, isKey: isApiKey(found.token), org };
+  const { controlUrl, source, token } = found;
+  return { karta, controlUrl, source, token, isKey: isApiKey(token), org };
 }
 
-interface Found {
-  token: string;
-  controlUrl: string;
+interface Found extends Pick<Account, 'source' | 'token' | 'controlUrl' | 'org'> {
   dataUrl: string | null;
-  org: string | null;
 }
 
 async function find(home: string, env: Environment): Promise<Found | null> {
   const dataUrl = env.KARTA_URL || null;
   if (env.KARTA_KEY) {
     const controlUrl = env.KARTA_CONTROL_URL || LOCAL_CONTROL;
-    return { token: env.KARTA_KEY, controlUrl, dataUrl, org: null };
+    return { source: 'environment', token: env.KARTA_KEY, controlUrl, dataUrl, org: null };
   }
   const login = await readLogin(home);
   if (login !== null) {
-    return { token: login.token, controlUrl: login.control_url, dataUrl, org: login.org };
+    const { token, control_url: controlUrl, org } = login;
+    return { source: 'login', token, controlUrl, dataUrl, org };
   }
   const local = await readCredentials(home);
   if (local?.control_url == null) return null;
   return {
+    source: 'home',
     token: local.api_key,
     controlUrl: local.control_url,
     dataUrl: local.data_url,

@@ -1,18 +1,20 @@
 import { Karta } from '@karta/sdk';
-import { readCredentials } from '@karta/service/home';
 import { CliError } from '../cli-error.ts';
 import { takeUpstreams } from '../supervisor/provider-keys.ts';
 import { folderError, type Published, publishOne } from '../supervisor/publish-folders.ts';
 import { startServer } from '../supervisor/server.ts';
 import { homeFolder, type ServeOptions, serveSettings } from '../supervisor/settings.ts';
 import { waitUntilServed } from '../supervisor/wait-until-served.ts';
-
-/** How long a server on record may take to say that it lives. Usual: a millisecond. */
-const HEALTH_MS = 2_000;
+import { type KnownServer, runningServer } from './known-server.ts';
+import { type SessionAccess, signedInAccess } from './session-access.ts';
 
 export interface ConnectOptions extends Pick<ServeOptions, 'home' | 'sandbox'> {
-  /** The application to talk to; without it the server's default project. */
+  /** An application here, to be served by this machine; without it the default project. */
   folder?: string | undefined;
+  /** A project of the server, in place of its default one. */
+  project?: string | undefined;
+  /** The org to work in, for people in several. */
+  org?: string | undefined;
 }
 
 /** A server to talk to, and the project that was asked for. */
@@ -25,69 +27,62 @@ export interface Connection extends AsyncDisposable {
   embedded: boolean;
 }
 
-/** A server that answers, and the key to it. */
-export interface KnownServer {
-  url: string;
-  controlUrl: string | null;
-  apiKey: string;
-}
-
-/** The server that `credentials.json` names, if that server answers; else `null`. */
-export async function runningServer(home: string): Promise<KnownServer | null> {
-  const credentials = await readCredentials(home);
-  if (credentials?.data_url == null) return null;
-  if (!(await answers(credentials.data_url))) return null;
-  const { data_url: url, control_url: controlUrl, api_key: apiKey } = credentials;
-  return { url, controlUrl, apiKey };
-}
-
-/** The running server. Throws `CliError` when none answers. */
-export async function requireServer(home: string): Promise<KnownServer> {
-  const server = await runningServer(home);
-  if (server !== null) return server;
-  throw new CliError('unreachable', `No server of ${home} answers`, 'Start one: karta serve');
-}
-
 /**
- * Connects to the running server, publishing `folder` into it when one is named; without a running
- * server starts one for the folder (default: the current one) for as long as the connection lives.
+ * Connects to the server that one is signed in to. Else, or when a folder is named, to the running
+ * server of the home, publishing the folder into it; without one it starts a server for the folder
+ * (default: the current one) for as long as the connection lives.
  */
 export async function connect(
   options: ConnectOptions,
   notice: (message: string) => void,
 ): Promise<Connection> {
-  const home = homeFolder(options.home);
-  const server = await runningServer(home);
+  const { folder, project = null } = options;
+  if (folder !== undefined && project !== null) {
+    throw new CliError(
+      'usage',
+      '--folder and --project name two applications',
+      'Name the one to talk to.',
+    );
+  }
+  if (folder === undefined) {
+    const access = await signedInAccess(options, { scope: 'write' });
+    if (access !== null) return connection(access, project, false, async () => {});
+  }
+  const server = await runningServer(homeFolder(options.home));
   if (server !== null) {
-    const published =
-      options.folder === undefined ? null : await publishInto(server, options.folder);
-    return connection(server, published?.ref ?? null, false, async () => {});
+    const published = folder === undefined ? null : await publishInto(server, folder);
+    const { url, apiKey: credential } = server;
+    return connection({ url, credential }, published?.ref ?? project, false, async () => {});
+  }
+  if (project !== null) {
+    throw new CliError(
+      'unreachable',
+      `No server answers that has the project ${project}`,
+      'Start one, or sign in to one: karta serve, karta login',
+    );
   }
   const embedded = await startServer({
     settings: serveSettings({ home: options.home, sandbox: options.sandbox, port: '0', warm: '0' }),
-    folders: [options.folder ?? process.cwd()],
+    folders: [folder ?? process.cwd()],
     upstreams: takeUpstreams(process.env),
     environment: process.env,
     allowUnsandboxed: options.sandbox === 'none',
     notice,
   });
   const [published] = embedded.published;
-  return connection(embedded, published?.ref ?? null, true, () => embedded.stop());
+  const { url, apiKey: credential } = embedded;
+  return connection({ url, credential }, published?.ref ?? null, true, () => embedded.stop());
 }
 
 function connection(
-  server: { url: string; apiKey: string },
+  { url, credential }: SessionAccess,
   project: string | null,
   embedded: boolean,
   end: () => Promise<void>,
 ): Connection {
   return {
-    karta: new Karta({
-      apiKey: server.apiKey,
-      baseUrl: server.url,
-      project: project ?? undefined,
-    }),
-    url: server.url,
+    karta: new Karta({ apiKey: credential, baseUrl: url, project: project ?? undefined }),
+    url,
     project,
     embedded,
     [Symbol.asyncDispose]: end,
@@ -109,14 +104,4 @@ async function publishInto(server: KnownServer, folder: string): Promise<Publish
   if ('problems' in result) throw folderError(result);
   await waitUntilServed(server, result.ref, result.version);
   return result;
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const signal = AbortSignal.timeout(HEALTH_MS);
-    return (await fetch(`${url}/healthz`, { signal, redirect: 'error' })).ok;
-  } catch {
-    // Refused, unknown or silent: nobody serves there, which is all that is asked.
-    return false;
-  }
 }

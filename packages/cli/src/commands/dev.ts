@@ -1,3 +1,4 @@
+import { Karta } from '@karta/sdk';
 import { CliError } from '../cli-error.ts';
 import { problemLine } from '../deploy/problem-line.ts';
 import { DevView } from '../dev/dev-view.ts';
@@ -39,7 +40,8 @@ export async function dev(
   const watchers = served.map((folder) =>
     watchFolder(folder, () => republish(folder, server, view)),
   );
-  const following = followSessions(server, (event) => view.event(event), stopFollowing.signal);
+  const karta = new Karta({ apiKey: server.apiKey, baseUrl: server.url });
+  const following = followSessions(karta, (event) => view.event(event), stopFollowing.signal);
   try {
     return await runUntilStopped(server, terminal);
   } finally {

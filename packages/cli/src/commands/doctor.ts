@@ -1,5 +1,5 @@
 import { createHarnesses } from '@karta/harness';
-import { runningServer } from '../client/connection.ts';
+import { runningServer } from '../client/known-server.ts';
 import { databaseFinding } from '../doctor/database.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { gitFinding } from '../doctor/git.ts';

@@ -1,19 +1,18 @@
-import type { Session } from '@karta/sdk';
-import { Karta } from '@karta/sdk';
+import type { Karta, Session } from '@karta/sdk';
 import { CliError } from '../cli-error.ts';
-import { requireServer } from '../client/connection.ts';
+import { openSessions } from '../client/session-access.ts';
 import { DevView } from '../dev/dev-view.ts';
 import { followSessions } from '../dev/follow-sessions.ts';
 import { EXIT } from '../exit-codes.ts';
 import { oneLine } from '../output/plain-text.ts';
 import { shortTime } from '../output/table.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { homeFolder } from '../supervisor/settings.ts';
 
 export interface LogsOptions {
   home?: string;
   json?: boolean;
   project?: string;
+  org?: string;
   follow?: boolean;
   /** Sessions whose conversation is shown. */
   limit?: string;
@@ -27,18 +26,12 @@ const LINE_CHARS = 400;
  * all sessions from now on, until Ctrl-C.
  */
 export async function logs(options: LogsOptions, terminal: Terminal): Promise<number> {
-  const server = await requireServer(homeFolder(options.home));
-  if (options.follow === true)
-    return follow({ ...server, project: options.project }, options, terminal);
   const limit = Number(options.limit ?? DEFAULT_SESSIONS);
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) {
     throw new CliError('usage', '--limit must be a number from 1 to 100', 'For example 20.');
   }
-  const karta = new Karta({
-    apiKey: server.apiKey,
-    baseUrl: server.url,
-    project: options.project,
-  });
+  const karta = await openSessions(options, { scope: 'read' });
+  if (options.follow === true) return follow(karta, options, terminal);
   const { items } = await karta.sessions.list({ limit }).page();
   for (const session of items.toReversed()) await showSession(karta, session, options, terminal);
   if (items.length === 0 && options.json !== true) terminal.note('No sessions.');
@@ -62,18 +55,14 @@ async function showSession(
   for (const { role, text } of messages) terminal.out(`  ${role}: ${oneLine(text, LINE_CHARS)}\n`);
 }
 
-async function follow(
-  server: { url: string; apiKey: string; project: string | undefined },
-  options: LogsOptions,
-  terminal: Terminal,
-): Promise<number> {
+async function follow(karta: Karta, options: LogsOptions, terminal: Terminal): Promise<number> {
   const view = new DevView(terminal, options.json === true);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    await followSessions(server, (event) => view.event(event), stop.signal);
+    await followSessions(karta, (event) => view.event(event), stop.signal);
     return EXIT.ok.code;
   } finally {
     process.off('SIGINT', onSignal);

@@ -71,12 +71,14 @@ async function servePart(
   terminal: Terminal,
 ): Promise<number> {
   const part = await starting;
-  if (options.json === true) terminal.json({ ready: true, ...part.ready, pid: process.pid });
-  else {
+  return runUntilStopped(part, terminal, () => {
+    if (options.json === true) {
+      terminal.json({ ready: true, ...part.ready, pid: process.pid });
+      return;
+    }
     terminal.out(`${terminal.style('bold', 'Karta')} ${name}\n`);
     for (const [what, where] of Object.entries(part.ready)) {
       if (where !== null) terminal.out(`  ${what.replaceAll('_', ' ')}: ${where}\n`);
     }
-  }
-  return runUntilStopped(part, terminal);
+  });
 }

@@ -46,9 +46,10 @@ export async function serve(
     upstreams,
     trial: await trialSession(server, question),
   };
-  if (options.json === true) terminal.json(announcementJson(announcement));
-  else announce(announcement, terminal);
-  return runUntilStopped(server, terminal);
+  return runUntilStopped(server, terminal, () => {
+    if (options.json === true) terminal.json(announcementJson(announcement));
+    else announce(announcement, terminal);
+  });
 }
 
 /**

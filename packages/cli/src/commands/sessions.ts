@@ -1,26 +1,20 @@
-import { Karta } from '@karta/sdk';
 import { CliError } from '../cli-error.ts';
-import { requireServer } from '../client/connection.ts';
+import { openSessions } from '../client/session-access.ts';
 import { EXIT } from '../exit-codes.ts';
 import { plainText } from '../output/plain-text.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { homeFolder } from '../supervisor/settings.ts';
 
 export interface SessionsOptions {
   home?: string;
   json?: boolean;
   project?: string;
+  org?: string;
   status?: string;
   limit?: string;
 }
 
 const DEFAULT_LIMIT = 20;
 const STATUSES = ['active', 'running', 'awaiting_input', 'hibernated', 'ended'] as const;
-
-async function client(options: SessionsOptions): Promise<Karta> {
-  const { url, apiKey } = await requireServer(homeFolder(options.home));
-  return new Karta({ apiKey, baseUrl: url, project: options.project });
-}
 
 /** `karta sessions`: the newest sessions. */
 export async function listSessions(options: SessionsOptions, terminal: Terminal): Promise<number> {
@@ -33,7 +27,7 @@ export async function listSessions(options: SessionsOptions, terminal: Terminal)
     const next = `Choose ${STATUSES.join(', ')}.`;
     throw new CliError('usage', `--status cannot be "${options.status}"`, next);
   }
-  const karta = await client(options);
+  const karta = await openSessions(options, { scope: 'read' });
   const list = karta.sessions.list({
     limit: Math.min(limit, 100),
     ...(status === undefined ? {} : { status }),
@@ -62,7 +56,8 @@ export async function showSession(
   options: SessionsOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const handle = (await client(options)).sessions.open(id);
+  const { sessions } = await openSessions(options, { scope: 'read', session_id: id });
+  const handle = sessions.open(id);
   const session = await handle.get();
   const messages = await handle.history();
   if (options.json === true) {
@@ -82,7 +77,8 @@ export async function endSession(
   options: SessionsOptions,
   terminal: Terminal,
 ): Promise<number> {
-  await (await client(options)).sessions.end(id);
+  const { sessions } = await openSessions(options, { scope: 'write', session_id: id });
+  await sessions.end(id);
   if (options.json === true) terminal.json({ id, ended: true });
   else terminal.out(`${id} ended\n`);
   return EXIT.ok.code;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KartaEvent } from '@karta/protocol';
-import { Karta, KartaSdkError } from '@karta/sdk';
+import { type Karta, KartaSdkError } from '@karta/sdk';
 
 /** How often new sessions are looked for. */
 const POLL_MS = 700;
@@ -12,15 +12,10 @@ const MOST_SESSIONS = 20;
  * aborted. Never rejects: a server that restarts is asked again.
  */
 export async function followSessions(
-  server: { url: string; apiKey: string; project?: string | undefined },
+  karta: Karta,
   show: (event: KartaEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const karta = new Karta({
-    apiKey: server.apiKey,
-    baseUrl: server.url,
-    project: server.project,
-  });
   const followed = new Map<string, Promise<void>>();
   const since = new Date().toISOString();
   while (!signal.aborted) {

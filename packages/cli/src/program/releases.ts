@@ -10,6 +10,7 @@ export function addReleaseCommands(program: Command, terminal: Terminal, finish:
     .option('--project <ref>', 'publish as this project (default: by its name)')
     .option('--preview', 'reach it at a URL of its own for seven days; what runs stays')
     .option('--no-activate', 'make the release; what runs stays')
+    .option('--git', 'by git push of what is checked out and committed')
     .action(async (folder, options) =>
       finish((await import('../commands/platform/deploy.ts')).deploy(folder, options, terminal)),
     );
@@ -18,6 +19,13 @@ export function addReleaseCommands(program: Command, terminal: Terminal, finish:
     .option('--project <ref>', 'the project (default: by the folder’s name)')
     .action(async (folder, options) =>
       finish((await import('../commands/platform/init.ts')).init(folder, options, terminal)),
+    );
+  accountOptions(program.command('git-credential <operation>'))
+    .description('what git asks who you are, set up by "karta init"')
+    .action(async (operation, options) =>
+      finish(
+        (await import('../commands/git-credential.ts')).gitCredential(operation, options, terminal),
+      ),
     );
   addProjects(program, terminal, finish);
   addReleases(program, terminal, finish);

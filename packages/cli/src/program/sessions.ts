@@ -7,8 +7,9 @@ import type { Finish } from '../program.ts';
 export function addSessionCommands(program: Command, terminal: Terminal, finish: Finish): void {
   const sessions = program
     .command('sessions')
-    .description('list the newest sessions of the running server')
+    .description('list the newest sessions of the org, or of the running server')
     .option('--project <ref>', 'of this project only')
+    .option('--org <slug>', 'the org to work in')
     .option('--status <status>', 'of this status only')
     .option('--limit <number>', 'how many (default 20)')
     .addOption(homeOption())
@@ -33,6 +34,7 @@ export function addSessionCommands(program: Command, terminal: Terminal, finish:
     .description('show what was said in the newest sessions; -f what happens in all of them')
     .option('-f, --follow', 'go on until Ctrl-C')
     .option('--project <ref>', 'of this project only')
+    .option('--org <slug>', 'the org to work in')
     .option('--limit <number>', 'how many sessions (default 5)')
     .addOption(homeOption())
     .addOption(jsonOption('lines of JSON'))

@@ -19,7 +19,8 @@ export interface GitRouteParts {
 }
 
 /**
- * `git push` by smart HTTP: the password is an API key, and what is pushed to `main` is published.
+ * `git push` by smart HTTP: the password is an API key, or a person's login with their org as name;
+ * what is pushed to `main` is published.
  * Each push has an empty repository of its own, which is gone afterwards: the history is the
  * builder's, not ours to keep.
  */
@@ -119,11 +120,26 @@ function withPasswords(authenticator: Authenticator): Authenticator {
       authenticator.actorOf({
         get(name) {
           const value = headers.get(name);
-          const basic = /^basic +(\S+) *$/i.exec(value ?? '')?.[1];
-          if (name.toLowerCase() !== 'authorization' || basic === undefined) return value;
-          const pair = Buffer.from(basic, 'base64').toString('utf8');
-          return `Bearer ${pair.slice(pair.indexOf(':') + 1)}`;
+          const pair = basicPair(headers.get('authorization'));
+          if (pair === null) return value;
+          if (name === 'authorization') return `Bearer ${pair.password}`;
+          // Of people in several orgs: git can send no header of ours. A key belongs to one.
+          if (name === 'karta-org') return value ?? pair.name;
+          return value;
         },
       }),
   };
+}
+
+/** The name of who names no org; git wants one. No slug is like it. */
+const NO_ORG = '_';
+
+/** The name and the password that git sends, or `null`. */
+function basicPair(header: string | null): { name: string | null; password: string } | null {
+  const basic = /^basic +(\S+) *$/i.exec(header ?? '')?.[1];
+  if (basic === undefined) return null;
+  const pair = Buffer.from(basic, 'base64').toString('utf8');
+  const at = pair.indexOf(':');
+  const name = pair.slice(0, Math.max(0, at));
+  return { name: name === NO_ORG || name === '' ? null : name, password: pair.slice(at + 1) };
 }

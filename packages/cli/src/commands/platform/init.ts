@@ -1,21 +1,16 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join, resolve } from 'node:path';
 import { CliError } from '../../cli-error.ts';
 import { type AccountOptions, openAccount } from '../../client/account.ts';
 import { projectOfFolder } from '../../client/project-name.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { REMOTE, remoteUrl, setUpRemote } from '../../git/git-remote.ts';
 import type { Terminal } from '../../output/terminal.ts';
-
-const run = promisify(execFile);
-/** The name of the git remote. */
-const REMOTE = 'karta';
 
 /**
  * `karta init [folder]`: writes a karta.toml where there is none, and adds the remote that
- * `git push karta main` publishes to.
+ * `git push karta main` publishes to, with no key typed.
  */
 export async function init(
   folder: string | undefined,
@@ -29,8 +24,9 @@ export async function init(
   const project = options.project ?? projectOfFolder(root);
   const written = await writeToml(root, project);
   const { controlUrl } = await openAccount(options);
-  const url = `${controlUrl}/v1/projects/${project}/git`;
-  const remote = await addRemote(root, url);
+  const target = { controlUrl, project, home: options.home ?? null };
+  const remote = await setUpRemote(root, target);
+  const url = remoteUrl(target);
   if (options.json === true) {
     terminal.json({ project, karta_toml: written ? 'written' : 'kept', remote, remote_url: url });
     return EXIT.ok.code;
@@ -40,7 +36,9 @@ export async function init(
     terminal.note('This is no git repository; after "git init" run this again, or: karta deploy');
   } else {
     terminal.out(`Publish with: git push ${REMOTE} main\n`);
-    terminal.note('git asks for a password: an API key, made by "karta keys create git"');
+    terminal.note(
+      'git asks "karta git-credential" who you are; elsewhere an API key is the password',
+    );
   }
   return EXIT.ok.code;
 }
@@ -54,30 +52,4 @@ async function writeToml(root: string, project: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-}
-
-async function addRemote(
-  root: string,
-  url: string,
-): Promise<'added' | 'changed' | 'kept' | 'no_repository'> {
-  const git = async (...args: string[]) => (await run('git', ['-C', root, ...args])).stdout.trim();
-  const top = await git('rev-parse', '--show-toplevel').catch(refused);
-  if (top === null) return 'no_repository';
-  if (resolve(top) !== root) {
-    throw new CliError(
-      'usage',
-      `${root} is a folder within the repository ${basename(top)}`,
-      'A push publishes a whole repository; publish a folder of one with: karta deploy',
-    );
-  }
-  const known = await git('remote', 'get-url', REMOTE).catch(refused);
-  if (known === url) return 'kept';
-  await git('remote', known === null ? 'add' : 'set-url', REMOTE, url);
-  return known === null ? 'added' : 'changed';
-}
-
-/** Git said no: there is no such thing. A git that is not installed is told. */
-function refused(error: NodeJS.ErrnoException): null {
-  if (error.code !== 'ENOENT') return null;
-  throw new CliError('machine', 'git is not installed', 'Install git, or publish by karta deploy.');
 }
