@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newId, UNPRICED, usageOf } from '@karta/protocol';
+import { NO_PAYER, newId, UNPRICED, usageOf } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertOrg } from '../../packages/control-plane/src/identity/org-rows.ts';
 import { createOrgGrants } from '../../packages/control-plane/src/internal/org-grant.ts';
@@ -192,6 +192,7 @@ async function play(seed: number, planted?: Planted): Promise<{ kills: number }>
       project_id: 'proj_1',
       session_id: sessionId,
       turn_id: null,
+      payer: NO_PAYER,
       provider: 'demo',
       model: random() < 0.5 ? 'a' : 'b',
       input_tokens: Math.floor(random() * 100),

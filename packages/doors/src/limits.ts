@@ -47,8 +47,8 @@ export const TURN_CLOSE_MS = 2_000;
 export const CHANNEL_TURNS = 8;
 /** Closed turns of one channel whose totals are remembered, so that closing can be repeated. */
 export const CLOSED_TURNS = 16;
-/** A body on the management socket. */
-export const MANAGEMENT_BODY_BYTES = 64 * 1024;
+/** A body on the management socket: 10,000 ids of orgs, or what a sandbox may reach. */
+export const MANAGEMENT_BODY_BYTES = 512 * 1024;
 /** How long SIGTERM waits for calls in flight, when the configuration names no other time. */
 export const DRAIN_MS = 10_000;
 /** The longest path a unix socket may have on Linux. */

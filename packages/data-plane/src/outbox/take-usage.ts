@@ -23,10 +23,11 @@ export async function takeUsage(
       'cache_read_tokens', call.cache_read_tokens, 'cache_write_tokens', call.cache_write_tokens,
       'output_tokens', call.output_tokens, 'estimated', call.estimated, 'paid_by', call.paid_by,
       'spend', call.spend, 'at', call.at, 'principal_id', coalesce(turns.principal_id, sessions.created_by),
-      'end_user', coalesce(turns.end_user, sessions.sub), 'mode', coalesce(sessions.mode, 'live')
+      'api_key_id', call.payer->>'api_key_id', 'embed_key_id', call.payer->>'embed_key_id',
+      'end_user', coalesce(turns.end_user, call.payer->>'end_user', sessions.sub), 'mode', coalesce(sessions.mode, 'live')
     ), call.org_grant
     from json_to_recordset(${JSON.stringify(told)}::json) as call (
-      seq bigint, id text, org_id text, project_id text, session_id text, turn_id text,
+      seq bigint, id text, org_id text, project_id text, session_id text, turn_id text, payer jsonb,
       provider text, model text, input_tokens bigint, cache_read_tokens bigint,
       cache_write_tokens bigint, output_tokens bigint, estimated boolean, paid_by text, spend jsonb,
       at text,

@@ -106,7 +106,10 @@ export async function serveDataPlane(
   const http = await listenHttp(app, { host: config.host, port: config.port });
   started.defer(() => http.close(CLOSE_MS));
   const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, [
-    record.internal(() => clientUrl(http.url)),
+    record.internal(
+      () => clientUrl(http.url),
+      () => {},
+    ),
   ]);
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();

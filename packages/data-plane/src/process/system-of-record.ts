@@ -21,6 +21,7 @@ import { createReleasePuller } from '../releases/pull-release.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
 import type { RunnerConfig } from '../runner/config.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
+import { invalidateRoute } from '../runner/doors/invalidate-route.ts';
 import { openEgress } from '../runner/doors/open-egress.ts';
 
 /** The system of record as one data plane uses it. */
@@ -32,8 +33,8 @@ export interface SystemOfRecord {
   grants: OrgGrants;
   /** Tells it what happened here. */
   send: SendBatch;
-  /** Answers the control plane. */
-  internal(url: () => string): InternalHandler;
+  /** Answers the control plane. `forget`: the budgets of these orgs have changed. */
+  internal(url: () => string, forget: (orgIds: readonly string[]) => void): InternalHandler;
 }
 
 /** The control plane that the configuration names. */
@@ -72,11 +73,12 @@ export async function openSystemOfRecord(
     catalog,
     grants,
     send: batchSender(client, nodeIdOf(key.kid)),
-    internal: (url) =>
+    internal: (url, forget) =>
       internalRouter({
         routes: [
           syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
           buildRoute({ home: config.home, builder, client, log }),
+          invalidateRoute(doors, forget),
         ],
         verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
         log,

@@ -12,12 +12,12 @@ export function liveHarness(live: LiveSession, parts: TurnParts): LiveHarness {
     get resumeId() {
       return machine.resumeId;
     },
-    async *turn(turnId, input, signal) {
+    async *turn(turn, input, signal) {
       const done = live.use();
       const over = Promise.withResolvers<void>();
       live.turns.add(over.promise);
       try {
-        yield* runTurn(parts, booted, turnId, input, signal);
+        yield* runTurn(parts, booted, turn, input, signal);
       } finally {
         live.turns.delete(over.promise);
         over.resolve();

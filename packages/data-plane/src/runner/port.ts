@@ -7,7 +7,13 @@ import type {
   StoredMessage,
   TurnInput,
 } from '@karta/harness';
-import type { EgressLogAnswer, Isolation, KeyMode, TurnUsageAnswer } from '@karta/protocol';
+import type {
+  EgressLogAnswer,
+  Isolation,
+  KeyMode,
+  TurnPayer,
+  TurnUsageAnswer,
+} from '@karta/protocol';
 import type { FileList } from '@karta/sandbox';
 import type { Release } from '../control/port.ts';
 
@@ -102,10 +108,18 @@ export interface LiveHarness {
   readonly volumeId: string;
   readonly resumeId: string | null;
   /** Opens the turn at the doors, runs it, closes it there. `end` comes last, exactly once. */
-  turn(turnId: string, input: TurnInput, signal: AbortSignal): RunnerEvents;
+  turn(turn: BookedTurn, input: TurnInput, signal: AbortSignal): RunnerEvents;
   /** Whether events carry the harness's own from now on. They do not before this was called. */
   showRaw(wanted: boolean): void;
   answer(requestId: string, answer: AskAnswer): Promise<void>;
+}
+
+/** A turn as the doors book its model calls. */
+export interface BookedTurn {
+  id: string;
+  /** By which the doors ask for the org's budgets and keys; `null` where none was met. */
+  orgGrant: string | null;
+  payer: TurnPayer;
 }
 
 /** Batches of events, as the harness port has them. */

@@ -1,6 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { HarnessEvent } from '@karta/harness';
-import { NO_USAGE, type TurnUsageAnswer } from '@karta/protocol';
+import {
+  NO_PAYER,
+  NO_USAGE,
+  type OpenTurnBody,
+  type TurnRefusal,
+  type TurnUsageAnswer,
+} from '@karta/protocol';
 import { expect, test } from 'vitest';
 import { eachAlone, oneByOne } from '../../../harness/src/testing/event-batches.ts';
 import { DoorsError } from './doors/doors-client.ts';
@@ -9,13 +15,20 @@ import type { RunnerEvent } from './port.ts';
 import { runTurn } from './run-turn.ts';
 import { releaseNamed, SILENT, stubBooted } from './testing/stub-machine.ts';
 
-const USAGE: TurnUsageAnswer = { turn_id: 'turn_1', usage: NO_USAGE, calls: 3, estimated_calls: 0 };
+const USAGE: TurnUsageAnswer = {
+  turn_id: 'turn_1',
+  usage: NO_USAGE,
+  calls: 3,
+  estimated_calls: 0,
+  refusal: null,
+};
+const TURN = { id: 'turn_1', orgGrant: 'og1.x', payer: { ...NO_PAYER, end_user: 'eve' } };
 const INPUT = { text: 'hi', agent: 'default', thinking: false, attachments: [] };
 
 /** Runs a turn of this adapter; the doors refuse to book or to close when told to. */
 async function run(
   turn: (signal: AbortSignal) => AsyncIterable<HarnessEvent>,
-  refuse: { open?: boolean; close?: boolean } = {},
+  refuse: { open?: boolean; close?: boolean; calls?: TurnRefusal } = {},
   take = Number.POSITIVE_INFINITY,
 ) {
   const calls: string[] = [];
@@ -29,7 +42,8 @@ async function run(
     },
   };
   const doors = {
-    async openTurn() {
+    async openTurn(_channel: string, turn: OpenTurnBody) {
+      expect(turn).toEqual({ turn_id: 'turn_1', org_grant: 'og1.x', payer: TURN.payer });
       calls.push('open');
       await setImmediate();
       calls.push('opened');
@@ -38,13 +52,13 @@ async function run(
     async closeTurn() {
       calls.push('close');
       if (refuse.close) throw new DoorsError('gone', null);
-      return USAGE;
+      return { ...USAGE, refusal: refuse.calls ?? null };
     },
   };
   const parts = { doors, log: SILENT, lost: () => void calls.push('lost') };
   const events: RunnerEvent[] = [];
   const signal = new AbortController().signal;
-  const turned = runTurn(parts, { ...booted, machine }, 'turn_1', INPUT, signal);
+  const turned = runTurn(parts, { ...booted, machine }, TURN, INPUT, signal);
   for await (const event of oneByOne(turned)) {
     events.push(event);
     if (events.length >= take) break;
@@ -81,4 +95,43 @@ test('a turn that cannot be booked is never asked, fails visibly and gives the m
 test('a turn whose usage cannot be told still ends', async () => {
   const { events } = await run(good, { close: true });
   expect(events.at(-1)).toMatchObject({ stopReason: 'end_turn', usage: { calls: 0 } });
+});
+
+const REFUSAL: TurnRefusal = {
+  code: 'byok_key_rejected',
+  message: 'anthropic refused the key.',
+  provider: 'anthropic',
+};
+const REFUSED = { type: 'error', code: 'provider_auth', message: '401', retryable: false } as const;
+
+test('a turn whose calls the doors refused ends with their reason, told once', async () => {
+  async function* refused(): AsyncGenerator<HarnessEvent> {
+    yield { type: 'text', text: 'a' };
+    yield REFUSED;
+    yield { type: 'end', stopReason: 'error' };
+  }
+  const { events } = await run(refused, { calls: REFUSAL });
+  expect(events).toEqual([
+    { type: 'text', text: 'a' },
+    { type: 'error', ...REFUSAL, retryable: false },
+    { type: 'end', stopReason: 'error', usage: { ...USAGE, refusal: REFUSAL }, resumeId: 'ses_1' },
+  ]);
+  const capped: TurnRefusal = { code: 'budget_exhausted', message: 'No more.', provider: null };
+  const stopped = await run(refused, { calls: capped });
+  expect(stopped.events.slice(1)).toMatchObject([
+    { type: 'error', code: 'budget_exhausted' },
+    { type: 'end', stopReason: 'budget_exhausted' },
+  ]);
+  expect((await run(refused)).events[1]).toEqual(REFUSED);
+});
+
+test('a turn that went on after a refusal tells its errors in order, and ends as it ended', async () => {
+  async function* recovered(): AsyncGenerator<HarnessEvent> {
+    yield REFUSED;
+    yield { type: 'text', text: 'then' };
+    yield { type: 'end', stopReason: 'end_turn' };
+  }
+  const { events } = await run(recovered, { calls: REFUSAL });
+  expect(events.map((event) => event.type)).toEqual(['error', 'text', 'end']);
+  expect(events.at(-1)).toMatchObject({ stopReason: 'end_turn' });
 });

@@ -3,9 +3,8 @@ import { NO_USAGE, type TurnUsageAnswer } from '@karta/protocol';
 import type { Booted } from './booted.ts';
 import type { RunnerLog } from './config.ts';
 import { type DoorsClient, DoorsError } from './doors/doors-client.ts';
-import type { RunnerEvent } from './port.ts';
-
-type ToldEvent = Exclude<RunnerEvent, { type: 'end' }>;
+import type { BookedTurn, RunnerEvent } from './port.ts';
+import { Refusable } from './refusable.ts';
 
 export interface TurnParts {
   /** The machine's channel is gone: the machine is of no more use. */
@@ -17,17 +16,19 @@ export interface TurnParts {
 /**
  * Runs one turn on a booted machine: books it at the doors, yields its events, closes the booking
  * and puts the usage on `end`. The prompt leaves only when the booking stands: a call that came
- * before it would be booked on no turn.
+ * before it would be booked on no turn. A turn that failed since the doors refused its model calls
+ * ends with their reason, not with what the harness made of it.
  */
 export async function* runTurn(
   { doors, log, lost }: TurnParts,
   { id, machine }: Booted,
-  turnId: string,
+  turn: BookedTurn,
   input: TurnInput,
   signal: AbortSignal,
 ): AsyncGenerator<readonly RunnerEvent[], void, undefined> {
+  const { id: turnId, orgGrant, payer } = turn;
   try {
-    await doors.openTurn(id, turnId);
+    await doors.openTurn(id, { turn_id: turnId, org_grant: orgGrant, payer });
   } catch (error) {
     log.error({ err: error, turn: turnId }, 'a turn could not be booked at the doors');
     lost();
@@ -39,20 +40,19 @@ export async function* runTurn(
   }
   let end: Extract<HarnessEvent, { type: 'end' }> | null = null;
   let usage: TurnUsageAnswer;
+  const events = new Refusable();
   try {
-    for await (const events of machine.turn(input, signal)) {
-      const told: ToldEvent[] = [];
-      for (const event of events) {
-        if (event.type === 'end') end = event;
-        else told.push(event);
-      }
+    for await (const batch of machine.turn(input, signal)) {
+      for (const event of batch) if (event.type === 'end') end = event;
+      const told = events.take(batch);
       if (told.length > 0) yield told;
     }
   } finally {
     // Also when the listener has gone before the end: then the booking is over with the turn.
     usage = await usageOf({ doors, log }, id, turnId);
   }
-  yield [{ ...(end ?? { type: 'end', stopReason: 'error' }), usage, resumeId: machine.resumeId }];
+  const ending = events.end(end ?? { type: 'end', stopReason: 'error' }, usage.refusal);
+  yield [...ending.told, { ...ending.end, usage, resumeId: machine.resumeId }];
 }
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';
@@ -73,5 +73,5 @@ async function usageOf(
 }
 
 function noUsage(turnId: string): TurnUsageAnswer {
-  return { turn_id: turnId, usage: NO_USAGE, calls: 0, estimated_calls: 0 };
+  return { turn_id: turnId, usage: NO_USAGE, calls: 0, estimated_calls: 0, refusal: null };
 }

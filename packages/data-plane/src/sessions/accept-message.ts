@@ -7,6 +7,7 @@ import { textDigest } from './attribution.ts';
 import type { Engine } from './engine.ts';
 import type { LiveSession } from './live-session.ts';
 import { attribute } from './participants.ts';
+import { payerOf } from './payer.ts';
 import type { AcceptedTurn, Caller, Remember } from './port.ts';
 import { requireAgent } from './release-of.ts';
 import type { TurnQueue } from './turn-queue.ts';
@@ -58,7 +59,8 @@ export async function acceptMessage(
     if (!ahead) await stored;
     if (begins) {
       const input = { text, agent, thinking: body.thinking, attachments };
-      turns.begin(session, { id: accepted.turnId, release, input, stored });
+      const payer = payerOf(message.caller.principal);
+      turns.begin(session, { id: accepted.turnId, release, payer, input, stored });
     }
     await stored;
     session.lastPosition += 1;
@@ -106,7 +108,7 @@ async function store(
       senderName: body.participant_name ?? null,
       senderType: body.participant_type,
       principalId: caller.principal.id,
-      endUser: caller.principal.sub,
+      payer: payerOf(caller.principal),
       agent: accepted.agent,
       thinking: body.thinking,
       attachments: turn.attachments,

@@ -123,6 +123,11 @@ export class TurnQueue {
       return new TurnRun(this.#engine, session, {
         id: row.id,
         release,
+        payer: {
+          api_key_id: row.api_key_id,
+          embed_key_id: row.embed_key_id,
+          end_user: row.end_user,
+        },
         input: {
           text: row.text ?? '',
           agent: row.agent,

@@ -5,6 +5,7 @@ import {
   type StopReason,
   TURN_ERRORS,
   type TurnErrorCode,
+  type TurnPayer,
 } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import type { LiveHarness, RunnerEvent } from '../runner/port.ts';
@@ -27,6 +28,8 @@ export type StopCause =
 export interface TurnToRun {
   id: string;
   release: Release;
+  /** Whom its model calls are for, beside the org. */
+  payer: TurnPayer;
   input: TurnInput;
   /** Resolves when the turn is on disk, rejects when it cannot be; absent when it is there. */
   stored?: Promise<void>;
@@ -160,7 +163,10 @@ export class TurnRun {
   }
 
   async #drive(harness: LiveHarness, inputs: TurnInputs): Promise<End | null> {
-    for await (const events of harness.turn(this.id, this.#turn.input, this.#abort.signal)) {
+    const { payer, input } = this.#turn;
+    const orgGrant = this.#engine.grantOf?.(this.#session.orgId) ?? null;
+    const booked = { id: this.id, orgGrant, payer };
+    for await (const events of harness.turn(booked, input, this.#abort.signal)) {
       const accepted = this.#accepted ?? (await this.#acceptance);
       for (const event of events) {
         if (this.#over) return null;

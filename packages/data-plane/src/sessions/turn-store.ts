@@ -1,4 +1,4 @@
-import type { SessionStatus } from '@karta/protocol';
+import type { SessionStatus, TurnPayer } from '@karta/protocol';
 import { partOf, type Told } from '../outbox/lifecycle.ts';
 import type { Database, StoredAttachment, TurnRow } from '../sql/index.ts';
 import type { TurnUsage } from './port.ts';
@@ -13,9 +13,9 @@ export interface NewTurn {
   textDigest: string;
   senderName: string | null;
   senderType: 'human' | 'ai';
-  /** The credential that sent it, and the end user it speaks for. */
+  /** The credential that sent it. */
   principalId: string;
-  endUser: string | null;
+  payer: TurnPayer;
   agent: string;
   thinking: boolean;
   attachments: readonly StoredAttachment[];
@@ -52,7 +52,7 @@ export async function insertTurn(
       sender_name: turn.senderName,
       sender_type: turn.senderType,
       principal_id: turn.principalId,
-      end_user: turn.endUser,
+      ...turn.payer,
       agent: turn.agent,
       thinking: turn.thinking,
       attachments: turn.attachments.length === 0 ? null : JSON.stringify(turn.attachments),

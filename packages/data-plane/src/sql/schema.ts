@@ -79,6 +79,8 @@ export interface TurnTable {
   sender_type: 'human' | 'ai';
   principal_id: string | null;
   end_user: string | null;
+  api_key_id: string | null;
+  embed_key_id: string | null;
   agent: string;
   thinking: boolean;
   attachments: JSONColumnType<StoredAttachment[]> | null;

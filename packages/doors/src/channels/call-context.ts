@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { OrgLink } from '../control/org-link.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Upstreams } from '../upstreams/select.ts';
@@ -8,6 +9,8 @@ import type { BodyBudget } from './read-body.ts';
 export interface CallContext {
   upstreams: Upstreams;
   metrics: Metrics;
+  /** `null` where no control plane is configured: no budgets, no keys of orgs. */
+  orgs: OrgLink | null;
   /** Where billed calls are written down. */
   journal: Journal;
   /** Request bodies of all channels held in memory. */

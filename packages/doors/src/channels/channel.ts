@@ -1,7 +1,14 @@
-import type { ChannelOrder } from '@karta/protocol';
+import { type ChannelOrder, NO_PAYER, type TurnPayer } from '@karta/protocol';
 import { TurnLedger } from '../metering/turn-ledger.ts';
 import { newCredential, Secret } from './credential.ts';
 import type { BodyBudget } from './read-body.ts';
+
+/** On whose account a turn's calls are made. */
+export interface TurnSpending {
+  /** Opens the org's budgets and keys at the control plane; `null`: no credential of it was met. */
+  orgGrant: string | null;
+  payer: TurnPayer;
+}
 
 /** One sandbox's way to the model: who it is for, its credential, its books. */
 export class Channel {
@@ -16,6 +23,8 @@ export class Channel {
   readonly bodies: BodyBudget = { bytes: 0 };
   /** Calls that run. */
   calls = 0;
+  /** Of the latest turn: what calls are made under, also between turns. */
+  private latest: TurnSpending = { orgGrant: null, payer: NO_PAYER };
   private session: string | null;
   private onDemo: boolean;
   private live: boolean;
@@ -48,6 +57,16 @@ export class Channel {
   /** Whether the demo model answers every call: the session is a test. */
   get demo(): boolean {
     return this.onDemo;
+  }
+
+  get spending(): TurnSpending {
+    return this.latest;
+  }
+
+  /** Calls that begin from now on belong to this turn. */
+  openTurn(turnId: string, spending: TurnSpending): void {
+    this.latest = spending;
+    this.ledger.open(turnId);
   }
 
   /** The channel belongs to a session from now on. False when it belongs to another. */

@@ -25,6 +25,7 @@ export class JournalEntry {
       project_id: of.channel.projectId,
       session_id: of.channel.sessionId ?? '',
       turn_id: of.turnId,
+      payer: of.channel.spending.payer,
       provider: of.provider,
       model: of.model,
       estimated: true,

@@ -10,7 +10,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UNPRICED, type Usage, usageOf } from '@karta/protocol';
+import { NO_PAYER, UNPRICED, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOURNAL_SEGMENT_BYTES } from '../limits.ts';
@@ -45,6 +45,7 @@ function call(): BegunCall {
     project_id: 'proj_1',
     session_id: 'sess_1',
     turn_id: 'turn_1',
+    payer: NO_PAYER,
     provider: 'demo',
     model: 'm',
     input_tokens: 7,

@@ -1,6 +1,7 @@
 import {
   ackUsageBody,
   claimChannelBody,
+  invalidateOrgsBody,
   openChannelBody,
   openTurnBody,
   type UpstreamsAnswer,
@@ -22,6 +23,8 @@ export interface Managed {
   channels: ChannelRegistry;
   upstreams: Upstreams;
   journal: Journal;
+  /** Forgets what is known of these orgs: their rules, keys, caps. */
+  forget(orgIds: readonly string[]): void;
 }
 
 /** A request that the management API refuses. */
@@ -52,6 +55,7 @@ export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
   { method: 'DELETE', path: '/channels/*/turn/*', handle: closeTurn },
   { method: 'GET', path: '/usage', handle: listUsage },
   { method: 'POST', path: '/usage/ack', handle: ackUsage },
+  { method: 'POST', path: '/invalidate', handle: invalidate },
   { method: 'GET', path: '/upstreams', handle: listUpstreams },
   { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
 ];
@@ -86,8 +90,8 @@ async function listConnections({ channels }: Managed, [id]: string[]) {
 }
 
 async function openTurn({ channels }: Managed, [id]: string[], body: unknown) {
-  const { turn_id } = read(openTurnBody, body);
-  channelOf(channels, id).ledger.open(turn_id);
+  const { turn_id, org_grant: orgGrant, payer } = read(openTurnBody, body);
+  channelOf(channels, id).openTurn(turn_id, { orgGrant, payer });
   return { status: 204 };
 }
 
@@ -112,6 +116,11 @@ async function listUsage({ journal }: Managed) {
 
 async function ackUsage({ journal }: Managed, _ids: string[], body: unknown) {
   await journal.acknowledge(read(ackUsageBody, body).through);
+  return { status: 204 };
+}
+
+async function invalidate({ forget }: Managed, _ids: string[], body: unknown) {
+  forget(read(invalidateOrgsBody, body).org_ids);
   return { status: 204 };
 }
 

@@ -1,4 +1,10 @@
-import { addUsage, NO_USAGE, type TurnUsageAnswer, type Usage } from '@karta/protocol';
+import {
+  addUsage,
+  NO_USAGE,
+  type TurnRefusal,
+  type TurnUsageAnswer,
+  type Usage,
+} from '@karta/protocol';
 import { CHANNEL_TURNS, CLOSED_TURNS, TURN_CLOSE_MS } from '../limits.ts';
 import type { Booked, MeteredCall } from './metered-call.ts';
 
@@ -18,6 +24,14 @@ export class TurnLedger {
     this.turns.set(turnId, turn);
     const [oldest] = this.turns.keys();
     if (oldest !== undefined && this.turns.size > CHANNEL_TURNS) this.close(oldest);
+  }
+
+  /**
+   * A call of the turn that is open was refused for good. It stands until a call that begins later
+   * is answered.
+   */
+  refused(refusal: TurnRefusal): void {
+    this.current?.refuse(refusal);
   }
 
   /** A call begins. */
@@ -48,6 +62,10 @@ export class TurnLedger {
 export interface CallBooking {
   /** `null`: booked on no turn. */
   turnId: string | null;
+  /** A provider answered the call. */
+  answered(): void;
+  /** The call was refused for good. */
+  refused(refusal: TurnRefusal): void;
   /** The call is over. */
   finish(): Settled;
 }
@@ -69,6 +87,9 @@ class OpenTurn {
   private usage: Usage = NO_USAGE;
   private calls = 0;
   private estimated = 0;
+  /** Counts calls, so that an answer is known to be to an older one than what was refused. */
+  private begun = 0;
+  private refusal: { told: TurnRefusal; atCall: number } | null = null;
   private onIdle: (() => void) | null = null;
 
   constructor(id: string) {
@@ -78,7 +99,20 @@ class OpenTurn {
   begin(call: MeteredCall): CallBooking {
     this.inFlight.add(call);
     this.calls += 1;
-    return { turnId: this.id, finish: () => this.finish(call) };
+    this.begun += 1;
+    const number = this.begun;
+    return {
+      turnId: this.id,
+      answered: () => {
+        if (this.refusal !== null && this.refusal.atCall < number) this.refusal = null;
+      },
+      refused: (refusal) => this.refuse(refusal),
+      finish: () => this.finish(call),
+    };
+  }
+
+  refuse(told: TurnRefusal): void {
+    this.refusal = { told, atCall: this.begun };
   }
 
   private finish(call: MeteredCall): Settled {
@@ -100,7 +134,8 @@ class OpenTurn {
       this.add(booked);
     }
     const { id, usage, calls, estimated } = this;
-    return { turn_id: id, usage, calls, estimated_calls: estimated };
+    const refusal = this.refusal?.told ?? null;
+    return { turn_id: id, usage, calls, estimated_calls: estimated, refusal };
   }
 
   private idle(): Promise<void> {
@@ -123,6 +158,8 @@ class OpenTurn {
 const UNATTRIBUTED = {
   begin: (call: MeteredCall): CallBooking => ({
     turnId: null,
+    answered: () => {},
+    refused: () => {},
     finish: () => {
       const { usage, estimated } = call.booked();
       return { onTurn: NO_USAGE, offTurn: usage, estimated };

@@ -1,7 +1,11 @@
+import { planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
 import { ChannelRegistry } from '../channels/registry.ts';
 import type { DoorsConfig } from '../config.ts';
+import type { OrgLink } from '../control/org-link.ts';
+import { OrgRules } from '../control/org-rules.ts';
+import { remoteControl } from '../control/remote-control.ts';
 import { egressContext } from '../egress/egress-context.ts';
 import { Journal } from '../journal/journal.ts';
 import { managementServer } from '../management/server.ts';
@@ -33,11 +37,13 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const journal = new Journal(await journalFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
   const bodies = { bytes: 0 };
-  const context = { upstreams, metrics, journal, bodies, log, draining: () => draining };
+  const orgs = orgLink(config.control);
+  const context = { upstreams, metrics, orgs, journal, bodies, log, draining: () => draining };
   const egress = egressContext(config.egress, metrics.registry, log);
   const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);
-  const management = managementServer({ channels, upstreams, journal }, token, log);
+  const forget = (orgIds: readonly string[]) => orgs?.rules.forget(orgIds);
+  const management = managementServer({ channels, upstreams, journal, forget }, token, log);
 
   await prepareFolders(config, owner);
   await listenPrivately(management, config.management_socket, owner);
@@ -67,4 +73,11 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
       await stop();
     },
   };
+}
+
+function orgLink(config: DoorsConfig['control']): OrgLink | null {
+  if (config === null) return null;
+  const { internal_url: baseUrl, key } = config;
+  const control = remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
+  return { control, rules: new OrgRules(control) };
 }

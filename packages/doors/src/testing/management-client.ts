@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import {
   type OpenChannelAnswer,
   type OpenChannelBody,
+  type OpenTurnBody,
   openChannelAnswer,
   type TurnUsageAnswer,
   turnUsageAnswer,
@@ -17,7 +18,11 @@ export interface ManagementClient {
   openChannel(body: OpenChannelBody): Promise<OpenChannelAnswer>;
   claim(channelId: string, sessionId: string, demo?: boolean): Promise<void>;
   closeChannel(channelId: string): Promise<void>;
-  openTurn(channelId: string, turnId: string): Promise<void>;
+  openTurn(
+    channelId: string,
+    turnId: string,
+    spending?: Omit<OpenTurnBody, 'turn_id'>,
+  ): Promise<void>;
   closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer>;
   upstreams(): Promise<UpstreamsAnswer>;
   /** The oldest calls that nobody has acknowledged. */
@@ -55,8 +60,8 @@ export function managementClient(socketPath: string, token: string): ManagementC
     closeChannel: async (id) => {
       await ok('DELETE', `/channels/${id}`);
     },
-    openTurn: async (id, turn_id) => {
-      await ok('PUT', `/channels/${id}/turn`, { turn_id });
+    openTurn: async (id, turn_id, spending = {}) => {
+      await ok('PUT', `/channels/${id}/turn`, { turn_id, ...spending });
     },
     closeTurn: async (id, turnId) =>
       turnUsageAnswer.parse(await ok('DELETE', `/channels/${id}/turn/${turnId}`)),

@@ -112,21 +112,44 @@ export const claimChannelBody = z.strictObject({
 });
 export type ClaimChannelBody = z.input<typeof claimChannelBody>;
 
+/** Whom a turn is for, beside what its channel knows. */
+export const turnPayer = z.strictObject({
+  /** The API key that was used, or that minted the token that was used. */
+  api_key_id: z.string().nullable(),
+  /** The embed key that minted the token. */
+  embed_key_id: z.string().nullable(),
+  end_user: z.string().nullable(),
+});
+export type TurnPayer = z.infer<typeof turnPayer>;
+
+/** Nobody but the org and the session. */
+export const NO_PAYER: TurnPayer = Object.freeze({
+  api_key_id: null,
+  embed_key_id: null,
+  end_user: null,
+});
+
 /** `PUT /channels/{id}/turn`: calls that begin from now on belong to this turn. */
 export const openTurnBody = z.strictObject({
   turn_id: z.string(),
   /** Proof that a credential of the org was met: opens its caps and keys. `null`: there is none. */
   org_grant: z.string().nullable().default(null),
-  /** Whom the turn is for, beside what the channel knows. */
-  payer: z
-    .strictObject({
-      api_key_id: z.string().nullable(),
-      embed_key_id: z.string().nullable(),
-      end_user: z.string().nullable(),
-    })
-    .default({ api_key_id: null, embed_key_id: null, end_user: null }),
+  payer: turnPayer.default(NO_PAYER),
 });
 export type OpenTurnBody = z.input<typeof openTurnBody>;
+
+/**
+ * Why the doors refused a turn's model call for good. What its harness makes of the refusal is its
+ * own matter; the turn ends with this.
+ */
+export const turnRefusal = z.strictObject({
+  code: z.enum(['budget_exhausted', 'byok_key_rejected', 'control_unavailable']),
+  /** For people, without any secret. */
+  message: z.string(),
+  /** Whose key was refused. */
+  provider: z.string().nullable(),
+});
+export type TurnRefusal = z.infer<typeof turnRefusal>;
 
 /** `DELETE /channels/{id}/turn/{turn_id}`: waits for its calls in flight (bounded), then tells. */
 export const turnUsageAnswer = z.strictObject({
@@ -136,6 +159,8 @@ export const turnUsageAnswer = z.strictObject({
   calls: z.int().nonnegative(),
   /** Calls whose provider never reported a count, booked by our own. */
   estimated_calls: z.int().nonnegative(),
+  /** The latest refusal, unless a call that began after it was answered. */
+  refusal: turnRefusal.nullable().default(null),
 });
 export type TurnUsageAnswer = z.infer<typeof turnUsageAnswer>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NO_PAYER, turnPayer } from './channels.ts';
 import { callCost, UNPRICED } from './metering.ts';
 
 /** One model call as the doors wrote it into their journal, before its answer ended. */
@@ -12,6 +13,8 @@ export const usageRecord = z.strictObject({
   session_id: z.string(),
   /** The turn that was open when the call began; `null` when none was. */
   turn_id: z.string().nullable(),
+  /** Of that turn; of a call outside a turn those of its channel's latest one. */
+  payer: turnPayer.default(NO_PAYER),
   provider: z.string(),
   /** As it was asked for. */
   model: z.string(),

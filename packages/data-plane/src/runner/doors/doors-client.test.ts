@@ -31,12 +31,16 @@ test('a channel is opened, claimed, booked on and closed', async () => {
   const opened = await client.openChannel({ ...CHANNEL, channel_id });
   expect(opened.socket_path).toMatch(/^\//);
   await client.claimChannel(channel_id, 'sess_1', false);
-  await client.openTurn(channel_id, 'turn_1');
+  const payer = { api_key_id: 'key_1', embed_key_id: null, end_user: 'eve' };
+  await client.openTurn(channel_id, { turn_id: 'turn_1', org_grant: 'og1.x', payer });
+  await client.invalidate(['org_1']);
   const usage = await client.closeTurn(channel_id, 'turn_1');
   expect(usage).toMatchObject({ turn_id: 'turn_1', calls: 0 });
   await client.closeChannel(channel_id);
   await client.closeChannel(channel_id);
-  await expect(client.openTurn(channel_id, 'turn_2')).rejects.toMatchObject({ status: 404 });
+  await expect(client.openTurn(channel_id, { turn_id: 'turn_2' })).rejects.toMatchObject({
+    status: 404,
+  });
 });
 
 test('the families of the demo model are served', async () => {

@@ -5,6 +5,7 @@ import {
   egressLogAnswer,
   type OpenChannelAnswer,
   type OpenChannelBody,
+  type OpenTurnBody,
   openChannelAnswer,
   type TurnUsageAnswer,
   turnUsageAnswer,
@@ -69,8 +70,13 @@ export class DoorsClient {
   }
 
   /** Calls that begin from now on are booked on this turn. */
-  async openTurn(channelId: string, turnId: string): Promise<void> {
-    await this.#ask('PUT', `/channels/${channelId}/turn`, null, { turn_id: turnId });
+  async openTurn(channelId: string, turn: OpenTurnBody): Promise<void> {
+    await this.#ask('PUT', `/channels/${channelId}/turn`, null, turn);
+  }
+
+  /** Forgets at once what the doors know of the budgets and keys of these orgs. */
+  async invalidate(orgIds: readonly string[]): Promise<void> {
+    await this.#ask('POST', '/invalidate', null, { org_ids: orgIds });
   }
 
   /** Ends the turn's bookings and tells their sum. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newId } from '@karta/protocol';
+import { NO_PAYER, newId } from '@karta/protocol';
 import { onTestFinished } from 'vitest';
 import { type StartedDoors, startDoors } from '../../../../doors/src/testing/index.ts';
 import { oneByOne } from '../../../../harness/src/testing/event-batches.ts';
@@ -103,7 +103,8 @@ export async function runTurnOn(
   const { signal = new AbortController().signal, turnId = newId('turn') } = options;
   const input = { text, agent: 'default', thinking: false, attachments: [] };
   const events: RunnerEvent[] = [];
-  for await (const event of oneByOne(harness.turn(turnId, input, signal))) {
+  const turn = { id: turnId, orgGrant: null, payer: NO_PAYER };
+  for await (const event of oneByOne(harness.turn(turn, input, signal))) {
     events.push(event);
     options.onEvent?.(event);
   }

@@ -4,7 +4,13 @@ import type { AskAnswer, StoredMessage, TurnInput } from '@karta/harness';
 import { HarnessError } from '@karta/harness';
 import { KartaError, NO_USAGE, type StopReason, usageOf } from '@karta/protocol';
 import { eachAlone } from '../../../../harness/src/testing/event-batches.ts';
-import type { LiveHarness, Runner, RunnerEvent, RunnerSession } from '../../runner/port.ts';
+import type {
+  BookedTurn,
+  LiveHarness,
+  Runner,
+  RunnerEvent,
+  RunnerSession,
+} from '../../runner/port.ts';
 
 /** One step of a turn; a turn's text is a JSON array of them, or plain text that is echoed. */
 export interface Step {
@@ -44,7 +50,7 @@ export class ScriptedRunner implements Runner {
   readonly volumes: Map<string, StoredTurn>;
   readonly files = new Map<string, string>();
   readonly answers: { requestId: string; answer: AskAnswer }[] = [];
-  readonly inputs: { turnId: string; input: TurnInput }[] = [];
+  readonly inputs: { turnId: string; input: TurnInput; turn: BookedTurn }[] = [];
   readonly attached: RunnerSession[] = [];
   readonly rawWanted: boolean[] = [];
   readonly destroyed: string[] = [];
@@ -109,8 +115,8 @@ export class ScriptedRunner implements Runner {
       isolation: 'none',
       volumeId,
       resumeId: session.resumeId,
-      turn: (turnId, input, signal) =>
-        eachAlone(this.#turn(volumeId, turnId, input, signal, live.ended)),
+      turn: (turn, input, signal) =>
+        eachAlone(this.#turn(volumeId, turn, input, signal, live.ended)),
       showRaw: (wanted) => void this.rawWanted.push(wanted),
       answer: async (requestId, answer) => {
         this.answers.push({ requestId, answer });
@@ -191,12 +197,13 @@ export class ScriptedRunner implements Runner {
 
   async *#turn(
     volumeId: string,
-    turnId: string,
+    turn: BookedTurn,
     input: TurnInput,
     signal: AbortSignal,
     ended: AbortController,
   ): AsyncGenerator<RunnerEvent> {
-    this.inputs.push({ turnId, input });
+    const { id: turnId } = turn;
+    this.inputs.push({ turnId, input, turn });
     const volume = this.volumes.get(volumeId);
     if (volume === undefined) throw new Error('no volume');
     volume.messages.push(said('user', turnId, input.text));
@@ -208,7 +215,7 @@ export class ScriptedRunner implements Runner {
       return {
         type: 'end',
         stopReason,
-        usage: { turn_id: turnId, usage, calls: 1, estimated_calls: 0 },
+        usage: { turn_id: turnId, usage, calls: 1, estimated_calls: 0, refusal: null },
         resumeId: volume.resumeId,
       };
     };

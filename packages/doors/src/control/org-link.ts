@@ -1,0 +1,8 @@
+import type { OrgRules } from './org-rules.ts';
+import type { DoorsControl } from './port.ts';
+
+/** What the doors of a platform know of orgs, through the control plane. */
+export interface OrgLink {
+  control: DoorsControl;
+  rules: OrgRules;
+}

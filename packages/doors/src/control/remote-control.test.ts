@@ -1,0 +1,84 @@
+import { KartaError, orgSpendRules } from '@karta/protocol';
+import {
+  createServiceVerifier,
+  internalRoute,
+  internalRouter,
+  listenInternalSurface,
+  loopbackSurface,
+  newPlaneKey,
+  planeClient,
+  publicHalf,
+} from '@karta/service/plane-auth';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import { remoteControl } from './remote-control.ts';
+
+const log = pino({ level: 'silent' });
+const [dataKey, doorsKey] = [newPlaneKey(), newPlaneKey()];
+const RULES = orgSpendRules.parse({
+  capped: true,
+  unknown_model: 'refuse',
+  own_keys: [],
+  platform_fallback: false,
+  price_version: '1',
+});
+
+let surface: Awaited<ReturnType<typeof listenInternalSurface>>;
+beforeAll(async () => {
+  const routes = [
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/org',
+      peer: 'doors',
+      body: z.strictObject({ org_id: z.string() }),
+      handle: async ({ grant, body }) => (grant === `grant of ${body.org_id}` ? RULES : null),
+    }),
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/register',
+      peer: 'doors',
+      body: z.strictObject({}),
+      handle: async () => ({ epoch: 7 }),
+    }),
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/leases/report',
+      peer: 'doors',
+      body: z.unknown(),
+      async handle() {
+        throw new KartaError('invalid_request', 'An older epoch.');
+      },
+    }),
+  ];
+  const verifier = createServiceVerifier({
+    audience: 'control',
+    keys: [publicHalf(dataKey)],
+    doors: [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+  });
+  surface = await listenInternalSurface(
+    loopbackSurface(0),
+    [internalRouter({ routes, verifier, log })],
+    log,
+  );
+});
+afterAll(() => surface.close(0));
+
+const by = (key = doorsKey, baseUrl = surface.url) =>
+  remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
+
+it('asks as the doors, about an org with its grant', async () => {
+  expect(await by().register()).toBe(7);
+  expect(await by().rules('org_1', 'grant of org_1')).toEqual(RULES);
+  expect(await by().rules('org_1', 'grant of org_2')).toBeNull();
+});
+
+it('fails as the control plane says, or as unavailable', async () => {
+  await expect(by().report({ epoch: 1, leases: [] })).rejects.toMatchObject({
+    code: 'invalid_request',
+  });
+  for (const control of [by(newPlaneKey()), by(doorsKey, 'http://127.0.0.1:9')]) {
+    await expect(control.register()).rejects.toMatchObject({ code: 'control_unavailable' });
+  }
+  await expect(by(dataKey).register()).rejects.toMatchObject({ code: 'control_unavailable' });
+});
