@@ -7,12 +7,15 @@ import { stopSignals } from './stop-signals.ts';
 /**
  * Keeps a server until a signal or a failure, then stops it: the first signal drains, a second one
  * ends everything at once. Resolves with the exit code; throws `CliError` when the server failed.
+ * `tell` says that the server serves: whoever hears it may send a signal at that moment.
  */
 export async function runUntilStopped(
   server: Pick<RunningServer, 'failed' | 'stop' | 'kill'>,
-  terminal: Terminal,
+  terminal: Pick<Terminal, 'note'>,
+  tell: () => void = () => {},
 ): Promise<number> {
   using signals = stopSignals();
+  tell();
   const failure = await Promise.race([server.failed, signals.first.then(() => null)]);
   if (failure !== null) {
     await server.stop();
