@@ -18,6 +18,7 @@ export * from './management/embed-keys.ts';
 export * from './management/identity.ts';
 export * from './management/keys.ts';
 export * from './management/operator.ts';
+export * from './management/prices.ts';
 export * from './management/projects.ts';
 export * from './management/session-tokens.ts';
 export * from './management/staff-tokens.ts';

@@ -11,6 +11,8 @@ import { createLogin } from '../identity/login.ts';
 import { loginMount } from '../identity/login-mount.ts';
 import { OPERATOR_TABLES } from '../identity/login-tables.ts';
 import { signedInUser } from '../identity/person-authenticator.ts';
+import type { PriceBooks } from '../prices/price-books.ts';
+import { operatorPriceRoutes } from '../prices/price-routes.ts';
 import type { Database } from '../sql/database.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
 import { writeOperatorLink } from './link-file.ts';
@@ -29,6 +31,7 @@ export interface OperatorRoomDeps {
   log: Logger;
   identity: Pick<Identity, 'login' | 'attempts' | 'publicUrl'>;
   audit: Audit;
+  prices: PriceBooks;
   tokenKeys: TokenKeys;
   changed(): Promise<void>;
 }
@@ -100,6 +103,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
             adminUrl: () => adminUrl,
           }),
           ...operatedOrgRoutes(orgs),
+          ...operatorPriceRoutes(database, deps.prices),
           ...operatorAuditRoutes(deps.audit),
         ],
         authenticator: {

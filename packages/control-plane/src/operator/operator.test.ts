@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HttpServer } from '@karta/http';
-import { newId, verifyAudit } from '@karta/protocol';
+import { newId, priceBookWire, priceOf, readPriceBook, verifyAudit } from '@karta/protocol';
+import { BUILT_IN_PRICES } from '@karta/protocol/built-in-prices';
 import { getMigrations } from 'better-auth/db/migration';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createLogin } from '../identity/login.ts';
@@ -15,6 +16,8 @@ import {
   startIdentity,
 } from '../identity/testing/identity-ground.ts';
 import { totpCode } from '../identity/testing/totp-code.ts';
+import { createPriceBooks } from '../prices/price-books.ts';
+import { doorsPricesRoute } from '../prices/price-routes.ts';
 import { keySeal } from '../tokens/sealed-key.ts';
 import { createTokenKeys } from '../tokens/token-keys.ts';
 import { createOperatorRoom } from './operator-room.ts';
@@ -46,6 +49,7 @@ async function startPlane(): Promise<HttpServer> {
     log: ground.logger,
     identity,
     audit,
+    prices: createPriceBooks(database.database),
     tokenKeys: createTokenKeys({
       database: database.database,
       seal: keySeal(Buffer.alloc(32)),
@@ -308,4 +312,58 @@ it('lets an operator bring in another and remove them, but not the last', async 
   const remove = (id: string) => admin('DELETE', `/v1/operators/${id}`, { token: operator });
   expect((await remove(second.body.id)).status).toBe(204);
   expect((await remove(body.operators[0].id)).body.error).toBe('last_owner');
+});
+
+const set = (model: string, input: string, more = {}) => {
+  const price = { input, cache_read: '0', cache_write: '0', output: '0' };
+  const body = { provider: 'anthropic', model, price, ...more };
+  return admin('POST', '/v1/prices', { token: operator, body });
+};
+
+it('sets prices beside the built-in ones, each in a book of its own version', async () => {
+  const books = createPriceBooks(ground.database.database);
+  expect(await books.current()).toBe(BUILT_IN_PRICES);
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const made = await set('claude-opus-5-5', '7');
+  expect(made).toMatchObject({ status: 201, body: { seq: 1, model: 'claude-opus-5-5' } });
+  const before = await books.version();
+  await set('claude-opus-5-5', '9', { effective_from: later });
+  await Promise.all(['a', 'b', 'c', 'd'].map((model) => set(model, '1')));
+
+  const book = priceBookWire.parse(await books.current());
+  expect(before).toBe(`${BUILT_IN_PRICES.version}+1`);
+  expect(book.version).toBe(`${BUILT_IN_PRICES.version}+6`);
+  const input = (model: string, at: number) =>
+    priceOf(readPriceBook(book), 'anthropic', model, at)?.input;
+  expect(input('claude-opus-5-5', Date.now())).toBe(7n);
+  expect(input('claude-opus-5-5', Date.parse(later))).toBe(9n);
+  expect(input('claude-opus-5-5', Date.now() - 3_600_000)).toBe(4_000_000n);
+  expect(input('c', Date.now())).toBe(1n);
+  // As the doors are told, by a process that has known no earlier book.
+  const fresh = doorsPricesRoute(createPriceBooks(ground.database.database));
+  expect(await fresh.handle({} as never)).toEqual(book);
+
+  const { body } = await admin('GET', '/v1/prices', { token: operator });
+  expect(body.version).toBe(book.version);
+  expect(body.prices.map(({ seq }: { seq: number }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  const actions = await admin('GET', '/v1/audit', { token: operator });
+  expect(JSON.stringify(actions.body)).toContain('prices.set');
+});
+
+it.each([
+  ['a price in the past', { effective_from: '2026-01-01T00:00:00Z' }],
+  ['a fraction of a picodollar', { price: { input: '1.5' } }],
+  ['a pattern of two stars', { model: '*x*' }],
+])('refuses %s', async (_what, more) => {
+  const { status, body } = await set('claude-x', '1', more);
+  expect(status).toBe(422);
+  expect(body.error).toBe('validation_failed');
+});
+
+it('never changes nor removes a price that was set', async () => {
+  const { database } = ground.database;
+  const change = database.updateTable('price_overrides').set({ provider: 'x' }).execute();
+  await expect(change).rejects.toThrow('permission denied');
+  const removal = database.deleteFrom('price_overrides').execute();
+  await expect(removal).rejects.toThrow('permission denied');
 });

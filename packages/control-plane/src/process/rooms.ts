@@ -10,6 +10,8 @@ import { listenInternal } from '../internal/internal-surface.ts';
 import type { OrgGrants } from '../internal/org-grant.ts';
 import { createKeysRoom } from '../keys/keys-room.ts';
 import { createOperatorRoom } from '../operator/operator-room.ts';
+import { createPriceBooks } from '../prices/price-books.ts';
+import { doorsPricesRoute, priceRoutes } from '../prices/price-routes.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
@@ -49,10 +51,12 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const changed = () => sync.synced();
   const keys = await createKeysRoom({ ...deps, changed, dataUrl: () => sync.dataUrl() });
   const identity = await createIdentity({ ...deps, changed, idempotency: keys.idempotency });
+  const prices = createPriceBooks(database);
   const operator = await createOperatorRoom({
     ...deps,
     identity,
     audit,
+    prices,
     tokenKeys: keys.tokenKeys,
     changed,
   });
@@ -73,6 +77,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     ...keys.internalRoutes,
     ...releases.internalRoutes,
     eventIntakeRoute({ database, grants: keys.grants, log }),
+    doorsPricesRoute(prices),
   ];
   return {
     http: {
@@ -82,6 +87,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...releases.routes,
         ...audit.routes,
         ...usageRoutes(database),
+        ...priceRoutes(prices),
         ...webhooks.routes,
       ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),

@@ -8,7 +8,12 @@ import type { ControlTables } from './schema.ts';
 const MAX_CONNECTIONS = 12;
 
 /** Of these the application role may only read and insert. */
-const APPEND_ONLY: readonly string[] = ['audit_events', 'audit_signed_heads', 'audit_keys'];
+const APPEND_ONLY: readonly string[] = [
+  'audit_events',
+  'audit_signed_heads',
+  'audit_keys',
+  'price_overrides',
+];
 
 export type Database = Kysely<ControlTables>;
 export type Tx = Transaction<ControlTables>;

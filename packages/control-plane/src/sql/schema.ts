@@ -2,6 +2,7 @@ import type { AuditTables } from '../audit/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
 import type { OperatorTables } from '../operator/tables.ts';
+import type { PriceTables } from '../prices/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
 import type { ReleasesTables } from '../releases/tables.ts';
 import type { UsageTables } from '../usage/tables.ts';
@@ -13,6 +14,7 @@ export interface ControlTables
     IdentityTables,
     KeyTables,
     OperatorTables,
+    PriceTables,
     ProjectsTables,
     ReleasesTables,
     UsageTables,

@@ -16,25 +16,29 @@ export async function bookUsage(tx: Tx, events: readonly UsageEvent[]): Promise<
         org_id text, id text, project_id text, session_id text, turn_id text, principal_id text,
         end_user text, provider text, model text, input_tokens bigint, cache_read_tokens bigint,
         cache_write_tokens bigint, output_tokens bigint, estimated boolean, paid_by text, mode text,
-        at timestamptz)
+        spend jsonb, at timestamptz)
     ), fresh as (
       insert into usage_events (org_id, id, project_id, session_id, turn_id, principal_id, end_user,
         provider, model, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-        estimated, paid_by, mode, at)
+        estimated, paid_by, mode, at, cost, price_version, own_key_id, cache_write_1h_tokens,
+        reasoning_tokens, exceeded)
       select org_id, id, project_id, session_id, turn_id, principal_id, end_user, provider, model,
         input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, estimated, paid_by,
-        mode, at
+        mode, at, (spend ->> 'cost')::numeric, spend ->> 'price_version', spend ->> 'own_key_id',
+        (spend ->> 'cache_write_1h_tokens')::bigint, (spend ->> 'reasoning_tokens')::bigint,
+        (spend ->> 'exceeded')::boolean
       from told order by org_id, id
       on conflict do nothing
       returning *
     ), summed as (
       insert into usage_daily (org_id, day, project_id, provider, model, principal_id, end_user,
         mode, paid_by, calls, estimated_calls, input_tokens, cache_read_tokens,
-        cache_write_tokens, output_tokens)
+        cache_write_tokens, output_tokens, cost, unpriced_calls)
       select org_id, (at at time zone 'UTC')::date as day, project_id, provider, model,
         coalesce(principal_id, '') as principal, coalesce(end_user, '') as who, mode, paid_by,
         count(*), count(*) filter (where estimated), sum(input_tokens), sum(cache_read_tokens),
-        sum(cache_write_tokens), sum(output_tokens)
+        sum(cache_write_tokens), sum(output_tokens), coalesce(sum(cost), 0),
+        count(*) filter (where cost is null)
       from fresh
       group by org_id, day, project_id, provider, model, principal, who, mode, paid_by
       order by org_id, day, project_id, provider, model, principal, who, mode, paid_by
@@ -45,7 +49,9 @@ export async function bookUsage(tx: Tx, events: readonly UsageEvent[]): Promise<
         input_tokens = usage_daily.input_tokens + excluded.input_tokens,
         cache_read_tokens = usage_daily.cache_read_tokens + excluded.cache_read_tokens,
         cache_write_tokens = usage_daily.cache_write_tokens + excluded.cache_write_tokens,
-        output_tokens = usage_daily.output_tokens + excluded.output_tokens
+        output_tokens = usage_daily.output_tokens + excluded.output_tokens,
+        cost = usage_daily.cost + excluded.cost,
+        unpriced_calls = usage_daily.unpriced_calls + excluded.unpriced_calls
     )
     select count(*) as booked from fresh`.execute(tx);
   return Number(rows[0]?.booked ?? 0);

@@ -12,8 +12,10 @@ export async function* usageCsv(
   query: UsageQuery,
   now = new Date(),
 ): AsyncGenerator<string> {
-  const fields = [...groupsOf(query).map((group) => GROUP_FIELDS[group]), ...COUNT_FIELDS];
-  yield line(fields);
+  const groups = groupsOf(query).map((group) => GROUP_FIELDS[group]);
+  const fields = [...groups, ...COUNT_FIELDS, 'cost' as const];
+  // Money has its unit in the name: a cell holds a bare number.
+  yield line(fields.map((field) => (field === 'cost' ? 'cost_picousd' : field)));
   let cursor = query.cursor;
   let left = query.limit ?? Number.POSITIVE_INFINITY;
   do {
@@ -31,6 +33,7 @@ export async function* usageCsv(
 function cell(row: UsageRow, field: keyof UsageRow): string {
   const value = row[field];
   if (typeof value === 'number') return String(value);
+  if (typeof value === 'object' && value !== null) return value.amount;
   const text = value ?? '';
   // Spreadsheets run what begins like a formula, and end users may choose their own ids.
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

@@ -1,5 +1,6 @@
 import {
   KartaError,
+  moneyToWire,
   type UsageGroup,
   type UsageQuery,
   type UsageReport,
@@ -47,9 +48,10 @@ export const COUNT_FIELDS = [
   'cache_write_tokens',
   'output_tokens',
   'total_tokens',
+  'unpriced_calls',
 ] as const satisfies readonly (keyof UsageRow)[];
 
-type Sums = Record<(typeof COUNT_FIELDS)[number], string>;
+type Sums = Record<(typeof COUNT_FIELDS)[number] | 'cost', string>;
 
 export function groupsOf(query: UsageQuery): UsageGroup[] {
   return query.group_by ?? ['day'];
@@ -84,7 +86,8 @@ export async function usageReportOf(
     select ${named}, sum(calls) as calls, sum(estimated_calls) as estimated_calls,
       sum(input_tokens) as input_tokens, sum(cache_read_tokens) as cache_read_tokens,
       sum(cache_write_tokens) as cache_write_tokens, sum(output_tokens) as output_tokens,
-      sum(input_tokens + output_tokens) as total_tokens
+      sum(input_tokens + output_tokens) as total_tokens, sum(cost)::text as cost,
+      sum(unpriced_calls) as unpriced_calls
     from usage_daily
     where org_id = ${orgId} and day between ${from}::date and ${to}::date
       ${query.mode === undefined ? sql`` : sql`and mode = ${query.mode}`}
@@ -113,8 +116,9 @@ function rowOf(row: Sums & Record<UsageGroup, string>, groups: readonly UsageGro
     return [GROUP_FIELDS[group], unknown ? null : row[group]];
   });
   const counts = COUNT_FIELDS.map((field) => [field, Number(row[field])]);
+  const cost = ['cost', moneyToWire(BigInt(row.cost))];
   // The columns asked for are those of the row's type.
-  return Object.fromEntries([...labels, ...counts]) as UsageRow;
+  return Object.fromEntries([...labels, ...counts, cost]) as UsageRow;
 }
 
 function dayOf(date: Date): string {

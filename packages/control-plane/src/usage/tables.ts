@@ -1,4 +1,6 @@
-/** Tables of usage. Counts are `bigint`, which the driver reads as text. */
+import type { Generated } from 'kysely';
+
+/** Tables of usage. Counts are `bigint`, picodollars `numeric`; the driver reads both as text. */
 export interface UsageTables {
   usage_events: UsageEventTable;
   usage_daily: UsageDailyTable;
@@ -25,6 +27,13 @@ export interface UsageEventTable extends Tokens {
   paid_by: 'platform' | 'byok';
   mode: 'live' | 'test';
   at: Date;
+  /** `null`: the model had no price. */
+  cost: string | null;
+  price_version: string | null;
+  own_key_id: string | null;
+  cache_write_1h_tokens: string;
+  reasoning_tokens: string;
+  exceeded: boolean;
 }
 
 /** Sums of {@link UsageEventTable}; a `null` there is the empty string here. */
@@ -40,4 +49,6 @@ export interface UsageDailyTable extends Tokens {
   paid_by: 'platform' | 'byok';
   calls: string;
   estimated_calls: string;
+  cost: Generated<string>;
+  unpriced_calls: Generated<string>;
 }

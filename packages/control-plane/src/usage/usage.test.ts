@@ -53,6 +53,8 @@ function event(orgId: string, change: Partial<UsageEvent> = {}): UsageEvent {
     turn_id: 'turn_1',
     principal_id: 'key_1',
     end_user: null,
+    api_key_id: null,
+    embed_key_id: null,
     provider: 'anthropic',
     model: 'claude',
     input_tokens: 10,
@@ -101,6 +103,8 @@ describe('what nodes report', () => {
         cache_write_tokens: 20,
         output_tokens: 100,
         total_tokens: 300,
+        cost: { amount: '0', unit: 'picousd' },
+        unpriced_calls: 20,
       },
     ]);
   });
@@ -145,6 +149,55 @@ describe('what nodes report', () => {
     await take([{ ...same, org_id: other, input_tokens: 999 }]);
     expect(await rows(org, '')).toMatchObject([{ calls: 1, input_tokens: 10 }]);
     expect(await rows(other, '')).toMatchObject([{ calls: 1, input_tokens: 999 }]);
+  });
+});
+
+describe('what calls cost', () => {
+  const cost = (amount: string) => ({ ...UNPRICED, cost: amount, price_version: '7' });
+
+  it('is summed beyond what a float holds, apart for whoever paid, and told of unpriced calls', async () => {
+    const org = newId('org');
+    const most = '9007199254740993000001';
+    await take([
+      event(org, { spend: cost(most) }),
+      event(org, { spend: cost('2') }),
+      event(org, { spend: { ...cost('5'), own_key_id: 'pkey_1' }, paid_by: 'byok' }),
+      event(org, { model: 'unheard-of' }),
+    ]);
+    expect(await rows(org, 'group_by=paid_by')).toMatchObject([
+      { paid_by: 'byok', calls: 1, unpriced_calls: 0, cost: { amount: '5', unit: 'picousd' } },
+      {
+        paid_by: 'platform',
+        calls: 3,
+        unpriced_calls: 1,
+        cost: { amount: '9007199254740993000003' },
+      },
+    ]);
+  });
+
+  it('is told once with its event, which names the price book', async () => {
+    const org = newId('org');
+    const spend = { ...cost('12'), cache_write_1h_tokens: 1, reasoning_tokens: 3, exceeded: true };
+    const call = event(org, { spend });
+    await take([call]);
+    await take([call]);
+    expect(await rows(org, '')).toMatchObject([{ calls: 1, cost: { amount: '12' } }]);
+    const kept = await database.database
+      .selectFrom('usage_events')
+      .select(['cost', 'price_version', 'own_key_id', 'cache_write_1h_tokens'])
+      .select(['reasoning_tokens', 'exceeded'])
+      .where('id', '=', call.id)
+      .execute();
+    expect(kept).toEqual([
+      {
+        cost: '12',
+        price_version: '7',
+        own_key_id: null,
+        cache_write_1h_tokens: '1',
+        reasoning_tokens: '3',
+        exceeded: true,
+      },
+    ]);
   });
 });
 
@@ -202,10 +255,10 @@ describe('a report of usage', () => {
     expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(answer.headers.get('content-disposition')).toContain('usage-2026-03-01-2026-03-31.csv');
     expect((await answer.text()).split('\r\n')).toEqual([
-      'end_user,model,calls,estimated_calls,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,total_tokens',
-      ',b,2,0,20,8,2,10,30',
-      '"\'=cmd(""x"")",a,1,1,10,4,1,5,15',
-      'ann,a,1,0,10,4,1,5,15',
+      'end_user,model,calls,estimated_calls,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,total_tokens,unpriced_calls,cost_picousd',
+      ',b,2,0,20,8,2,10,30,2,0',
+      '"\'=cmd(""x"")",a,1,1,10,4,1,5,15,1,0',
+      'ann,a,1,0,10,4,1,5,15,1,0',
       '',
     ]);
   });

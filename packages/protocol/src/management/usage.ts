@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { moneyWire } from '../money.ts';
 
 /** What rows of usage may be told apart by. Days are of UTC. */
 export const usageGroup = z.enum([
@@ -58,6 +59,10 @@ export const usageRow = z.strictObject({
   cache_write_tokens: count,
   output_tokens: count,
   total_tokens: count,
+  /** What the calls with a price cost, whoever paid. */
+  cost: moneyWire,
+  /** Calls of models that the price book does not have: their tokens count, their cost does not. */
+  unpriced_calls: count,
 });
 export type UsageRow = z.infer<typeof usageRow>;
 

@@ -1,4 +1,10 @@
-import { type UsageGroup, type UsageRow, usageGroup } from '@karta/protocol';
+import {
+  formatDollars,
+  moneyFromWire,
+  type UsageGroup,
+  type UsageRow,
+  usageGroup,
+} from '@karta/protocol';
 import { CliError } from '../../cli-error.ts';
 import { type AccountOptions, openAccount } from '../../client/account.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -46,7 +52,13 @@ const COUNTS: readonly Column<UsageRow>[] = [
   ['cached', (row) => row.cache_read_tokens],
   ['output', (row) => row.output_tokens],
   ['total', (row) => row.total_tokens],
+  ['cost', costCell],
 ];
+
+/** With a + where some calls had no price. */
+function costCell({ cost, unpriced_calls: unpriced }: UsageRow): string {
+  return `${formatDollars(moneyFromWire(cost))}${unpriced > 0 ? '+' : ''}`;
+}
 
 function groupColumn(group: UsageGroup): Column<UsageRow> {
   const field = group === 'project' ? 'project_id' : group;
