@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { archiveOf } from './archive.ts';
@@ -137,6 +137,47 @@ test('a node that lost its disk has its releases again at the next use', async (
   const { id } = await newSession('lost');
   const files = await builder.data(`/v1/sessions/${id}/files`);
   expect(JSON.stringify(files)).toContain('AGENTS.md');
+});
+
+test('old releases are collected from both planes, and a session goes on with the one it has', async () => {
+  const digests = new Map<string, string>();
+  const folder = join(planes.nodeHome, 'releases');
+  await mkdir(folder, { recursive: true });
+  const trees = () => readdir(folder);
+  let old = '';
+  for (const text of ['one', 'two', 'three']) {
+    const before = new Set(await trees());
+    const query = text === 'two' ? '?activate=false' : '';
+    const build = await builder.publish('collected', await app(`collected ${text}`), query);
+    const made = (await trees()).find((name) => /^[0-9a-f]{64}$/.test(name) && !before.has(name));
+    digests.set(build.release?.version ?? '', made ?? '');
+    if (text === 'one') old = (await newSession('collected')).id;
+  }
+  // Only what has lain there for a while goes.
+  const longAgo = new Date(Date.now() - 3 * 60 * 60 * 1000);
+  for (const name of await trees()) {
+    await utimes(join(folder, name), longAgo, longAgo);
+  }
+  await planes.stopControl();
+  await planes.startControl({ collection: { keep: 1, every_ms: 100 } });
+  await expect.poll(trees, { timeout: 60_000 }).not.toContain(digests.get('v2'));
+  await planes.stopControl();
+  await planes.startControl();
+  const left = await trees();
+  for (const version of ['v1', 'v3']) expect(left).toContain(digests.get(version));
+  const activations = `${planes.control.url}/v1/projects/collected/activations`;
+  const again = await builder.ask(activations, 'POST', { version: 'v2' });
+  expect(again.status).toBe(410);
+  expect(await again.json()).toMatchObject({ error: 'release_expired' });
+  const answer = await builder.data(`/v1/projects/collected/sessions/${old}/messages`, 'POST', {
+    text: '@@[{"text":"still here"}]@@',
+  });
+  expect(answer).toMatchObject({ stop_reason: 'end_turn', text: 'still here' });
+  const republished = await builder.publish('collected', await app('collected two'));
+  expect(republished.release).toMatchObject({ version: 'v2', created: false });
+  // Nodes hear of it within a moment; an activation waits for that, but not long.
+  const fresh = async () => (await newSession('collected')).version;
+  await expect.poll(fresh, { timeout: 20_000 }).toBe('v2');
 });
 
 test('a node restarts and serves while the control plane is away', async () => {

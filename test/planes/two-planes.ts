@@ -7,6 +7,7 @@ import { provisionDatabase, startPostgres } from '@karta/postgres';
 import { readCredentials } from '@karta/service/home';
 import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
 import pino from 'pino';
+import type { z } from 'zod';
 import { controlPlaneConfig } from '../../packages/control-plane/src/config.ts';
 import {
   type ServedControlPlane,
@@ -31,7 +32,8 @@ export interface TwoPlanes {
   stopData(): Promise<void>;
   startData(): Promise<void>;
   stopControl(): Promise<void>;
-  startControl(): Promise<void>;
+  /** `more` is added to its configuration. */
+  startControl(more?: Partial<z.input<typeof controlPlaneConfig>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,7 +59,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   const doors = await startDoors({ control: { internal_url: controlUrl, key: keys.doors } });
   const log = pino({ level: process.env.KARTA_TEST_LOG ?? 'silent' });
 
-  const startControl = () =>
+  const startControl = (more: Partial<z.input<typeof controlPlaneConfig>> = {}) =>
     serveControlPlane(
       controlPlaneConfig.parse({
         home,
@@ -78,6 +80,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         first_org: {},
         // Endpoints of webhooks that tests serve.
         webhooks: { allow_private: ['127.0.0.1'] },
+        ...more,
       }),
       log,
     );
@@ -117,8 +120,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
       planes.data = await startData();
     },
     stopControl: () => planes.control.drain(),
-    async startControl() {
-      planes.control = await startControl();
+    async startControl(more) {
+      planes.control = await startControl(more);
     },
     async stop() {
       await planes.data.drain();

@@ -1,3 +1,4 @@
+import { LIMITS } from '@karta/protocol';
 import { internalSurface, planePrivateKey, planePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 
@@ -55,6 +56,17 @@ export const controlPlaneConfig = z.strictObject({
     .strictObject({
       /** Addresses and ranges. Plain `http` is taken for loopback addresses among them only. */
       allow_private: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  /** Releases whose files are removed once no session needs them. */
+  collection: z
+    .strictObject({
+      /** Newest releases of a project that are kept in any case. */
+      keep: z.int().positive().default(LIMITS.keptReleases),
+      every_ms: z
+        .int()
+        .positive()
+        .default(60 * 60 * 1000),
     })
     .prefault({}),
   /** The operator's admin plane, with accounts of its own. */

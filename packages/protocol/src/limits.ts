@@ -17,6 +17,8 @@ export const LIMITS = {
   fileBytes: 100 * 1024 * 1024,
   /** The archive of a folder that is published, as it is uploaded. */
   archiveBytes: 256 * 1024 * 1024,
+  /** Newest releases of a project whose files are kept whether or not a session needs them. */
+  keptReleases: 20,
   /** Attachments on one message. */
   attachments: 20,
   /** Messages that may wait for a session that is busy with another. */

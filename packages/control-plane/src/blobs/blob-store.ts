@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -24,8 +24,13 @@ export interface BlobStore {
   ): Promise<StoredBlob>;
   /** The content, or `null` when it is not there. */
   open(digest: string): Promise<{ bytes: number; body: Readable } | null>;
-  /** Absent is fine. */
-  remove(digest: string): Promise<void>;
+  /** Every blob, and when it was last put, in milliseconds since the epoch. */
+  list(): AsyncIterable<{ digest: string; modifiedAt: number }>;
+  /**
+   * Removes one that was not put after `unlessAfter` (milliseconds since the epoch); tells the bytes
+   * that this freed. Absent is fine.
+   */
+  remove(digest: string, unlessAfter?: number): Promise<number>;
 }
 
 /** A blob store in a folder, readable by the platform's own user alone. */
@@ -34,6 +39,13 @@ export async function openBlobFolder(folder: string): Promise<BlobStore> {
   await mkdir(drafts, { recursive: true, mode: 0o700 });
   // Of uploads that a crash cut short; one process writes here.
   for (const name of await readdir(drafts)) await rm(join(drafts, name), { force: true });
+  /** Putting in place and removing go one after the other, so that what was just put stays. */
+  let moving: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(move: () => Promise<T>): Promise<T> {
+    const moved = moving.then(move);
+    moving = moved.catch(() => undefined);
+    return moved;
+  }
   const pathOf = (digest: string) => join(folder, digest.slice(0, 2), digest);
 
   return {
@@ -46,7 +58,7 @@ export async function openBlobFolder(folder: string): Promise<BlobStore> {
         }
         const path = pathOf(stored.digest);
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        await rename(draft, path);
+        await inTurn(() => rename(draft, path));
         return stored;
       } catch (error) {
         await rm(draft, { force: true });
@@ -55,14 +67,35 @@ export async function openBlobFolder(folder: string): Promise<BlobStore> {
     },
     async open(digest) {
       const path = pathOf(requireDigest(digest));
-      const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return null;
-        throw error;
-      });
+      const found = await statOf(path);
       return found === null ? null : { bytes: found.size, body: createReadStream(path) };
     },
-    remove: (digest) => rm(pathOf(requireDigest(digest)), { force: true }),
+    async *list() {
+      for (const shelf of await readdir(folder)) {
+        if (!/^[0-9a-f]{2}$/.test(shelf)) continue;
+        for (const digest of await readdir(join(folder, shelf))) {
+          const found = await statOf(join(folder, shelf, digest));
+          if (found !== null) yield { digest, modifiedAt: found.mtimeMs };
+        }
+      }
+    },
+    remove(digest, unlessAfter = Number.POSITIVE_INFINITY) {
+      const path = pathOf(requireDigest(digest));
+      return inTurn(async () => {
+        const found = await statOf(path);
+        if (found === null || found.mtimeMs > unlessAfter) return 0;
+        await rm(path, { force: true });
+        return found.size;
+      });
+    },
   };
+}
+
+async function statOf(path: string): Promise<Stats | null> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 async function writeDraft(

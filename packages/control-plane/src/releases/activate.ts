@@ -5,6 +5,7 @@ import type { ProjectRow } from '../projects/tables.ts';
 import type { Tx } from '../sql/database.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
+import { keepRelease } from './retire-releases.ts';
 import type { ActivationTable, ReleaseRow } from './tables.ts';
 
 /** A release as far as activating it goes. */
@@ -30,6 +31,7 @@ export async function activate(
 ): Promise<Activated | null> {
   requireUsable(release);
   if (project.active_release_id === release.id) return null;
+  await keepRelease(tx, release.id);
   const previous = await versionOf(tx, project.active_release_id);
   const revision = await nextRevision(tx);
   const at = new Date();

@@ -5,6 +5,7 @@ import type { ProjectRow } from '../projects/tables.ts';
 import type { Tx } from '../sql/database.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
 import { type ActivatedRelease, requireUsable } from './activate.ts';
+import { keepRelease } from './retire-releases.ts';
 import type { PreviewTable } from './tables.ts';
 
 /** How long a preview can be reached, in milliseconds. */
@@ -21,6 +22,7 @@ export async function insertPreview(
   release: ActivatedRelease,
 ): Promise<PreviewTable> {
   requireUsable(release);
+  await keepRelease(tx, release.id);
   const now = Date.now();
   const row: PreviewTable = {
     id: newId('preview'),

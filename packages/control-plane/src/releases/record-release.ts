@@ -6,6 +6,7 @@ import { nextRevision } from '../sync/catalog-version.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { requireUsable } from './activate.ts';
 import { releaseIdentity } from './identity.ts';
+import { keepRelease } from './retire-releases.ts';
 import type { ReleaseRow } from './tables.ts';
 
 export type Built = Extract<BuildLine, { kind: 'built' }>;
@@ -127,7 +128,10 @@ export async function recordRelease(
 
 async function revived(tx: Tx, same: Recorded, content: ReleaseContent): Promise<Recorded> {
   requireUsable({ ...same, expired_at: null });
-  if (same.expired_at === null) return same;
+  if (same.expired_at === null) {
+    await keepRelease(tx, same.id);
+    return same;
+  }
   // Setup may have made other files of the same content this time.
   await tx
     .updateTable('releases')
@@ -136,6 +140,7 @@ async function revived(tx: Tx, same: Recorded, content: ReleaseContent): Promise
       digest: content.digest,
       image_blob: content.image_blob,
       image_bytes: content.image_bytes,
+      source_digest: content.source_digest,
       files: JSON.stringify(content.files),
       revision: await nextRevision(tx),
     })

@@ -16,6 +16,7 @@ import type { NodeSync } from '../sync/node-sync.ts';
 import { createBuildLog } from './build-log.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { buildRoutes } from './build-routes.ts';
+import { createCollector } from './collector.ts';
 import { internalReleaseRoutes } from './internal-routes.ts';
 import { publishAndWait } from './publish-and-wait.ts';
 import { createPublishes } from './publishes.ts';
@@ -26,7 +27,7 @@ import { createReleases } from './releases.ts';
 const LOCAL_DATA_URL = 'http://localhost:8000';
 
 export interface ReleasesRoomParts {
-  config: Pick<ControlPlaneConfig, 'home'>;
+  config: Pick<ControlPlaneConfig, 'home' | 'collection'>;
   database: Database;
   log: Logger;
   grants: OrgGrants;
@@ -54,6 +55,11 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
   const projects = createProjects({ database, urlOf, changed });
   const publishes = createPublishes({ database, blobs, urlOf, queued: queue.kick });
   const releases = createReleases({ database, urlOf, synced });
+  const collector = createCollector({
+    ...{ database, blobs, nodes, synced, log },
+    keep: config.collection.keep,
+    everyMs: config.collection.every_ms,
+  });
   return {
     projects,
     routes: [
@@ -67,7 +73,13 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
       }),
     ],
     internalRoutes: internalReleaseRoutes({ database, blobs, grants: parts.grants, env }),
-    start: () => queue.start(),
-    stop: () => queue.stop(),
+    async start() {
+      await queue.start();
+      collector.start();
+    },
+    async stop() {
+      await collector.stop();
+      await queue.stop();
+    },
   };
 }

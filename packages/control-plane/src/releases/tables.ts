@@ -66,6 +66,7 @@ export interface ReleaseTable extends Author {
   created_at: Date;
   revoked_at: Date | null;
   expired_at: Date | null;
+  retiring_at: Date | null;
   revision: Int8;
 }
 export type ReleaseRow = Selectable<ReleaseTable>;

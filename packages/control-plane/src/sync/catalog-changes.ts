@@ -7,6 +7,7 @@ import {
   type SyncBody,
 } from '@karta/protocol';
 import { sql } from 'kysely';
+import type { ReleaseRow } from '../releases/tables.ts';
 import type { Database, Tx } from '../sql/database.ts';
 
 /**
@@ -97,7 +98,6 @@ async function releasesSince(tx: Tx, since: number | null): Promise<ReleaseRecor
   let query = tx
     .selectFrom('releases')
     .innerJoin('projects', 'projects.id', 'releases.project_id')
-    .where('projects.deleted_at', 'is', null)
     .select([
       'releases.id',
       'releases.org_id',
@@ -109,10 +109,12 @@ async function releasesSince(tx: Tx, since: number | null): Promise<ReleaseRecor
       'releases.config',
       'releases.created_at',
       'releases.revoked_at',
+      'releases.retiring_at',
+      'releases.expired_at',
     ]);
   query =
     since === null
-      ? query.where('releases.expired_at', 'is', null)
+      ? query.where('releases.expired_at', 'is', null).where('projects.deleted_at', 'is', null)
       : query.where('releases.revision', '>', String(since));
   const rows = await query.execute();
   return rows.map((row) => ({
@@ -125,7 +127,15 @@ async function releasesSince(tx: Tx, since: number | null): Promise<ReleaseRecor
     config: row.config,
     created_at: isoTime(row.created_at),
     revoked_at: row.revoked_at === null ? null : isoTime(row.revoked_at),
+    standing: standingOf(row),
   }));
+}
+
+function standingOf(
+  row: Pick<ReleaseRow, 'retiring_at' | 'expired_at'>,
+): ReleaseRecord['standing'] {
+  if (row.expired_at !== null) return 'expired';
+  return row.retiring_at === null ? 'kept' : 'retiring';
 }
 
 /** Those that are over are told as such, since a node may still keep them. */

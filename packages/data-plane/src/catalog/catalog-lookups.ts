@@ -65,6 +65,7 @@ export function releaseOf(record: ReleaseRecord): Release {
     harness: record.harness,
     createdAt: new Date(record.created_at),
     revokedAt: record.revoked_at === null ? null : new Date(record.revoked_at),
+    standing: record.standing,
     config: configOfRecord(record.config),
   };
 }

@@ -42,6 +42,7 @@ function release(id: string, change: Partial<ReleaseRecord> = {}): ReleaseRecord
     },
     created_at: '2026-01-01T00:00:00+00:00',
     revoked_at: null,
+    standing: 'kept',
     ...change,
   };
 }

@@ -36,6 +36,8 @@ export interface Catalog {
   /** Of any org: for what the node itself does with its sessions. */
   releaseById(releaseId: string): ReleaseRecord | null;
   revokedReleaseIds(): string[];
+  /** Digests of the releases whose files are kept. */
+  keptDigests(): Set<string>;
   /** Whether any org has it. */
   hasProject(projectId: string): boolean;
   /** Releases that new sessions are pinned to. */
@@ -126,6 +128,8 @@ export async function openCatalog(home: string): Promise<Catalog> {
     releaseById: (releaseId) => index.releases.get(releaseId) ?? null,
     revokedReleaseIds: () =>
       state.releases.filter((one) => one.revoked_at !== null).map(({ id }) => id),
+    keptDigests: () =>
+      new Set(state.releases.filter((one) => one.standing !== 'expired').map((one) => one.digest)),
     hasProject: (projectId) => index.projects.has(projectId),
     activeReleases: () =>
       state.projects.flatMap(({ active_release_id }) => {

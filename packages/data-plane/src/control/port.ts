@@ -1,4 +1,4 @@
-import type { KeyMode, NetworkTarget, TokenScope } from '@karta/protocol';
+import type { KeyMode, NetworkTarget, ReleaseRecord, TokenScope } from '@karta/protocol';
 
 /**
  * What the data plane asks of the system of record: who is calling, which project, which release.
@@ -104,6 +104,8 @@ export interface Release {
   createdAt: Date;
   /** When it was revoked: nothing starts on it any more. */
   revokedAt?: Date | null;
+  /** Whether a further session may be pinned to it, and its files are there; `kept` when absent. */
+  standing?: ReleaseRecord['standing'];
   config: ReleaseConfig;
 }
 

@@ -15,6 +15,7 @@ import {
 import { createRunner } from '../runner/index.ts';
 import { SessionEngine } from '../sessions/session-engine.ts';
 import { migrateDataPlane, openDatabase } from '../sql/index.ts';
+import { dropReleases } from './drop-releases.ts';
 import { endRevoked } from './end-revoked.ts';
 import { startOutbox } from './start-outbox.ts';
 import { openSystemOfRecord } from './system-of-record.ts';
@@ -106,14 +107,17 @@ export async function serveDataPlane(
   const http = await listenHttp(app, { host: config.host, port: config.port });
   started.defer(() => http.close(CLOSE_MS));
   const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, [
-    record.internal(
-      () => clientUrl(http.url),
-      () => {},
-    ),
+    record.internal({
+      url: () => clientUrl(http.url),
+      forget: () => {},
+      pins: engine.pins,
+    }),
   ]);
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
   endRevoked(record.catalog, engine, log);
+  const stopDropping = dropReleases({ ...record, pins: engine.pins, log });
+  started.defer(async () => stopDropping());
   started.defer(async () => {
     ready = false;
     await engine.drain(config.drain_ms);

@@ -11,18 +11,30 @@ import { buildRoute } from '../builds/build-route.ts';
 import { createBuilder } from '../builds/builder.ts';
 import { type Catalog, openCatalog } from '../catalog/catalog.ts';
 import { catalogLookups } from '../catalog/catalog-lookups.ts';
+import { pinsRoute } from '../catalog/pins-route.ts';
 import { syncRoute } from '../catalog/sync-route.ts';
 import type { DataPlaneConfig } from '../config.ts';
 import type { ControlPlane } from '../control/index.ts';
 import { createOrgGrants, type OrgGrants, remoteAuth } from '../control/remote/index.ts';
 import { batchSender } from '../outbox/batch-sender.ts';
 import type { SendBatch } from '../outbox/outbox.ts';
-import { createReleasePuller } from '../releases/pull-release.ts';
+import { createLocalReleases, type LocalReleases } from '../releases/local-releases.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
 import type { RunnerConfig } from '../runner/config.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
 import { invalidateRoute } from '../runner/doors/invalidate-route.ts';
 import { openEgress } from '../runner/doors/open-egress.ts';
+import type { ReleasePins } from '../sessions/release-pins.ts';
+
+/** What of the running data plane answers the control plane. */
+export interface InternalParts {
+  /** Where clients reach this node. */
+  url(): string;
+  /** The budgets of these orgs have changed. */
+  forget(orgIds: readonly string[]): void;
+  /** Which releases its sessions need. */
+  pins: Pick<ReleasePins, 'among'>;
+}
 
 /** The system of record as one data plane uses it. */
 export interface SystemOfRecord {
@@ -30,11 +42,13 @@ export interface SystemOfRecord {
   /** How the runner gets releases and secrets that are not on this machine. */
   runner: Pick<RunnerConfig, 'haveRelease' | 'secretsOf'>;
   catalog: Catalog;
+  /** Releases that are on this machine. */
+  local: LocalReleases;
   grants: OrgGrants;
   /** Tells it what happened here. */
   send: SendBatch;
-  /** Answers the control plane. `forget`: the budgets of these orgs have changed. */
-  internal(url: () => string, forget: (orgIds: readonly string[]) => void): InternalHandler;
+  /** Answers the control plane. */
+  internal(parts: InternalParts): InternalHandler;
 }
 
 /** The control plane that the configuration names. */
@@ -48,6 +62,7 @@ export async function openSystemOfRecord(
   const catalog = await openCatalog(config.home);
   const grants = createOrgGrants();
   const grantOf = (orgId: string) => grants.of(orgId);
+  const local = createLocalReleases({ home: config.home, client, grantOf });
   const doors = new DoorsClient({
     managementSocket: config.doors.management_socket,
     token: config.doors.token,
@@ -67,16 +82,18 @@ export async function openSystemOfRecord(
       ...remoteAuth({ client, source: catalog, grants, staleMs }),
     },
     runner: {
-      haveRelease: createReleasePuller({ home: config.home, client, grantOf }),
+      haveRelease: (release) => local.have(release),
       secretsOf: createReleaseSecrets({ client, grantOf, staleMs }),
     },
     catalog,
+    local,
     grants,
     send: batchSender(client, nodeIdOf(key.kid)),
-    internal: (url, forget) =>
+    internal: ({ url, forget, pins }) =>
       internalRouter({
         routes: [
           syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
+          pinsRoute(catalog, pins),
           buildRoute({ home: config.home, builder, client, log }),
           invalidateRoute(doors, forget),
         ],

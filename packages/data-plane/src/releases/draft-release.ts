@@ -16,14 +16,15 @@ export interface DraftRelease {
   discard(): Promise<void>;
 }
 
-const PREFIX = '.publish-';
+/** Of folders that are no release yet, or no more; the maker's process id follows. */
+export const DRAFT_PREFIX = '.publish-';
 
 /** Makes a draft; drafts of processes that died in the middle go first. */
 export async function draftRelease(home: string): Promise<DraftRelease> {
   const releases = releasesFolder(home);
   await mkdir(releases, { recursive: true });
   await removeLeftovers(releases);
-  const path = join(releases, `${PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`);
+  const path = join(releases, `${DRAFT_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`);
   await mkdir(path, { mode: 0o700 });
   return {
     path,
@@ -55,7 +56,7 @@ async function contentAt(target: string): Promise<string | null> {
 /** Removes the drafts of processes that have died. */
 async function removeLeftovers(releases: string): Promise<void> {
   for (const name of await readdir(releases)) {
-    const pid = new RegExp(`^\\${PREFIX}(\\d+)-`).exec(name)?.[1];
+    const pid = new RegExp(`^\\${DRAFT_PREFIX}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
     await rm(join(releases, name), { recursive: true, force: true });
   }

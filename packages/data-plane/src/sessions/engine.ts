@@ -5,6 +5,7 @@ import type { GrantOf } from '../outbox/lifecycle.ts';
 import type { Runner } from '../runner/port.ts';
 import type { Database } from '../sql/index.ts';
 import type { EngineTimes } from './limits.ts';
+import type { ReleasePins } from './release-pins.ts';
 
 /** What every part of the session engine works with. */
 export interface Engine {
@@ -12,6 +13,8 @@ export interface Engine {
   readonly runner: Runner;
   readonly control: ControlPlane;
   readonly times: EngineTimes;
+  /** Which releases its sessions need. */
+  readonly pins: ReleasePins;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Set where a control plane hears of what happens to sessions, under these grants. */
   readonly grantOf?: GrantOf;

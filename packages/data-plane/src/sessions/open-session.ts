@@ -40,8 +40,8 @@ export async function openSession(
 ): Promise<Opened> {
   const metadata = body.metadata ?? {};
   const { session_id: sessionId, match } = body;
-  const release = sessionId === undefined ? await pinnedRelease(engine, project) : null;
-  return engine.database.transaction().execute(async (transaction) => {
+  using held = sessionId === undefined ? await engine.pins.hold(engine.control, project) : null;
+  return await engine.database.transaction().execute(async (transaction) => {
     let found: SessionRow | undefined;
     if (sessionId !== undefined) {
       found = await requireSession(transaction, caller, sessionId, { lock: true });
@@ -52,7 +52,14 @@ export async function openSession(
     const opened =
       found === undefined
         ? {
-            row: await create(engine, transaction, caller, project, release, metadata),
+            row: await create(
+              engine,
+              transaction,
+              caller,
+              project,
+              held?.release ?? null,
+              metadata,
+            ),
             created: true,
           }
         : { row: await withMetadata(transaction, found, metadata), created: false };
@@ -77,14 +84,6 @@ export async function withMetadata(
   }
   await storeMetadata(transaction, row, merged);
   return { ...row, metadata: merged, updated_at: new Date() };
-}
-
-async function pinnedRelease(engine: Engine, project: Project): Promise<Release> {
-  const { activeReleaseId } = project;
-  const release =
-    activeReleaseId === null ? null : await engine.control.release(project.orgId, activeReleaseId);
-  if (release === null) throw new KartaError('no_active_release');
-  return release;
 }
 
 function routingDigests(match: readonly string[], metadata: Metadata): string[] {

@@ -8,6 +8,7 @@ import { ENGINE_TIMES, type EngineTimes } from './limits.ts';
 import { LiveSessions } from './live-sessions.ts';
 import type { SessionService } from './port.ts';
 import { recoverTurns } from './recovery.ts';
+import { ReleasePins } from './release-pins.ts';
 import { sessionService } from './service.ts';
 import { shuttingDown } from './shutting-down.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -31,12 +32,14 @@ export class SessionEngine {
   readonly idempotency: IdempotencyKeys<DataTables>;
   readonly live: LiveSessions;
   readonly turns: TurnQueue;
+  readonly pins: ReleasePins;
   readonly #engine: Engine;
   #serving = false;
   #timers: NodeJS.Timeout[] = [];
 
-  constructor(deps: Omit<Engine, 'times'>, times: Partial<EngineTimes> = {}) {
-    this.#engine = { ...deps, times: { ...ENGINE_TIMES, ...times } };
+  constructor(deps: Omit<Engine, 'times' | 'pins'>, times: Partial<EngineTimes> = {}) {
+    this.pins = new ReleasePins(deps.database);
+    this.#engine = { ...deps, pins: this.pins, times: { ...ENGINE_TIMES, ...times } };
     this.live = new LiveSessions(this.#engine);
     this.turns = new TurnQueue(this.#engine);
     this.idempotency = new IdempotencyKeys(deps.database, LIMITS.idempotencyMs);

@@ -46,6 +46,8 @@ export const releaseRecord = z.strictObject({
   created_at: z.iso.datetime({ offset: true }),
   /** Set when it was revoked: its sessions end, nothing new starts. */
   revoked_at: z.iso.datetime({ offset: true }).nullable(),
+  /** `retiring`: no further session may be pinned to it. `expired`: its files are gone. */
+  standing: z.enum(['kept', 'retiring', 'expired']).default('kept'),
 });
 export type ReleaseRecord = z.infer<typeof releaseRecord>;
 
@@ -109,6 +111,16 @@ export const syncAnswer = z.strictObject({
   url: z.url(),
 });
 export type SyncAnswer = z.infer<typeof syncAnswer>;
+
+/** `POST data:/v1/internal/pins`: which of these releases are needed by sessions of the node. */
+export const pinsBody = z.strictObject({ release_ids: z.array(z.string()).max(10_000) });
+
+/** Counts only when `version` is at least that of the sync by which the releases are retiring. */
+export const pinsAnswer = z.strictObject({
+  version: z.int().nonnegative(),
+  pinned: z.array(z.string()),
+});
+export type PinsAnswer = z.infer<typeof pinsAnswer>;
 
 /** `POST control:/v1/internal/credentials/validate` */
 export const validateCredentialBody = z.strictObject({ credential: z.string() });
