@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { Mount } from '../http/app.ts';
 import type { Authenticator, BoundRoute } from '../http/route.ts';
+import { personPages } from '../pages/person-pages.ts';
 import type { Database } from '../sql/database.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { invitationRoutes } from './invitation-routes.ts';
@@ -77,6 +78,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     attempts,
     origin: new URL(publicUrl).origin,
     trustedProxies: trustedProxies(config.trusted_proxies),
+    devices: PEOPLE_TABLES.devices,
     admitSignUp: (email, token) => admitSignUp(config.signup, invitations, email, token),
   });
   let sweeping: NodeJS.Timeout | undefined;
@@ -93,7 +95,17 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
       ...memberRoutes(createMembers(database, deps.changed)),
       ...invitationRoutes(invitations, deps.idempotency),
     ],
-    mounts: [mount],
+    mounts: [
+      mount,
+      ...personPages({
+        login,
+        mount,
+        invitations,
+        origin: new URL(publicUrl).origin,
+        mails: mailer !== null,
+        log,
+      }),
+    ],
     authenticator: personAuthenticator({ login, database, publicUrl }),
     login,
     attempts,

@@ -6,6 +6,9 @@ import type { Attempts } from './attempts.ts';
 import { ADDRESS_HEADER, type Login } from './login.ts';
 import { loginProblem } from './login-problem.ts';
 import {
+  DEVICE_GETS,
+  DEVICE_POSTS,
+  DEVICES_OF_ADDRESS,
   FAILURES_OF_ACCOUNT,
   FAILURES_OF_ADDRESS,
   GETS,
@@ -29,6 +32,8 @@ export interface LoginMountOptions {
   /** Of the pages that may act for people. */
   origin: string;
   trustedProxies: TrustedProxies;
+  /** Whether programs may sign in through a browser. */
+  devices: boolean;
   /** Whether this address may sign up. Throws `KartaError('sign_up_closed')`. */
   admitSignUp(email: string, invitation: string | null): Promise<void>;
 }
@@ -46,6 +51,7 @@ export function loginMount(options: LoginMountOptions): LoginMount {
   async function count(path: string, address: string | null, email: string | null) {
     const from = addressSubject(address);
     const who = email === null ? null : `account:${options.realm}:${email}`;
+    if (path === '/device/code') await attempts.take(`device:${from}`, DEVICES_OF_ADDRESS);
     if (path === '/sign-up/email') await attempts.take(`sign-up:${from}`, SIGN_UPS_OF_ADDRESS);
     if (MAILING.has(path)) {
       await attempts.take(`mail:${from}`, MAILS_OF_ADDRESS);
@@ -78,8 +84,8 @@ export function loginMount(options: LoginMountOptions): LoginMount {
     async fetch(request, incoming) {
       const url = new URL(request.url);
       const path = url.pathname.slice(prefix.length);
-      const served = request.method === 'POST' ? POSTS : request.method === 'GET' ? GETS : null;
-      if (!served?.has(path)) throw new KartaError('not_found', 'There is no such route.');
+      if (!isServed(request.method, path, options.devices))
+        throw new KartaError('not_found', 'There is no such route.');
       const forwarded = request.headers.get('x-forwarded-for');
       const address = clientAddress(
         incoming.socket.remoteAddress,
@@ -108,6 +114,12 @@ export function loginMount(options: LoginMountOptions): LoginMount {
       return answer;
     },
   };
+}
+
+function isServed(method: string, path: string, devices: boolean): boolean {
+  if (method === 'GET') return GETS.has(path) || (devices && DEVICE_GETS.has(path));
+  if (method !== 'POST') return false;
+  return POSTS.has(path) || (devices && DEVICE_POSTS.has(path));
 }
 
 function emailOf(body: Record<string, unknown> | null): string | null {

@@ -1,7 +1,13 @@
 import { type ErrorCode, KartaError } from '@karta/protocol';
 import { z } from 'zod';
 
-const refusal = z.object({ code: z.string().optional(), message: z.string().optional() });
+const refusal = z.object({
+  code: z.string().optional(),
+  message: z.string().optional(),
+  /** As OAuth has them. */
+  error: z.string().optional(),
+  error_description: z.string().optional(),
+});
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'sign_in_failed',
@@ -16,7 +22,9 @@ const SECOND_FACTOR_RETRY_S = 15 * 60;
 /** A refusal of better-auth in our words; its own code becomes the `reason`, in lower case. */
 export async function loginProblem(answer: Response): Promise<KartaError> {
   const parsed = refusal.safeParse(await answer.json().catch(() => ({})));
-  const { code, message } = parsed.success ? parsed.data : {};
+  const told = parsed.success ? parsed.data : {};
+  const code = told.code ?? told.error;
+  const message = told.message ?? told.error_description;
   if (answer.status >= 500) return new KartaError('internal', 'The login could not be served.');
   return new KartaError(CODES[answer.status] ?? 'validation_failed', message, {
     extra: code === undefined ? {} : { reason: code.toLowerCase() },

@@ -41,8 +41,20 @@ export const POSTS = new Set([
   '/passkey/delete-passkey',
   '/passkey/update-passkey',
 ]);
+/** Of people's logins alone: programs that sign in through a browser (RFC 8628). */
+export const DEVICE_GETS = new Set(['/device']);
+export const DEVICE_POSTS = new Set([
+  '/device/code',
+  '/device/token',
+  '/device/approve',
+  '/device/deny',
+]);
+/** Questions of programs, each a row until it runs out. */
+export const DEVICES_OF_ADDRESS: AttemptLimit = { max: 60, windowMs: 15 * MINUTE_MS };
+
 /** Where a wrong password or code can be tried. */
 export const GUESSABLE = new Set([
+  '/device',
   '/sign-in/email',
   '/change-password',
   '/reset-password',

@@ -3,18 +3,22 @@ export interface LoginTables {
   owners: string;
   ownerColumn: string;
   prefix: string;
+  /** Whether programs may sign in through a browser, which needs a table. */
+  devices: boolean;
 }
 
 export const PEOPLE_TABLES: LoginTables = {
   owners: 'people',
   ownerColumn: 'person_id',
   prefix: 'person',
+  devices: true,
 };
 
 export const OPERATOR_TABLES: LoginTables = {
   owners: 'operators',
   ownerColumn: 'operator_id',
   prefix: 'operator',
+  devices: false,
 };
 
 /** How better-auth's names map to the tables of our migrations. */
@@ -62,6 +66,20 @@ export function loginModels({ owners, ownerColumn, prefix }: LoginTables) {
           backupCodes: 'backup_codes',
           failedVerificationCount: 'failed_verification_count',
           lockedUntil: 'locked_until',
+        },
+      },
+    },
+    device: {
+      deviceCode: {
+        modelName: `${prefix}_device_codes`,
+        fields: {
+          deviceCode: 'device_code',
+          userCode: 'user_code',
+          userId: ownerColumn,
+          expiresAt: 'expires_at',
+          lastPolledAt: 'last_polled_at',
+          pollingInterval: 'polling_interval',
+          clientId: 'client_id',
         },
       },
     },

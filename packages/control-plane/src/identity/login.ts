@@ -2,8 +2,9 @@ import { passkey } from '@better-auth/passkey';
 import { loggable } from '@karta/http';
 import { type IdKind, newId } from '@karta/protocol';
 import { betterAuth } from 'better-auth';
-import { isAPIError } from 'better-auth/api';
-import { bearer, twoFactor } from 'better-auth/plugins';
+import { createAuthMiddleware, isAPIError } from 'better-auth/api';
+import { setSessionCookie } from 'better-auth/cookies';
+import { bearer, deviceAuthorization, twoFactor } from 'better-auth/plugins';
 import type { Logger } from 'pino';
 import type { Database } from '../sql/database.ts';
 import { type LoginTables, loginModels } from './login-tables.ts';
@@ -17,6 +18,12 @@ const MAX_PASSWORD_CHARS = 128;
 /** Wrong second factors in a row before the account's second factor rests, and for how long. */
 const SECOND_FACTOR_TRIES = 10;
 const SECOND_FACTOR_REST_S = 15 * 60;
+
+/** How long a program's question waits for a person, and how often the program asks. */
+const DEVICE_CODE_LIFE = '10m';
+const DEVICE_POLL = '1s';
+/** The one program that asks: the command line. */
+export const CLI_CLIENT = 'karta-cli';
 
 /** The header in which the mount hands over the client's address; never taken from outside. */
 export const ADDRESS_HEADER = 'x-karta-client-address';
@@ -42,7 +49,12 @@ export type Login = ReturnType<typeof createLogin>;
 
 /** The database must have its tables already. */
 export function createLogin(options: LoginOptions) {
-  const { twoFactor: secondFactor, passkey: passkeys, ...models } = loginModels(options.tables);
+  const {
+    twoFactor: secondFactor,
+    passkey: passkeys,
+    device,
+    ...models
+  } = loginModels(options.tables);
   const { mailer } = options;
   const url = new URL(options.publicUrl);
   return betterAuth({
@@ -126,6 +138,26 @@ export function createLogin(options: LoginOptions) {
       }),
       passkey({ rpID: url.hostname, rpName: 'Karta', origin: url.origin, schema: passkeys }),
       bearer({ requireSignature: true }),
+      ...(options.tables.devices
+        ? [
+            deviceAuthorization({
+              expiresIn: DEVICE_CODE_LIFE,
+              interval: DEVICE_POLL,
+              verificationUri: `${options.publicUrl}/device`,
+              validateClient: (id) => id === CLI_CLIENT,
+              schema: device,
+            }),
+          ]
+        : []),
     ],
+    hooks: {
+      after: createAuthMiddleware(async (context) => {
+        const { newSession } = context.context;
+        // The plugin answers with a bare token; only signed ones are taken, as a cookie holds them.
+        if (context.path === '/device/token' && newSession) {
+          await setSessionCookie(context, newSession);
+        }
+      }),
+    },
   });
 }

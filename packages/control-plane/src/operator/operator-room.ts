@@ -11,6 +11,7 @@ import { createLogin } from '../identity/login.ts';
 import { loginMount } from '../identity/login-mount.ts';
 import { OPERATOR_TABLES } from '../identity/login-tables.ts';
 import { signedInUser } from '../identity/person-authenticator.ts';
+import { operatorPages } from '../pages/operator-pages.ts';
 import type { PriceBooks } from '../prices/price-books.ts';
 import { operatorPriceRoutes } from '../prices/price-routes.ts';
 import type { Database } from '../sql/database.ts';
@@ -80,6 +81,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
     attempts: identity.attempts,
     origin: new URL(adminUrl).origin,
     trustedProxies: trustedProxies(config.trusted_proxies),
+    devices: OPERATOR_TABLES.devices,
     async admitSignUp() {
       throw new KartaError('sign_up_closed', 'Operators come by one-time links only.');
     },
@@ -112,7 +114,16 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
             return user && { kind: 'operator', secondFactor: user.twoFactorEnabled, ...user };
           },
         },
-        mounts: [mount],
+        mounts: [
+          mount,
+          ...operatorPages({
+            login,
+            mount,
+            operators,
+            origin: () => new URL(adminUrl).origin,
+            log,
+          }),
+        ],
         webhooks: {},
         document: {
           title: 'Karta admin plane',

@@ -16,6 +16,7 @@ import {
   startIdentity,
 } from '../identity/testing/identity-ground.ts';
 import { totpCode } from '../identity/testing/totp-code.ts';
+import { Browser } from '../pages/testing/browser.ts';
 import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute } from '../prices/price-routes.ts';
 import { keySeal } from '../tokens/sealed-key.ts';
@@ -118,6 +119,34 @@ it('has its first operator by a link in a private file, used once, never logged'
   expect(early.body.error).toBe('second_factor_needed');
   operator = await withSecondFactor(made?.body.email);
   expect((await admin('GET', '/v1/orgs', { token: operator })).status).toBe(200);
+});
+
+it('has pages for it, where nobody types JSON', async () => {
+  const made = await admin('POST', '/v1/operators/links', { token: operator, body: {} });
+  const browser = new Browser(server.url, `http://localhost:${server.port}`);
+  const page = await browser.get('/enroll');
+  const email = `operator-${nextNumber()}@example.com`;
+  const typed = { token: made.body.link, name: 'Op', email, password: 'short' };
+  const short = await browser.send(page, 'Go on', typed);
+  expect(short).toMatchObject({ status: 422, title: 'Become an operator of this server' });
+  expect(short.forms[0]?.fields).toMatchObject({ name: 'Op', email, password: '' });
+  const factor = await browser.send(short, 'Go on', { password: PASSWORD });
+  expect(factor.title).toBe('Set up a second factor');
+  const scan = await browser.send(factor, 'Go on', { password: PASSWORD });
+  const secret = /type this in: (\S+)/.exec(scan.text)?.[1] ?? '';
+  const code = totpCode(`otpauth://totp/x?secret=${secret}`);
+  await browser.send(scan, 'Finish', { code });
+  expect((await browser.get('/sign-in')).text).toContain(`As ${email}`);
+  const used = await browser.send(short, 'Go on', { password: PASSWORD });
+  expect(used.status).toBe(410);
+  // People's errands are none of this plane's.
+  for (const path of ['/device', '/invitations/accept', '/forgot-password']) {
+    expect((await admin('GET', path)).status, path).toBe(404);
+  }
+  expect((await admin('POST', '/v1/auth/device/code', { body: {} })).status).toBe(404);
+  const { body } = await admin('GET', '/v1/operators', { token: operator });
+  const { id } = body.operators.find((one: { email: string }) => one.email === email);
+  await admin('DELETE', `/v1/operators/${id}`, { token: operator });
 });
 
 it('has the tables and columns that the logins expect', async () => {
