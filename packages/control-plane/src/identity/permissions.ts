@@ -46,6 +46,8 @@ export const PERMISSIONS = {
   'embed_keys.manage': may('Create and revoke embed keys', builders, 'admin'),
   'end_users.erase': may("Erase an end user's data", admins, 'admin'),
   'usage.read': may('See usage', everyone, 'read'),
+  'budgets.read': may('See budgets and what was used of them', everyone, 'read'),
+  'budgets.manage': may('Create, change and remove budgets', [...admins, 'billing'], 'admin'),
   'webhooks.read': may('See webhook endpoints and deliveries', builders, 'read'),
   'webhooks.manage': may('Create, change and redeliver webhooks', builders, 'admin'),
   'audit.read': may('Read and export the audit log', admins, 'admin'),

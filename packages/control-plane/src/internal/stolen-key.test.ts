@@ -94,6 +94,26 @@ function bodiesOf(route: BoundInternalRoute): unknown[] {
       { ...batch, grants: { [victim.id]: thiefGrant } },
       { ...batch, grants: { [victim.id]: 'og1.1.x', [thief.id]: thiefGrant } },
     ],
+    'doors/org': [{ org_id: victim.id }],
+    'doors/leases': [
+      {
+        epoch: 1,
+        subject: {
+          org_id: victim.id,
+          project_id: known.project_id,
+          session_id: 'sess_000000000000000000000001',
+          api_key_id: victim.keyId,
+          embed_key_id: null,
+          end_user: null,
+        },
+        minimum: { input_tokens: '0', output_tokens: '0', cost: '0' },
+        wanted: { input_tokens: '1', output_tokens: '1', cost: '1' },
+      },
+    ],
+    'doors/leases/report': [
+      { epoch: 1, leases: [{ lease_id: 'lse_1', taken: '0', closed: true }], earlier_told: true },
+    ],
+    'doors/register': [{}],
   };
   return bodies[name] ?? [undefined];
 }
@@ -110,7 +130,9 @@ function pathOf(route: BoundInternalRoute): string {
 }
 
 /** What these answer is the same for every node, and public. */
-const OF_NO_ORG = new Set(['/v1/internal/doors/prices']);
+const OF_NO_ORG = new Set(['/v1/internal/doors/prices', '/v1/internal/doors/register']);
+/** Names leases alone, and those of the node that asks: what it does not have is unknown to it. */
+const OF_ITS_LEASES = '/v1/internal/doors/leases/report';
 
 const THIEVES = [
   ['a data plane', (): PlaneClient => ground.node],
@@ -140,6 +162,10 @@ describe('whoever holds the key of a data plane or of its doors', () => {
             expect(text, what).not.toContain(SECRET);
             expect(text, what).not.toContain('og1.');
             if (answer.status === 404 || OF_NO_ORG.has(route.path)) continue;
+            if (route.path === OF_ITS_LEASES) {
+              expect(answer.status, what).toBe(409);
+              continue;
+            }
             // The one route that answers for each item: all of them refused.
             expect(answer.status, what).toBe(200);
             expect(JSON.parse(text), what).toMatchObject({ accepted: [] });

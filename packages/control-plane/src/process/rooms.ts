@@ -2,6 +2,7 @@ import type { HttpServer } from '@karta/http';
 import { type BoundInternalRoute, planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { createAudit } from '../audit/audit.ts';
+import { createBudgetsRoom } from '../budgets/budgets-room.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
 import { createIdentity } from '../identity/identity.ts';
@@ -14,6 +15,7 @@ import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute, priceRoutes } from '../prices/price-routes.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
+import { invalidateDoors } from '../sync/invalidate-doors.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
 import { eventIntakeRoute } from '../usage/event-intake.ts';
@@ -73,11 +75,23 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     network: { allowPrivate: config.webhooks.allow_private },
     log,
   });
+  const budgets = createBudgetsRoom({
+    database,
+    grants: keys.grants,
+    otherRules: async () => ({
+      own_keys: [],
+      platform_fallback: false,
+      price_version: await prices.version(),
+    }),
+    invalidate: invalidateDoors(nodes, log),
+    log,
+  });
   const internalRoutes: BoundInternalRoute[] = [
     ...keys.internalRoutes,
     ...releases.internalRoutes,
     eventIntakeRoute({ database, grants: keys.grants, log }),
     doorsPricesRoute(prices),
+    ...budgets.internalRoutes,
   ];
   return {
     http: {
@@ -88,6 +102,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...audit.routes,
         ...usageRoutes(database),
         ...priceRoutes(prices),
+        ...budgets.routes,
         ...webhooks.routes,
       ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),
@@ -107,8 +122,10 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       await releases.start();
       audit.start();
       webhooks.start();
+      budgets.start();
     },
     stop: async () => {
+      budgets.stop();
       await webhooks.stop();
       identity.stop();
       operator.stop();

@@ -7,6 +7,7 @@ import {
 } from '@karta/protocol';
 import { type BoundInternalRoute, internalRoute } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
+import { bookSpending, heldBudgets } from '../budgets/book-spending.ts';
 import type { GrantWindow, OrgGrants } from '../internal/org-grant.ts';
 import { bookTurnEnds } from '../operator/turn-ends.ts';
 import type { Database } from '../sql/database.ts';
@@ -25,6 +26,7 @@ export interface IntakeParts {
   database: Database;
   grants: Pick<OrgGrants, 'window'>;
   log: Pick<Logger, 'warn'>;
+  now?: () => Date;
 }
 
 /** What a node is answered about its batch. */
@@ -68,7 +70,9 @@ export async function takeEvents(
   }
   if (usage.length + webhooks.length > 0) {
     await parts.database.transaction().execute(async (tx) => {
-      await bookUsage(tx, usage);
+      const budgets = await heldBudgets(tx, new Set(usage.map(({ org_id }) => org_id)));
+      const booked = await bookUsage(tx, usage);
+      await bookSpending(tx, { nodeId, now: parts.now?.() ?? new Date() }, budgets, booked);
       await bookTurnEnds(tx, lifecycle);
       await emitWebhooks(tx, webhooks);
     });

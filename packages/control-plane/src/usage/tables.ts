@@ -21,6 +21,8 @@ export interface UsageEventTable extends Tokens {
   turn_id: string | null;
   principal_id: string | null;
   end_user: string | null;
+  api_key_id: string | null;
+  embed_key_id: string | null;
   provider: string;
   model: string;
   estimated: boolean;

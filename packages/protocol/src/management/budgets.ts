@@ -147,6 +147,16 @@ export type BudgetUseQuery = z.input<typeof budgetUseQuery>;
 export const budgetUseList = z.strictObject({ usage: z.array(budgetUse) });
 export type BudgetUseList = z.infer<typeof budgetUseList>;
 
+/** `GET|PATCH /v1/spend_settings` */
+export const spendSettings = z.strictObject({
+  /**
+   * A model that has no price: refused where a cap on cost rules, or its tokens counted and its cost
+   * taken for nothing.
+   */
+  unknown_model: z.enum(['refuse', 'count']),
+});
+export type SpendSettings = z.infer<typeof spendSettings>;
+
 /** Of an embed key that is created with a cap of its own. */
 export const embedKeyBudget = z
   .strictObject({

@@ -1,0 +1,78 @@
+import {
+  KartaError,
+  type LeaseAnswer,
+  type LeaseReportAnswer,
+  leaseBody,
+  leaseReportBody,
+  type OrgSpendRules,
+  orgSpendRulesBody,
+  registerDoorsBody,
+} from '@karta/protocol';
+import { type BoundInternalRoute, internalRoute } from '@karta/service/plane-auth';
+import type { OrgGrants } from '../internal/org-grant.ts';
+import type { Database } from '../sql/database.ts';
+import { registerDoors } from './doors-epoch.ts';
+import { grantLeases } from './grant-leases.ts';
+import { reportLeases } from './report-leases.ts';
+
+export interface DoorsRouteParts {
+  database: Database;
+  grants: Pick<OrgGrants, 'allows'>;
+  rulesOf(orgId: string): Promise<OrgSpendRules>;
+  now: () => Date;
+}
+
+/**
+ * What the doors of a node ask about money. What concerns an org needs its grant: without one there
+ * is no such org.
+ */
+export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
+  const { database, now } = parts;
+
+  function requireGrant(grant: string | null, nodeId: string, orgId: string): void {
+    if (!parts.grants.allows(grant, nodeId, orgId)) throw new KartaError('not_found');
+  }
+
+  return [
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/register',
+      peer: 'doors',
+      body: registerDoorsBody,
+      handle: ({ nodeId }) =>
+        database
+          .transaction()
+          .execute(async (tx) => ({ epoch: await registerDoors(tx, nodeId, now()) })),
+    }),
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/org',
+      peer: 'doors',
+      body: orgSpendRulesBody,
+      async handle({ nodeId, grant, body }): Promise<OrgSpendRules> {
+        requireGrant(grant, nodeId, body.org_id);
+        return parts.rulesOf(body.org_id);
+      },
+    }),
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/leases',
+      peer: 'doors',
+      body: leaseBody,
+      async handle({ nodeId, grant, body }): Promise<LeaseAnswer> {
+        requireGrant(grant, nodeId, body.subject.org_id);
+        return database
+          .transaction()
+          .execute((tx) => grantLeases(tx, { nodeId, now: now() }, body));
+      },
+    }),
+    internalRoute({
+      method: 'POST',
+      path: '/v1/internal/doors/leases/report',
+      peer: 'doors',
+      body: leaseReportBody,
+      handle: ({ nodeId, body }): Promise<LeaseReportAnswer> =>
+        database.transaction().execute((tx) => reportLeases(tx, { nodeId, now: now() }, body)),
+    }),
+  ];
+}
