@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { KartaError } from '@karta/protocol';
 import type { PlaneClient } from '@karta/service/plane-auth';
+import { storedImage } from '../builds/image/compressed-image.ts';
 import { extractImage } from '../builds/image/extract-image.ts';
 import { ImageError } from '../builds/image/manifest.ts';
 import type { Release } from '../control/port.ts';
@@ -98,7 +99,8 @@ async function have(parts: PullParts, release: Release): Promise<void> {
   }
   const draft = await draftRelease(parts.home);
   try {
-    await extractImage(Readable.fromWeb(response.body as never), draft.path, ({ digest }) => {
+    const image = storedImage(Readable.fromWeb(response.body as never));
+    await extractImage(image, draft.path, ({ digest }) => {
       if (digest !== release.digest) throw new ImageError('the image is another release');
     });
     await draft.keep(release.digest);
