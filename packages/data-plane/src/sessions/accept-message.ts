@@ -59,7 +59,7 @@ export async function acceptMessage(
     if (!ahead) await stored;
     if (begins) {
       const input = { text, agent, thinking: body.thinking, attachments };
-      const payer = payerOf(message.caller.principal);
+      const payer = payerOf(message.caller.principal, session.owner.sub);
       turns.begin(session, { id: accepted.turnId, release, payer, input, stored });
     }
     await stored;
@@ -108,7 +108,7 @@ async function store(
       senderName: body.participant_name ?? null,
       senderType: body.participant_type,
       principalId: caller.principal.id,
-      payer: payerOf(caller.principal),
+      payer: payerOf(caller.principal, session.owner.sub),
       agent: accepted.agent,
       thinking: body.thinking,
       attachments: turn.attachments,

@@ -1,5 +1,6 @@
 import type { StopReason } from '@karta/protocol';
 import type { Logger } from 'pino';
+import type { SpendGate } from '../budget/gate.ts';
 import type { ControlPlane } from '../control/port.ts';
 import type { GrantOf } from '../outbox/lifecycle.ts';
 import type { Runner } from '../runner/port.ts';
@@ -18,6 +19,8 @@ export interface Engine {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Set where a control plane hears of what happens to sessions, under these grants. */
   readonly grantOf?: GrantOf;
+  /** Refuses turns for want of budget; without it none is. */
+  readonly gate?: Pick<SpendGate, 'require'>;
   /** Counts turns by how they ended. */
   readonly turnEnded?: (stopReason: StopReason) => void;
 }

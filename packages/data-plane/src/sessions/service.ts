@@ -9,6 +9,7 @@ import { listSessions } from './list-sessions.ts';
 import type { LiveSession } from './live-session.ts';
 import { openSession } from './open-session.ts';
 import { patchSession } from './patch-session.ts';
+import { payerOf } from './payer.ts';
 import type { Caller, SessionService } from './port.ts';
 import { releaseOf, requireUnrevoked } from './release-of.ts';
 import { resolveInput } from './resolve-input.ts';
@@ -93,6 +94,9 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
       const pinned = { org_id: session.orgId, release_id: session.releaseId };
       await requireUnrevoked(engine, pinned);
       const release = await releaseOf(engine, pinned);
+      const checking = requireBudget(engine, caller, session);
+      // Waiting for nothing would cost the prompt a round of the event loop.
+      if (checking !== undefined) await checking;
       return acceptMessage(engine, turns, session, { caller, release, body, remember });
     },
 
@@ -159,6 +163,18 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
       await session.keepPlace(volumeId, null, null);
     },
   };
+}
+
+/** Refuses a turn that no budget is left for. What test keys do costs nothing. */
+function requireBudget(
+  { gate }: Engine,
+  { principal }: Caller,
+  session: LiveSession,
+): Promise<void> | undefined {
+  if (session.owner.mode === 'test') return undefined;
+  const { id, org_id, project_id, sub } = session.owner;
+  const subject = { ...payerOf(principal, sub), org_id, project_id, session_id: id };
+  return gate?.require(subject, principal.kind !== 'session_token');
 }
 
 /** All that is left to follow of a session that has ended. */

@@ -7,6 +7,9 @@ import {
   type OpenChannelBody,
   type OpenTurnBody,
   openChannelAnswer,
+  type SpendCheckAnswer,
+  spendCheckAnswer,
+  type spendCheckBody,
   type TurnUsageAnswer,
   turnUsageAnswer,
   type UpstreamsAnswer,
@@ -77,6 +80,11 @@ export class DoorsClient {
   /** Forgets at once what the doors know of the budgets and keys of these orgs. */
   async invalidate(orgIds: readonly string[]): Promise<void> {
     await this.#ask('POST', '/invalidate', null, { org_ids: orgIds });
+  }
+
+  /** Whether a turn may begin, by the budgets that cover it. */
+  checkSpend(question: z.input<typeof spendCheckBody>): Promise<SpendCheckAnswer> {
+    return this.#ask('POST', '/spend/check', spendCheckAnswer, question);
   }
 
   /** Ends the turn's bookings and tells their sum. */
