@@ -69,6 +69,18 @@ export const controlPlaneConfig = z.strictObject({
         .default(60 * 60 * 1000),
     })
     .prefault({}),
+  /** Keys of model providers that orgs bring. */
+  provider_keys: z
+    .strictObject({
+      /**
+       * Key-encryption keys, 64 hex digits each, by commas: the first wraps, older ones open what
+       * they have wrapped. Without it `secrets/provider-kek` of the home.
+       */
+      kek: z.string().min(64).optional(),
+      /** Addresses and ranges beside the public network where compatible servers may be. */
+      allow_private: z.array(z.string()).default([]),
+    })
+    .prefault({}),
   /** The operator's admin plane, with accounts of its own. */
   operator: z
     .strictObject({

@@ -14,6 +14,7 @@ const PREFIXES = {
   call: 'call_',
   request: 'req_',
   key: 'key_',
+  provider_key: 'pkey_',
   person: 'usr_',
   invitation: 'inv_',
   audit_event: 'aud_',

@@ -20,6 +20,7 @@ export * from './management/keys.ts';
 export * from './management/operator.ts';
 export * from './management/prices.ts';
 export * from './management/projects.ts';
+export * from './management/provider-keys.ts';
 export * from './management/session-tokens.ts';
 export * from './management/staff-tokens.ts';
 export * from './management/usage.ts';

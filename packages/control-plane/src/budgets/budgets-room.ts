@@ -14,7 +14,7 @@ const SWEEP_MS = 10 * 60 * 1000;
 
 export interface BudgetsRoomParts {
   database: Database;
-  grants: Pick<OrgGrants, 'allows'>;
+  grants: Pick<OrgGrants, 'allowsTurn'>;
   /** What else the doors are told of an org, beside its caps. */
   otherRules(orgId: string): Promise<Omit<OrgSpendRules, 'capped' | 'unknown_model'>>;
   /** Has the nodes forget what they know of the org's money, and give back what they hold. */

@@ -17,7 +17,7 @@ import { reportLeases } from './report-leases.ts';
 
 export interface DoorsRouteParts {
   database: Database;
-  grants: Pick<OrgGrants, 'allows'>;
+  grants: Pick<OrgGrants, 'allowsTurn'>;
   rulesOf(orgId: string): Promise<OrgSpendRules>;
   now: () => Date;
 }
@@ -30,7 +30,7 @@ export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
   const { database, now } = parts;
 
   function requireGrant(grant: string | null, nodeId: string, orgId: string): void {
-    if (!parts.grants.allows(grant, nodeId, orgId)) throw new KartaError('not_found');
+    if (!parts.grants.allowsTurn(grant, nodeId, orgId)) throw new KartaError('not_found');
   }
 
   return [

@@ -2,6 +2,8 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** Life of a grant, in seconds. */
 export const ORG_GRANT_SECONDS = 10 * 60;
+/** A turn that began under a grant goes on after it has ended: this long at most, in seconds. */
+export const TURN_GRACE_SECONDS = 24 * 60 * 60;
 
 /** When a grant was valid, in seconds since the epoch. */
 export interface GrantWindow {
@@ -18,6 +20,11 @@ export interface OrgGrants {
   issue(nodeId: string, orgId: string): string;
   /** Whether it lets this node act within this org now. */
   allows(grant: string | null, nodeId: string, orgId: string): boolean;
+  /**
+   * The same for the model calls of a turn: it may have begun while the grant was valid, and no turn
+   * is longer than {@link TURN_GRACE_SECONDS}.
+   */
+  allowsTurn(grant: string | null, nodeId: string, orgId: string): boolean;
   /**
    * When it was valid, whether or not it still is; `null` when it was never one for this node and
    * org. For what was measured then and is told now.
@@ -53,6 +60,10 @@ export function createOrgGrants(pepper: Buffer, now: () => number = Date.now): O
     allows(grant, nodeId, orgId) {
       const valid = window(grant, nodeId, orgId);
       return valid !== null && now() / 1000 < valid.expiresAt;
+    },
+    allowsTurn(grant, nodeId, orgId) {
+      const valid = window(grant, nodeId, orgId);
+      return valid !== null && now() / 1000 < valid.expiresAt + TURN_GRACE_SECONDS;
     },
     window,
   };

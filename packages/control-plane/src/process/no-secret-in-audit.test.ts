@@ -22,6 +22,8 @@ const ELSEWHERE = new Set([
   'rollback',
   'revokeRelease',
   'createPreview',
+  // Asks a provider, by way of a data plane.
+  'testProviderKey',
   // Deliveries exist once something was sent.
   'redeliverWebhook',
   // They take what others have made away again, and are tried in their own rooms.
@@ -136,6 +138,12 @@ async function everyChange(planted: string, done: Set<string>): Promise<Set<stri
     },
   );
   await change('revokeEmbedKey', ['app', embed.id]);
+  const provided = await change('setProviderKey', [], {
+    provider: 'anthropic',
+    secret: { api_key: planted },
+  });
+  await change('updateProviderKeySettings', [], { platform_fallback: true });
+  await change('destroyProviderKey', [provided.id]);
   const url = `http://127.0.0.1:9/hook?key=${planted}`;
   const hook = await change('createWebhook', [], { url });
   await change('updateWebhook', [hook.id], { url: `${url}-too` });

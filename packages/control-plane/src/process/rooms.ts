@@ -1,5 +1,10 @@
 import type { HttpServer } from '@karta/http';
-import { type BoundInternalRoute, planeClient } from '@karta/service/plane-auth';
+import {
+  type BoundInternalRoute,
+  nodeIdOf,
+  type PlaneClient,
+  planeClient,
+} from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { createAudit } from '../audit/audit.ts';
 import { createBudgetsRoom } from '../budgets/budgets-room.ts';
@@ -13,6 +18,8 @@ import { createKeysRoom } from '../keys/keys-room.ts';
 import { createOperatorRoom } from '../operator/operator-room.ts';
 import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute, priceRoutes } from '../prices/price-routes.ts';
+import { ownKeyRules } from '../provider-keys/key-rules.ts';
+import { createProviderKeysRoom } from '../provider-keys/provider-keys-room.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { invalidateDoors } from '../sync/invalidate-doors.ts';
@@ -75,15 +82,24 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     network: { allowPrivate: config.webhooks.allow_private },
     log,
   });
+  const changedAtDoors = invalidateDoors(nodes, log);
+  const providerKeys = await createProviderKeysRoom({
+    ...deps,
+    grants: keys.grants,
+    nodes: config.nodes.map(({ key }, index) => ({
+      id: nodeIdOf(key.kid),
+      client: nodes[index] as PlaneClient,
+    })),
+    changed: changedAtDoors,
+  });
   const budgets = createBudgetsRoom({
     database,
     grants: keys.grants,
-    otherRules: async () => ({
-      own_keys: [],
-      platform_fallback: false,
+    otherRules: async (orgId) => ({
+      ...(await ownKeyRules(database, orgId)),
       price_version: await prices.version(),
     }),
-    invalidate: invalidateDoors(nodes, log),
+    invalidate: changedAtDoors,
     log,
   });
   const internalRoutes: BoundInternalRoute[] = [
@@ -92,6 +108,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     eventIntakeRoute({ database, grants: keys.grants, log }),
     doorsPricesRoute(prices),
     ...budgets.internalRoutes,
+    ...providerKeys.internalRoutes,
   ];
   return {
     http: {
@@ -103,6 +120,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...usageRoutes(database),
         ...priceRoutes(prices),
         ...budgets.routes,
+        ...providerKeys.routes,
         ...webhooks.routes,
       ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),
@@ -123,9 +141,11 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       audit.start();
       webhooks.start();
       budgets.start();
+      providerKeys.start();
     },
     stop: async () => {
       budgets.stop();
+      await providerKeys.stop();
       await webhooks.stop();
       identity.stop();
       operator.stop();

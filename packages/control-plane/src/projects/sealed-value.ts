@@ -1,10 +1,7 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { secretFile } from '@karta/service';
+import { decrypt, encrypt, KEY_BYTES } from '../sealing/aes-gcm.ts';
 import type { SealedValue } from './tables.ts';
-
-const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** Encrypts secrets at rest: each under a key of its own, which is sealed under the master key. */
 export interface Sealer {
@@ -36,22 +33,4 @@ export async function openSealer(home: string): Promise<Sealer> {
       return decrypt(dataKey, sealed.value, context).toString('utf8');
     },
   };
-}
-
-/** AES-256-GCM: nonce, ciphertext and tag, base64. */
-function encrypt(key: Buffer, plain: Buffer, context: readonly string[]): string {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  cipher.setAAD(Buffer.from(JSON.stringify(context)));
-  const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
-  return Buffer.concat([nonce, sealed, cipher.getAuthTag()]).toString('base64');
-}
-
-function decrypt(key: Buffer, text: string, context: readonly string[]): Buffer {
-  const bytes = Buffer.from(text, 'base64');
-  const end = bytes.length - TAG_BYTES;
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES));
-  decipher.setAAD(Buffer.from(JSON.stringify(context)));
-  decipher.setAuthTag(bytes.subarray(end));
-  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, end)), decipher.final()]);
 }

@@ -5,6 +5,7 @@ import type { KeyTables } from '../keys/tables.ts';
 import type { OperatorTables } from '../operator/tables.ts';
 import type { PriceTables } from '../prices/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
+import type { ProviderKeyTables } from '../provider-keys/tables.ts';
 import type { ReleasesTables } from '../releases/tables.ts';
 import type { UsageTables } from '../usage/tables.ts';
 import type { WebhookTables } from '../webhooks/tables.ts';
@@ -18,6 +19,7 @@ export interface ControlTables
     OperatorTables,
     PriceTables,
     ProjectsTables,
+    ProviderKeyTables,
     ReleasesTables,
     UsageTables,
     WebhookTables {}

@@ -55,11 +55,16 @@ export function formProblem(url: URL, rules: Pick<EndpointRules, 'policy'>): str
 }
 
 /**
- * The endpoint's address in one form. Throws `KartaError('validation_failed')` when it is none, or
- * its host leads only to addresses that are not public.
+ * The endpoint's address in one form. Throws `KartaError('validation_failed')`, at `pointer`, when it
+ * is none, or its host leads to an address that is not public.
  */
-export async function checkedEndpoint(text: string, rules: EndpointRules): Promise<string> {
+export async function checkedEndpoint(
+  text: string,
+  rules: EndpointRules,
+  pointer = '/url',
+): Promise<string> {
   const url = new URL(text);
+  const refused = (message: string, cause?: unknown) => refusedUrl(pointer, message, cause);
   const problem = formProblem(url, rules);
   if (problem !== null) throw refused(problem);
   const addresses = await rules.resolver.addresses(hostOf(url)).catch((error: unknown) => {
@@ -73,9 +78,10 @@ export async function checkedEndpoint(text: string, rules: EndpointRules): Promi
   return url.href;
 }
 
-function refused(message: string, cause?: unknown): KartaError {
+/** What is wrong with the URL that stands at `pointer` of a body. */
+export function refusedUrl(pointer: string, message: string, cause?: unknown): KartaError {
   return new KartaError('validation_failed', `The URL ${message}.`, {
-    extra: { errors: [{ pointer: '/url', message }] },
+    extra: { errors: [{ pointer, message }] },
     cause,
   });
 }

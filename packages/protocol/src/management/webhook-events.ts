@@ -36,6 +36,8 @@ const budgetFields = {
   spent: budgetAmount,
 };
 
+const providerKeyFields = { provider_key_id: z.string(), provider: z.string() };
+
 const memberFields = { person_id: z.string(), role: z.string() };
 
 /**
@@ -71,6 +73,8 @@ export const webhookEventData = {
   'budget.exhausted': z.strictObject(budgetFields),
   'key.created': z.strictObject({ key_id: z.string(), scopes: z.array(z.string()), mode }),
   'key.revoked': z.strictObject({ key_id: z.string() }),
+  'provider_key.created': z.strictObject(providerKeyFields),
+  'provider_key.destroyed': z.strictObject(providerKeyFields),
   'member.invited': z.strictObject({ invitation_id: z.string(), role: z.string() }),
   'member.joined': z.strictObject(memberFields),
   'member.role_changed': z.strictObject({ ...memberFields, previous_role: z.string() }),
@@ -97,6 +101,8 @@ export const WEBHOOK_SUMMARIES: Readonly<Record<WebhookEventType, string>> = {
   'budget.exhausted': 'A cap is spent, or a model call was refused because too little is left',
   'key.created': 'An API key was created',
   'key.revoked': 'An API key was revoked',
+  'provider_key.created': 'A key of a model provider was set',
+  'provider_key.destroyed': 'A key of a model provider was replaced or removed',
   'member.invited': 'Somebody was invited into the org',
   'member.joined': 'An invitation was accepted',
   'member.role_changed': 'A member got another role',
