@@ -40,6 +40,8 @@ export interface TwoPlanes {
 export interface TwoPlanesOptions {
   sandbox?: 'namespace' | 'none';
   poolSize?: number;
+  /** Who may sign up; whoever an operator invites unless said. */
+  signup?: 'open';
 }
 
 /** Starts both planes over one PostgreSQL with a database each. */
@@ -78,6 +80,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         database_owner_url: databases.control.ownerUrl,
         drain_ms: 1_000,
         first_org: {},
+        ...(options.signup === undefined ? {} : { signup: options.signup }),
         // Endpoints of webhooks that tests serve.
         webhooks: { allow_private: ['127.0.0.1'] },
         ...more,

@@ -8,9 +8,9 @@ import { accountOptions } from './account-options.ts';
 export function addAccountCommands(program: Command, terminal: Terminal, finish: Finish): void {
   program
     .command('login')
-    .description('sign in to a control plane, with a password or an API key')
+    .description('sign in to a control plane by its page, with a password or with an API key')
     .option('--url <address>', 'the control plane (default: of this home, or localhost:8001)')
-    .option('--email <address>', 'who you are')
+    .option('--email <address>', 'who you are: the password is asked here, not in a browser')
     .option('--key', 'with an API key, typed or piped in')
     .option('--org <slug>', 'the org to work in')
     .option('--sign-up', 'make the account first')

@@ -4,6 +4,7 @@ import { isApiKey } from '@karta/service/home';
 import { CliError } from '../../cli-error.ts';
 import { defaultControlUrl } from '../../client/account.ts';
 import { type Asker, openAsker } from '../../client/ask.ts';
+import { signInByBrowser } from '../../client/browser-sign-in.ts';
 import { readLogin, removeLogin, writeLogin } from '../../client/login-file.ts';
 import { signIn, signOut, signUp } from '../../client/sign-in.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -26,14 +27,15 @@ export interface LoginOptions {
   invitation?: string;
 }
 
-/** `karta login`: signs in, as a person or with an API key, and keeps it for later commands. */
+/**
+ * `karta login`: signs in and keeps it for later commands: as a person by a page of the control
+ * plane, or with the password when an address is named, or with an API key.
+ */
 export async function login(options: LoginOptions, terminal: Terminal): Promise<number> {
+  refuseMixed(options);
   const home = homeFolder(options.home);
   const controlUrl = controlUrlOf(options.url ?? (await defaultControlUrl(home)));
-  using asker = openAsker(terminal);
-  const token = options.key
-    ? await askKey(asker)
-    : await signInPerson(controlUrl, options, asker, terminal);
+  const token = await tokenFrom(controlUrl, options, terminal);
   const account = options.key
     ? await keyAccount(controlUrl, token)
     : await personAccount(controlUrl, token, options);
@@ -67,6 +69,35 @@ export async function logout(
   if (options.json === true) terminal.json({ control_url: known.control_url, signed_out: true });
   else terminal.out(`Signed out of ${known.control_url}\n`);
   return EXIT.ok.code;
+}
+
+async function tokenFrom(
+  controlUrl: string,
+  options: LoginOptions,
+  terminal: Terminal,
+): Promise<string> {
+  if (options.key !== true && options.email === undefined && options.signUp !== true) {
+    return signInByBrowser(controlUrl, ({ url, code }) => {
+      terminal.note(`Open this page, and see that it shows the code ${code}:\n  ${url}`);
+    });
+  }
+  using asker = openAsker(terminal);
+  // Awaited here: the questions end with this function.
+  return await (options.key ? askKey(asker) : signInPerson(controlUrl, options, asker, terminal));
+}
+
+function refuseMixed({ key, email, signUp, name, invitation }: LoginOptions): void {
+  const person = email !== undefined || signUp === true;
+  if (key === true && person) {
+    throw new CliError('usage', '--key signs no person in', 'Leave --key or the person away.');
+  }
+  if ((name !== undefined || invitation !== undefined) && signUp !== true) {
+    throw new CliError(
+      'usage',
+      '--name and --invitation are for a new account',
+      'Add --sign-up; with an account: karta login, then karta members accept <link>',
+    );
+  }
 }
 
 async function signInPerson(

@@ -73,7 +73,8 @@ export async function unsetEnv(
 
 async function askValue(name: string, terminal: Terminal): Promise<string> {
   using asker = openAsker(terminal);
-  return asker.askSecret(`Value of ${name}: `);
+  // Awaited here: the question ends with this function.
+  return await asker.askSecret(`Value of ${name}: `);
 }
 
 function madeRelease(release: { version: string; active: boolean } | null): string {

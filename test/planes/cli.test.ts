@@ -1,0 +1,355 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../packages/cli/src/command-line.ts';
+import { captured } from '../../packages/cli/test/captured-terminal.ts';
+import { totpCode } from '../../packages/control-plane/src/identity/testing/totp-code.ts';
+import { Browser } from '../../packages/control-plane/src/pages/testing/browser.ts';
+import {
+  startReceiver,
+  type WebhookReceiver,
+} from '../../packages/control-plane/src/webhooks/testing/webhook-receiver.ts';
+import { cleanEnvironment, KARTA, karta } from '../e2e/karta-process.ts';
+import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
+
+const PASSWORD = 'correct horse battery';
+/** What the control plane takes for its own origin when it was told none. */
+const ORIGIN = 'http://localhost:0';
+
+let planes: TwoPlanes;
+let receiver: WebhookReceiver;
+let work: string;
+/** Of the owner of the org `cafe`, who is signed in. */
+let home: string;
+
+beforeAll(async () => {
+  planes = await startTwoPlanes({ signup: 'open' });
+  receiver = await startReceiver();
+  work = await mkdtemp(join(tmpdir(), 'karta-cli-'));
+  home = join(work, 'ada');
+  await signUp(home, 'ada@cafe.example');
+  await types(['orgs', 'create', 'cafe']);
+});
+afterAll(async () => {
+  await receiver?.close();
+  await planes?.stop();
+  await rm(work, { recursive: true, force: true });
+});
+
+/** Runs a command in this process; it reads nothing. */
+async function run(args: readonly string[], as = home) {
+  const { terminal, written } = captured();
+  const code = await runCommandLine([...args, '--home', as], terminal);
+  return { code, ...written };
+}
+
+/** The same; rejects unless it is done. What it printed. */
+async function types(args: readonly string[], as = home): Promise<string> {
+  const { code, out, err } = await run(args, as);
+  if (code !== 0) throw new Error(`karta ${args.join(' ')} → ${code}: ${out}${err}`);
+  return out.trim();
+}
+
+/** What a command prints for programs: a line of JSON each. */
+async function json(args: readonly string[], as = home) {
+  const out = await types([...args, '--json'], as);
+  return out === '' ? [] : out.split('\n').map((line) => JSON.parse(line));
+}
+
+/** How a command fails. */
+async function fails(args: readonly string[], as = home) {
+  const { code, out } = await run([...args, '--json'], as);
+  expect(code, `karta ${args.join(' ')}`).not.toBe(0);
+  return { code, ...JSON.parse(out.trim().split('\n').at(-1) ?? '').error };
+}
+
+async function signUp(as: string, email: string): Promise<void> {
+  const args = ['login', '--sign-up', '--email', email, '--name', 'Somebody'];
+  await typed([...args, '--url', planes.control.url], `${PASSWORD}\n`, as);
+}
+
+/** As a process of its own, whose questions get these lines. */
+async function typed(args: readonly string[], input: string, as: string): Promise<string> {
+  await mkdir(as, { recursive: true, mode: 0o700 });
+  const { code, stdout, stderr } = await karta(args, { home: as, input });
+  if (code !== 0) throw new Error(`karta ${args.join(' ')} → ${code}: ${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+const browser = () => new Browser(planes.control.url, ORIGIN);
+
+describe('signing in', () => {
+  test('by a page: the command waits, shows a code, and has a login of its own', async () => {
+    const as = join(work, 'by-browser');
+    await mkdir(as, { mode: 0o700 });
+    const child = spawn(
+      process.execPath,
+      [KARTA, 'login', '--url', planes.control.url, '--home', as],
+      { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let told = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      told += text;
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    const ended = once(child, 'close');
+    const code = () => /shows the code (\w{8}):\s+http:\/\/\S+\?user_code=\1/.exec(told)?.[1];
+    await expect.poll(code, { timeout: 60_000 }).toBeDefined();
+    const page = browser();
+    const login = await page.get(`/device?user_code=${code()}`);
+    const who = { email: 'ada@cafe.example', password: PASSWORD };
+    await page.send(await page.send(login, 'Sign in', who), 'Let it sign in');
+    expect((await ended)[0], told).toBe(0);
+    expect(out).toContain('as ada@cafe.example, org cafe');
+    expect(await types(['whoami'], as)).toContain('ada@cafe.example in the org cafe');
+    expect(await types(['logout'], as)).toContain('Signed out');
+    expect(await fails(['whoami'], as)).toMatchObject({ exit: 'usage' });
+  });
+
+  test('by password and the code of an authenticator, or a backup code', async () => {
+    const as = join(work, 'totp');
+    await signUp(as, 'totp@cafe.example');
+    const page = browser();
+    const who = { email: 'totp@cafe.example', password: PASSWORD };
+    await page.send(await page.get('/sign-in'), 'Sign in', who);
+    const begin = await page.get('/second-factor');
+    const scan = await page.send(begin, 'Go on', { password: PASSWORD });
+    const secret = /type this in: (\S+)/.exec(scan.text)?.[1] ?? '';
+    const [backup = ''] = /keep them\. (\S+)/.exec(scan.text)?.slice(1) ?? [];
+    const code = () => totpCode(`otpauth://totp/x?secret=${secret}`);
+    await page.send(scan, 'Finish', { code: code() });
+    const login = ['login', '--url', planes.control.url, '--email', who.email];
+    expect(await typed(login, `${PASSWORD}\n${code()}\n`, as)).toContain(who.email);
+    expect(await typed(login, `${PASSWORD}\n${backup}\n`, as)).toContain(who.email);
+    const wrong = await karta(login, { home: as, input: `${PASSWORD}\n000000\n` });
+    expect(wrong.code).toBe(3);
+    const nobody = await karta(login, { home: as, input: '' });
+    expect(nobody).toMatchObject({ code: 2, stderr: expect.stringContaining('Nobody answered') });
+  });
+
+  test('what cannot be is refused before anybody is asked', async () => {
+    const url = ['--url', planes.control.url];
+    for (const args of [
+      ['login', '--key', '--email', 'a@b.example', ...url],
+      ['login', '--name', 'X', ...url],
+      ['login', '--invitation', 'x', '--email', 'a@b.example', ...url],
+      ['login', '--url', 'nowhere'],
+    ]) {
+      expect(await fails(args), args.join(' ')).toMatchObject({ exit: 'usage', code: 2 });
+    }
+    const nowhere = ['login', '--url', 'http://127.0.0.1:9'];
+    expect(await fails(nowhere)).toMatchObject({ exit: 'unreachable', code: 4 });
+  });
+});
+
+describe('orgs, members and invitations', () => {
+  test('are listed, changed and refused with what to do', async () => {
+    const bob = join(work, 'bob');
+    await signUp(bob, 'bob@cafe.example');
+    const [invitation] = await json(['members', 'invite', 'bob@cafe.example', '--role', 'viewer']);
+    expect(invitation).toMatchObject({ email: 'bob@cafe.example', emailed: false });
+    expect(await types(['members', 'accept', invitation.link], bob)).toBe(
+      'You are in cafe as viewer',
+    );
+    expect(await types(['orgs', 'use', 'cafe'], bob)).toContain('cafe');
+    expect(await json(['members'])).toHaveLength(2);
+
+    expect(await fails(['members', 'accept', invitation.link], bob)).toMatchObject({ code: 3 });
+    expect(await fails(['members', 'invite', 'x@y.example'], bob)).toMatchObject({
+      exit: 'refused',
+    });
+    expect(await fails(['members', 'role', 'bob@cafe.example', 'king'])).toMatchObject({
+      exit: 'usage',
+      next: 'Choose owner, admin, developer, billing, viewer.',
+    });
+    expect(await fails(['members', 'remove', 'who@cafe.example'])).toMatchObject({
+      message: 'who@cafe.example is no member',
+    });
+    expect(await types(['members', 'role', 'bob@cafe.example', 'billing'])).toContain('is billing');
+    expect(await fails(['sessions'], bob)).toMatchObject({ exit: 'refused' });
+
+    await types(['orgs', 'create', 'bobs-own'], bob);
+    expect((await json(['orgs'], bob)).map(({ slug }) => slug).sort()).toEqual([
+      'bobs-own',
+      'cafe',
+    ]);
+    expect(await fails(['orgs', 'use', 'nowhere'], bob)).toMatchObject({ exit: 'refused' });
+    expect(await fails(['orgs', 'create', 'cafe'], bob)).toMatchObject({ exit: 'refused' });
+    await types(['members', 'remove', 'bob@cafe.example']);
+    expect(await json(['members'])).toHaveLength(1);
+    expect(await fails(['members', '--org', 'cafe'], bob)).toMatchObject({ exit: 'refused' });
+  });
+});
+
+test('a key is made, shown once, and refused once revoked', async () => {
+  const [made] = await json(['keys', 'create', 'ci', '--scope', 'read']);
+  const asKey = join(work, 'key');
+  await typed(['login', '--url', planes.control.url, '--key'], `${made.api_key}\n`, asKey);
+  expect(await types(['whoami'], asKey)).toContain('an API key of the org cafe');
+  expect(await types(['sessions'], asKey)).toBe('');
+  expect(await fails(['keys', 'create', 'x', '--scope', 'all'])).toMatchObject({ exit: 'usage' });
+  expect(await types(['keys', 'revoke', made.id])).toBe(`${made.id} is refused from now on`);
+  expect(await fails(['whoami'], asKey)).toMatchObject({ exit: 'refused' });
+  expect(await fails(['keys', 'revoke', 'key_nope'])).toMatchObject({ exit: 'refused' });
+});
+
+test('webhooks: made, tested, redelivered, rotated, switched, deleted', async () => {
+  const create = ['webhooks', 'create', receiver.url, '--events', 'key.created,key.revoked'];
+  const [hook] = await json([...create, '--description', 'For the till']);
+  expect(hook.secret).toMatch(/^whsec_/);
+  expect(await types(['webhooks'])).toContain(hook.id);
+  await types(['webhooks', 'test', hook.id]);
+  await expect.poll(() => receiver.received.length, { timeout: 60_000 }).toBeGreaterThan(0);
+  const delivered = async () => json(['webhooks', 'deliveries', hook.id, '--status', 'delivered']);
+  await expect.poll(async () => (await delivered()).length, { timeout: 60_000 }).toBe(1);
+  const [sent] = await delivered();
+  const before = receiver.received.length;
+  await types(['webhooks', 'redeliver', hook.id, sent.id]);
+  await expect.poll(() => receiver.received.length, { timeout: 60_000 }).toBeGreaterThan(before);
+
+  const [rotated] = await json(['webhooks', 'rotate', hook.id]);
+  expect(rotated.secret).not.toBe(hook.secret);
+  expect(await types(['webhooks', 'disable', hook.id])).toContain('is disabled');
+  expect(await types(['webhooks', 'enable', hook.id])).toContain('is enabled');
+  expect(await types(['webhooks', 'delete', hook.id])).toContain('is deleted');
+  expect(await json(['webhooks'])).toEqual([]);
+
+  for (const args of [
+    ['create', 'http://169.254.169.254/latest'],
+    ['create', 'ftp://example.com'],
+    ['create', receiver.url, '--events', 'no.such'],
+    ['test', hook.id],
+    ['redeliver', hook.id, sent.id],
+    ['deliveries', hook.id],
+  ]) {
+    expect(await fails(['webhooks', ...args]), args.join(' ')).toMatchObject({ exit: 'refused' });
+  }
+});
+
+describe('releases', () => {
+  let app: string;
+  const project = ['--project', 'till'];
+  beforeAll(async () => {
+    app = join(work, 'till');
+    await mkdir(app);
+    await writeFile(join(app, 'AGENTS.md'), '# Till\n\n- Tea costs 2 euro.\n');
+    await types(['deploy', app]);
+    await appendFile(join(app, 'AGENTS.md'), '- Cake costs 3 euro.\n');
+    await writeFile(join(app, 'prices.txt'), 'tea 2\n');
+    await types(['deploy', app]);
+  });
+
+  test('differ by file', async () => {
+    const diff = await types(['releases', 'diff', 'v2', ...project]);
+    expect(diff.split('\n').sort()).toEqual(['+ prices.txt', '~ AGENTS.md']);
+    const back = await types(['releases', 'diff', 'v1', '--against', 'v2', ...project]);
+    expect(back).toContain('- prices.txt');
+    expect(await fails(['releases', 'diff', 'v9', ...project])).toMatchObject({ exit: 'refused' });
+    expect(await fails(['releases', 'diff', 'v1'])).toMatchObject({
+      exit: 'usage',
+      next: expect.stringContaining('--project'),
+    });
+  });
+
+  test('are listed with what is active, gone back to, and revoked for good', async () => {
+    expect(await types(['rollback', ...project])).toContain('till is back on v1');
+    expect(await types(['releases', 'revoke', 'v2', ...project])).toContain('is revoked');
+    const active = ['releases', 'activate', 'v2', ...project];
+    expect(await fails(active)).toMatchObject({ exit: 'refused' });
+    expect(await fails(['rollback', '--to', 'v2', ...project])).toMatchObject({ exit: 'refused' });
+    expect((await json(['releases', ...project])).map(({ version }) => version)).toEqual([
+      'v2',
+      'v1',
+    ]);
+    expect((await json(['releases', 'history', ...project])).length).toBe(3);
+    const [gone] = await json(['projects', 'default', 'till']);
+    expect(gone).toMatchObject({ ref: 'till' });
+  });
+
+  test('values: set, listed, unset; a secret never on the command line', async () => {
+    expect(await types(['env', 'set', 'CURRENCY=euro', ...project])).toContain('is set');
+    await typed(['env', 'set', 'TILL_KEY', '--secret', ...project], 'hush-hush\n', home);
+    const listed = await json(['env', ...project]);
+    expect(listed.map(({ name }) => name).sort()).toEqual(['CURRENCY', 'TILL_KEY']);
+    expect(JSON.stringify(listed)).not.toContain('hush-hush');
+    expect(await fails(['env', 'set', 'A=b', '--secret', ...project])).toMatchObject({
+      exit: 'usage',
+      next: expect.stringContaining('pipe'),
+    });
+    expect(await fails(['env', 'set', '1BAD=x', ...project])).toMatchObject({ exit: 'refused' });
+    expect(await types(['env', 'unset', 'CURRENCY', ...project])).toContain('CURRENCY is unset');
+    const [unset] = await json(['env', 'unset', 'TILL_KEY', ...project]);
+    expect(unset).toMatchObject({ name: 'TILL_KEY', unset: true });
+    expect(await json(['env', ...project])).toEqual([]);
+    expect(await fails(['env', 'unset', 'NEVER', ...project])).toMatchObject({ exit: 'refused' });
+  });
+});
+
+test('usage as values by commas, and what cannot be asked', async () => {
+  const [head = ''] = (await types(['usage', '--csv', '--by', 'day,model'])).split('\n');
+  expect(head).toMatch(/^day,model,.*input_tokens/);
+  expect(await json(['usage'])).toEqual([]);
+  expect(await fails(['usage', '--by', 'moon'])).toMatchObject({ exit: 'usage' });
+  expect(await fails(['usage', '--from', 'yesterday'])).toMatchObject({ exit: 'refused' });
+});
+
+describe('git asks karta', () => {
+  const question = (host: string) => `protocol=http\nhost=${host}\n\n`;
+  const ask = (operation: string, input: string) =>
+    karta(['git-credential', operation], { home, input });
+
+  test('who is signed in, about that server alone', async () => {
+    const { host } = new URL(planes.control.url);
+    const { token } = JSON.parse(await readFile(join(home, 'login.json'), 'utf8'));
+    expect(await ask('get', question(host))).toMatchObject({
+      code: 0,
+      stdout: `username=cafe\npassword=${token}\n`,
+    });
+    const other = await ask('get', question('evil.example'));
+    expect(other).toMatchObject({ code: 0, stdout: '' });
+    expect(other.stderr).toContain('not to evil.example');
+    expect((await ask('get', '')).code).toBe(2);
+    expect(await ask('store', `${question(host)}password=x\n`)).toMatchObject({
+      code: 0,
+      stdout: '',
+    });
+  });
+
+  test('a person of several orgs pushes to the one they work in', async () => {
+    const two = join(work, 'two');
+    await signUp(two, 'two@cafe.example');
+    for (const slug of ['first-of-two', 'second-of-two'])
+      await types(['orgs', 'create', slug], two);
+    const { token } = JSON.parse(await readFile(join(two, 'login.json'), 'utf8'));
+    const refs = (name: string) =>
+      fetch(`${planes.control.url}/v1/projects/x/git/info/refs?service=git-receive-pack`, {
+        headers: { authorization: `Basic ${btoa(`${name}:${token}`)}` },
+      }).then(({ status }) => status);
+    expect(await refs('first-of-two')).toBe(200);
+    expect(await refs('cafe')).toBe(404);
+    expect(await refs('_')).toBe(404);
+  });
+});
+
+test('completion knows every command and option of these', async () => {
+  const { terminal, written } = captured();
+  await runCommandLine(['completion', 'bash'], terminal);
+  const script = written.out;
+  for (const [command, words] of [
+    ['login', ['--url', '--email', '--key']],
+    ['webhooks', ['redeliver', 'rotate', 'deliveries']],
+    ['releases', ['revoke', 'diff']],
+    ['run', ['--project', '--org']],
+    ['deploy', ['--git', '--preview']],
+    ['env', ['unset']],
+  ] as const) {
+    const line = script.split('\n').find((one) => one.trim().startsWith(`${command})`)) ?? '';
+    for (const word of words) expect(line, command).toContain(word);
+  }
+});
