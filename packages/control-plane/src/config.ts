@@ -1,6 +1,7 @@
 import { LIMITS } from '@karta/protocol';
 import { internalSurface, planePrivateKey, planePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
+import { billingConfig } from './billing/config.ts';
 
 const port = z.int().min(0).max(65_535);
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL');
@@ -81,6 +82,8 @@ export const controlPlaneConfig = z.strictObject({
       allow_private: z.array(z.string()).default([]),
     })
     .prefault({}),
+  /** Billing by Stripe; nothing is billed without it. */
+  billing: billingConfig.optional(),
   /** The operator's admin plane, with accounts of its own. */
   operator: z
     .strictObject({

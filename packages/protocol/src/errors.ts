@@ -39,6 +39,16 @@ export const ERRORS = {
     'Send either Authorization or x-api-key, or the same value in both.',
   ),
   budget_exhausted: entry(402, 'The budget is used up', 'Raise the cap or wait until it resets.'),
+  subscription_unpaid: entry(
+    402,
+    'The subscription is not paid',
+    'Have an owner or somebody with the role billing run karta billing.',
+  ),
+  billing_off: entry(
+    409,
+    'Nothing is billed here',
+    'Nobody needs a subscription on this server; its operator decides that.',
+  ),
   forbidden: entry(
     403,
     'The credential may not do this',

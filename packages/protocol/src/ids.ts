@@ -29,6 +29,7 @@ const PREFIXES = {
   build: 'bld_',
   activation: 'act_',
   preview: 'prv_',
+  billing_line: 'bln_',
   budget: 'bud_',
   lease: 'lse_',
 } as const;

@@ -13,6 +13,7 @@ export * from './limits.ts';
 export * from './management/audit.ts';
 export * from './management/audit-hash.ts';
 export * from './management/audit-verify.ts';
+export * from './management/billing.ts';
 export * from './management/budgets.ts';
 export * from './management/embed-keys.ts';
 export * from './management/identity.ts';

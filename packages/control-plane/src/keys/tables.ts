@@ -51,7 +51,7 @@ export interface TokenKeyTable {
 export type TokenKeyRow = Selectable<TokenKeyTable>;
 
 export interface DenialTable {
-  kind: 'jti' | 'api_key' | 'project_tokens' | 'org' | 'staff';
+  kind: 'jti' | 'api_key' | 'project_tokens' | 'org' | 'staff' | 'unpaid';
   id: string;
   org_id: string;
   /** An int8 column: read as a decimal string. */

@@ -7,6 +7,7 @@ import {
 } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { createAudit } from '../audit/audit.ts';
+import { createBillingRoom } from '../billing/billing-room.ts';
 import { createBudgetsRoom } from '../budgets/budgets-room.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { ControlHttp } from '../http/app.ts';
@@ -75,6 +76,13 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const tokenKeys = () => keys.tokenKeys.publicSet();
   const sync = createNodeSync({ database, nodes, tokenKeys, log });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
+  const billing = createBillingRoom({
+    config: config.billing,
+    database,
+    publicUrl: identity.publicUrl,
+    changed,
+    log,
+  });
   const webhooks = await createWebhooksRoom({
     home: config.home,
     database,
@@ -119,6 +127,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...audit.routes,
         ...usageRoutes(database),
         ...priceRoutes(prices),
+        ...billing.routes,
         ...budgets.routes,
         ...providerKeys.routes,
         ...webhooks.routes,
@@ -139,6 +148,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       sync.start();
       await releases.start();
       audit.start();
+      await billing.start();
       webhooks.start();
       budgets.start();
       providerKeys.start();
@@ -147,6 +157,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       budgets.stop();
       await providerKeys.stop();
       await webhooks.stop();
+      await billing.stop();
       identity.stop();
       operator.stop();
       await releases.stop();

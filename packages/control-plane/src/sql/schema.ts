@@ -1,4 +1,5 @@
 import type { AuditTables } from '../audit/tables.ts';
+import type { BillingTables } from '../billing/tables.ts';
 import type { BudgetTables } from '../budgets/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
@@ -13,6 +14,7 @@ import type { WebhookTables } from '../webhooks/tables.ts';
 /** The tables of the control plane, each described in the folder that it belongs to. */
 export interface ControlTables
   extends AuditTables,
+    BillingTables,
     BudgetTables,
     IdentityTables,
     KeyTables,

@@ -77,7 +77,7 @@ export type ProjectRecord = z.infer<typeof projectRecord>;
 
 /** What must no longer be accepted, by id; kept until it would have expired by itself. */
 export const denial = z.strictObject({
-  kind: z.enum(['jti', 'api_key', 'project_tokens', 'org', 'staff']),
+  kind: z.enum(['jti', 'api_key', 'project_tokens', 'org', 'staff', 'unpaid']),
   id: z.string(),
   /** Tokens issued before this moment (seconds since the epoch) are refused; `null`: all. */
   issued_before: z.int().nullable(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { stopReason } from '../event.ts';
 import { inputKind } from '../input.ts';
 import { budgetMetric, budgetScope, budgetWindow } from '../internal/metering.ts';
+import { moneyWire } from '../money.ts';
 import { usage } from '../usage.ts';
 import { budgetAmount } from './budgets.ts';
 
@@ -37,6 +38,15 @@ const budgetFields = {
 };
 
 const providerKeyFields = { provider_key_id: z.string(), provider: z.string() };
+
+const invoiceFields = {
+  invoice_id: z.string(),
+  status: z.string(),
+  amount_due: moneyWire,
+  amount_paid: moneyWire,
+  period_starts_at: z.iso.datetime({ offset: true }),
+  period_ends_at: z.iso.datetime({ offset: true }),
+};
 
 const memberFields = { person_id: z.string(), role: z.string() };
 
@@ -79,6 +89,10 @@ export const webhookEventData = {
   'member.joined': z.strictObject(memberFields),
   'member.role_changed': z.strictObject({ ...memberFields, previous_role: z.string() }),
   'member.removed': z.strictObject(memberFields),
+  'invoice.created': z.strictObject(invoiceFields),
+  'invoice.finalized': z.strictObject(invoiceFields),
+  'invoice.paid': z.strictObject(invoiceFields),
+  'invoice.payment_failed': z.strictObject(invoiceFields),
   /** Sent to one endpoint on demand; cannot be subscribed to. */
   'webhook.test': z.strictObject({ endpoint_id: z.string() }),
 } as const;
@@ -107,6 +121,10 @@ export const WEBHOOK_SUMMARIES: Readonly<Record<WebhookEventType, string>> = {
   'member.joined': 'An invitation was accepted',
   'member.role_changed': 'A member got another role',
   'member.removed': 'A member left or was removed',
+  'invoice.created': 'An invoice was begun; its lines may still come',
+  'invoice.finalized': 'An invoice is complete and due',
+  'invoice.paid': 'An invoice was paid',
+  'invoice.payment_failed': 'The payment of an invoice failed',
   'webhook.test': 'A test that somebody asked for',
 };
 

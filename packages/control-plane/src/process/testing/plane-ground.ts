@@ -7,6 +7,7 @@ import { LIMITS, type Role } from '@karta/protocol';
 import { loadPepper, mintApiKey } from '@karta/service/home';
 import { loopbackSurface, newPlaneKey } from '@karta/service/plane-auth';
 import { pino } from 'pino';
+import type { z } from 'zod';
 import { controlPlaneConfig } from '../../config.ts';
 import { createControlApp } from '../../http/app.ts';
 import type { BoundRoute } from '../../http/route.ts';
@@ -43,7 +44,10 @@ export interface PlaneGround {
   close(): Promise<void>;
 }
 
-export async function startPlane(extra: readonly BoundRoute[] = []): Promise<PlaneGround> {
+export async function startPlane(
+  extra: readonly BoundRoute[] = [],
+  settings: Partial<z.input<typeof controlPlaneConfig>> = {},
+): Promise<PlaneGround> {
   const database = await startTestDatabase();
   const home = await mkdtemp(join(tmpdir(), 'karta-plane-'));
   const lines: string[] = [];
@@ -59,6 +63,7 @@ export async function startPlane(extra: readonly BoundRoute[] = []): Promise<Pla
     drain_ms: 0,
     signup: 'open',
     webhooks: { allow_private: ['127.0.0.0/8'] },
+    ...settings,
   });
   const rooms = await createRooms({ config, database: database.database, log });
   // Another process of the same home: its logins are the same.

@@ -67,6 +67,8 @@ create table billing_invoices (
   period_starts_at timestamptz not null,
   period_ends_at timestamptz not null,
   hosted_url text,
+  -- When the lines of our ledger were drawn for it, once.
+  drawn_at timestamptz,
   created_at timestamptz not null
 );
 create index billing_invoices_org on billing_invoices (org_id, created_at, id);
@@ -78,6 +80,9 @@ create table billed_usage (
   provider text not null,
   model text not null,
   cost numeric not null,
+  calls bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
   primary key (org_id, day, provider, model)
 );
 
@@ -89,8 +94,9 @@ create table billing_lines (
   invoice_id text not null,
   provider text not null,
   model text not null,
-  from_day date not null,
-  to_day date not null,
+  -- Days of UTC, such as 2026-11-22.
+  from_day text not null,
+  to_day text not null,
   calls bigint not null,
   input_tokens bigint not null,
   output_tokens bigint not null,
