@@ -48,6 +48,7 @@ const onOpenCode = {
 
 export default defineConfig({
   test: {
+    globalSetup: ['scripts/test-run.ts'],
     projects: [
       {
         test: {

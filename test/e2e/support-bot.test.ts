@@ -49,8 +49,6 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     const chunks = events.filter((event) => event.type === 'text');
     const streamed = chunks.map((event) => event.data.part.text).join('');
     expect(streamed).toContain('Tuesday to Friday');
-    // Words that waited together on a busy machine come joined, but never all of them at the end.
-    expect(chunks.length).toBeGreaterThan(1);
     const seqs = events.map((event) => event.seq);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
     expect(events.at(-1)).toMatchObject({
@@ -64,6 +62,15 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     expect(answer.usage.total_tokens).toBe(answer.usage.input_tokens + answer.usage.output_tokens);
     expect(answer.usage.input_tokens).toBeGreaterThan(100);
     expect((await session.get()).status).toBe('active');
+  });
+
+  test('shows words while the model has not said all of them', async () => {
+    const session = await server.karta.sessions.create();
+    const turn = session.stream(scripted({ text: 'the first words', hang: true }));
+    for await (const event of turn) {
+      if (event.type === 'text') await session.cancel();
+    }
+    expect(turn.turn).toMatchObject({ stop_reason: 'cancelled', text: 'the first words' });
   });
 
   test('remembers a conversation, through a restart of the server', async () => {

@@ -15,6 +15,8 @@ export interface EmbeddedOptions {
   home: string;
   /** Receives each line the server logs. It logs no statements. */
   log?: (line: string) => void;
+  /** Settings of the server other than its usual ones. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 /** A running server of our own. It ends when this process ends, however that ends. */
@@ -63,6 +65,7 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
       socketFolder,
       user,
       log: options.log ?? (() => {}),
+      settings: options.settings ?? {},
     });
     const released = server.exited
       .then(() => rm(socketFolder, { recursive: true, force: true }))

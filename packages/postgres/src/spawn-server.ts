@@ -35,8 +35,13 @@ export async function spawnServer(options: {
   socketFolder: string;
   user: RunAs | null;
   log: (line: string) => void;
+  /** In place of the usual ones of the same name. */
+  settings: Readonly<Record<string, string>>;
 }): Promise<ServerProcess> {
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = Object.entries({ ...SETTINGS, ...options.settings }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
   const argv = [options.binary, '-D', HERE, '-k', options.socketFolder, ...settings];
   const [command, args] = commandAs(options.user, argv, { endWithParent: true });
   const child = spawn(command, args, {

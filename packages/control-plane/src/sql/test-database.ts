@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { provisionDatabase, startPostgres } from '@karta/postgres';
+import { makeOwnDatabase } from '@karta/postgres/testing';
 import pg from 'pg';
 import { type Database, migrateControlPlane, openDatabase } from './database.ts';
 
-/** A migrated control plane database on an embedded server of its own. */
+/** A migrated control plane database of its own. */
 export interface TestDatabase {
   /** Of the application role, as in production. */
   database: Database;
@@ -16,12 +13,10 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** Starts one for a test file; tests keep apart by making orgs of their own. */
+/** Makes one for a test file; tests keep apart by making orgs of their own. */
 export async function startTestDatabase(): Promise<TestDatabase> {
-  const home = await mkdtemp(join(tmpdir(), 'karta-test-db-'));
-  const server = await startPostgres({ home });
-  const { ownerUrl, applicationUrl } = await provisionDatabase(server, 'karta_control');
-  await migrateControlPlane(ownerUrl, applicationUrl);
+  const own = await makeOwnDatabase('karta_control', migrateControlPlane);
+  const { ownerUrl, applicationUrl } = own;
   const database = openDatabase(applicationUrl, () => {});
   return {
     database,
@@ -38,8 +33,7 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     },
     close: async () => {
       await database.destroy();
-      await server.stop();
-      await rm(home, { recursive: true, force: true });
+      await own.close();
     },
   };
 }

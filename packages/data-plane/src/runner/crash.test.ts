@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from './testing/eventually.ts';
-import { descendants } from './testing/processes.ts';
+import { descendants, killAll } from './testing/processes.ts';
 import { newSession, runnerGround, runTurnOn, scripted } from './testing/runner-ground.ts';
 import { HARNESS } from './testing/runner-harness.ts';
 
@@ -22,7 +22,7 @@ test('a sandbox killed in the middle of a turn fails it visibly, and the session
   const killed = await runTurnOn(harness, scripted({ text: 'half', hang: true }), {
     onEvent({ type }) {
       if (type !== 'text') return;
-      for (const pid of descendants(HARNESS.process)) process.kill(pid, 'SIGKILL');
+      killAll(descendants(HARNESS.process));
     },
   });
   expect(killed.text).toBe('half');

@@ -55,7 +55,9 @@ async function holdRow(id: string): Promise<() => Promise<void>> {
 async function breakWrite(): Promise<void> {
   const cut = () =>
     sql<{ pid: number }>`select pg_terminate_backend(pid) from pg_stat_activity
-      where query like 'with "accepted"%' and wait_event_type = 'Lock'`.execute(db.database);
+      where datname = current_database() and query like 'with "accepted"%' and wait_event_type = 'Lock'`.execute(
+      db.database,
+    );
   await expect.poll(async () => (await cut()).rows.length).toBe(1);
 }
 

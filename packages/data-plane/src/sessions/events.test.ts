@@ -154,15 +154,22 @@ test('a newcomer is told to those who follow', async () => {
 });
 
 test('sessions that nobody uses leave memory, and their numbers go on without a gap', async () => {
-  const brief = await TestEngine.start(db.applicationUrl, { times: { linger: 500 } });
+  const brief = await TestEngine.start(db.applicationUrl, { times: { linger: 1_000 } });
   const { id } = await brief.create();
-  const events = await brief.say(id, 'hello');
-  const last = events.at(-1)?.seq ?? 0;
+  /** A turn that ends only once somebody reads it: until then it holds the session in memory. */
+  const readTurn = async (gate: string) => {
+    const accepted = await brief.send(id, [{ gate }, { text: 'hello' }]);
+    const until = { turnId: accepted.turnId, at: 'done' as const };
+    const events = await brief.follow(id, { after: accepted.afterSeq, until });
+    brief.runner.open(gate);
+    return { accepted, events: await collect(events) };
+  };
+  const first = await readTurn('first');
+  const last = first.events.at(-1)?.seq ?? 0;
   await expect.poll(() => brief.engine.stats().liveSessions, { timeout: 20_000 }).toBe(0);
-  const accepted = await brief.send(id, 'again');
-  expect(accepted.afterSeq).toBe(last);
-  const next = await brief.turn(id, accepted);
-  expect(next[0]?.seq).toBe(last + 1);
+  const next = await readTurn('next');
+  expect(next.accepted.afterSeq).toBe(last);
+  expect(next.events[0]?.seq).toBe(last + 1);
   await expect.poll(() => brief.engine.stats().liveSessions, { timeout: 20_000 }).toBe(0);
   await expect(brief.follow(id, { after: 0 })).rejects.toMatchObject({ code: 'replay_expired' });
   await brief.stop();

@@ -45,7 +45,9 @@ test('a connection that breaks at work fails its statement, and later ones have 
   const failed = expect(asleep).rejects.toThrow();
   const cut = () =>
     sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where query like 'select pg_sleep%' and state = 'active'`.execute(server.database);
+      where datname = current_database() and query like 'select pg_sleep%' and state = 'active'`.execute(
+      server.database,
+    );
   await expect.poll(async () => (await cut()).rows.length).toBe(1);
   await failed;
   // The server's last words come before the end of the connection: until then it may be taken again.

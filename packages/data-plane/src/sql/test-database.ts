@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { provisionDatabase, startPostgres } from '@karta/postgres';
+import { makeOwnDatabase } from '@karta/postgres/testing';
 import { sql } from 'kysely';
 import { type Database, migrateDataPlane, openDatabase } from './database.ts';
 
-/** A migrated data plane database on an embedded server of its own. */
+/** A migrated data plane database of its own. */
 export interface TestDatabase {
   database: Database;
   ownerUrl: string;
@@ -15,12 +12,10 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** Starts one for a test file. The connection is the application role's, as in production. */
+/** Makes one for a test file. The connection is the application role's, as in production. */
 export async function startTestDatabase(): Promise<TestDatabase> {
-  const home = await mkdtemp(join(tmpdir(), 'karta-test-db-'));
-  const server = await startPostgres({ home });
-  const { ownerUrl, applicationUrl } = await provisionDatabase(server, 'karta_data');
-  await migrateDataPlane(ownerUrl, applicationUrl);
+  const own = await makeOwnDatabase('karta_data', migrateDataPlane);
+  const { ownerUrl, applicationUrl } = own;
   const database = openDatabase(applicationUrl, () => {});
   return {
     database,
@@ -34,8 +29,7 @@ export async function startTestDatabase(): Promise<TestDatabase> {
     },
     close: async () => {
       await database.destroy();
-      await server.stop();
-      await rm(home, { recursive: true, force: true });
+      await own.close();
     },
   };
 }

@@ -25,3 +25,14 @@ export function descendants(words: string): number[] {
     .filter(([pid, command]) => command.includes(words) && isBelow(pid))
     .map(([pid]) => pid);
 }
+
+/** Kills these processes; one that has just ended by itself, as children of another do, is as good. */
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
