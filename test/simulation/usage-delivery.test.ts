@@ -217,7 +217,7 @@ async function play(seed: number, planted?: Planted): Promise<{ kills: number }>
       cache_write_tokens: 0,
       output_tokens: output,
     });
-    await journal.settle(call, { usage, estimated: false });
+    await journal.settle(call, { usage, estimated: false, spend: UNPRICED });
     expected.set(call.id, { input, output, estimated: false });
   };
   const inputRequired = async () => {

@@ -1,5 +1,6 @@
 import type { Usage } from '@karta/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { budgetMetrics } from './budgets/metrics.ts';
 import type { Settled } from './metering/turn-ledger.ts';
 
 /** How a call ended. */
@@ -87,7 +88,8 @@ export function createMetrics() {
     if (guessed) estimated.inc();
   }
 
-  return { registry, calls, firstByte, channels, inFlight, settled, watchJournal };
+  const budgets = budgetMetrics(registry);
+  return { registry, calls, firstByte, channels, inFlight, settled, watchJournal, budgets };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CallAdmission } from '../budgets/call-admission.ts';
 import type { OrgLink } from '../control/org-link.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
@@ -11,6 +12,8 @@ export interface CallContext {
   metrics: Metrics;
   /** `null` where no control plane is configured: no budgets, no keys of orgs. */
   orgs: OrgLink | null;
+  /** Decides on money before a call is sent. */
+  admission: CallAdmission;
   /** Where billed calls are written down. */
   journal: Journal;
   /** Request bodies of all channels held in memory. */

@@ -1,5 +1,6 @@
-import { newId, UNPRICED } from '@karta/protocol';
-import type { Journal } from '../journal/journal.ts';
+import { newId } from '@karta/protocol';
+import type { PricedCall } from '../budgets/priced-call.ts';
+import type { Journal, Settlement } from '../journal/journal.ts';
 import type { BegunCall } from '../journal/line.ts';
 import type { MeteredCall } from '../metering/metered-call.ts';
 import type { Channel } from './channel.ts';
@@ -8,16 +9,23 @@ import type { Channel } from './channel.ts';
 export class JournalEntry {
   readonly #journal: Journal;
   readonly #meter: MeteredCall;
+  readonly #priced: PricedCall;
   readonly #call: BegunCall;
   #settled: Promise<void> | null = null;
+  #exceeded = false;
 
-  /** Writes down that the call is about to be sent. Throws `JournalUnavailable`. */
+  /**
+   * Writes down that the call is about to be sent, with all that it may take where a cap rules: that
+   * survives a power failure. Throws `JournalUnavailable`.
+   */
   static async begin(
     journal: Journal,
     meter: MeteredCall,
+    priced: PricedCall,
     of: { channel: Channel; turnId: string | null; provider: string; model: string },
   ): Promise<JournalEntry> {
-    const { total_tokens: _, ...estimate } = meter.booked().usage;
+    const booked = meter.booked();
+    const { total_tokens: _, ...estimate } = booked.usage;
     const call: BegunCall = {
       ...estimate,
       id: newId('call'),
@@ -29,17 +37,24 @@ export class JournalEntry {
       provider: of.provider,
       model: of.model,
       estimated: true,
-      paid_by: 'platform',
-      spend: UNPRICED,
-      at: new Date().toISOString(),
+      paid_by: priced.paidBy,
+      spend: priced.begun(booked),
+      at: priced.at.toISOString(),
     };
-    await journal.begin(call);
-    return new JournalEntry(journal, meter, call);
+    try {
+      await journal.begin(call, priced.reserved);
+    } catch (error) {
+      // It is not sent, so what it had taken returns.
+      priced.settle(null);
+      throw error;
+    }
+    return new JournalEntry(journal, meter, priced, call);
   }
 
-  private constructor(journal: Journal, meter: MeteredCall, call: BegunCall) {
+  private constructor(journal: Journal, meter: MeteredCall, priced: PricedCall, call: BegunCall) {
     this.#journal = journal;
     this.#meter = meter;
+    this.#priced = priced;
     this.#call = call;
   }
 
@@ -47,13 +62,29 @@ export class JournalEntry {
     return this.#call.id;
   }
 
+  /** Whether the provider counted more than the limits it was sent. Known once it is settled. */
+  get exceeded(): boolean {
+    return this.#exceeded;
+  }
+
   /**
    * Writes down what the call costs now, once, however often it is asked for. Resolves when that is
    * on the disk.
    */
   settle(): Promise<void> {
-    const meter = this.#meter;
-    this.#settled ??= this.#journal.settle(this.#call, meter.billed ? meter.booked() : null);
+    this.#settled ??= this.#journal.settle(this.#call, this.#settlement());
     return this.#settled;
+  }
+
+  /**
+   * What the caps get back is free for other calls at once: their lines come after this one, so no
+   * crash leaves both.
+   */
+  #settlement(): Settlement {
+    const booked = this.#meter.billed ? this.#meter.booked() : null;
+    const spend = this.#priced.settle(booked);
+    if (booked === null || spend === null) return null;
+    this.#exceeded = spend.exceeded;
+    return { usage: booked.usage, estimated: booked.estimated, spend };
   }
 }

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UNPRICED } from '@karta/protocol';
+import { costOf, priceOf } from '@karta/protocol';
+import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
@@ -63,8 +64,10 @@ it('has every billed call the moment its answer has ended, with who it was for',
     output_tokens: usage.output_tokens,
     estimated: false,
     paid_by: 'platform',
-    spend: UNPRICED,
+    spend: { price_version: BUILT_IN_PRICE_BOOK.version, own_key_id: null, charges: [] },
   });
+  const price = priceOf(BUILT_IN_PRICE_BOOK, 'demo', 'demo-model', Date.now());
+  expect(record?.spend.cost).toBe(price && record && costOf(price, record).toString());
   const closed = await doors.management.closeTurn(channel.id, 'turn_1');
   expect(closed.usage.output_tokens).toBe(record?.output_tokens);
   await doors.management.ackUsage(1);

@@ -60,7 +60,7 @@ function call(): BegunCall {
 }
 const usage = (output_tokens: number): Usage =>
   usageOf({ input_tokens: 10, cache_read_tokens: 0, cache_write_tokens: 0, output_tokens });
-const cost = (output: number) => ({ usage: usage(output), estimated: false });
+const cost = (output: number) => ({ usage: usage(output), estimated: false, spend: UNPRICED });
 
 const ids = (records: readonly { id: string }[]) => records.map(({ id }) => id);
 

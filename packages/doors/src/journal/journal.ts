@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Usage, UsageRecord } from '@karta/protocol';
+import type { CallCost, Usage, UsageRecord } from '@karta/protocol';
 import type { Logger } from 'pino';
 import { JOURNAL_BYTES, JOURNAL_SEGMENT_BYTES } from '../limits.ts';
+import { LeaseSums } from './lease-sums.ts';
 import { type BegunCall, encodeLine, type JournalLine } from './line.ts';
 import { readJournal } from './read-journal.ts';
 import { createSegment, readSegment, removeSegment, type Segment } from './segment.ts';
@@ -15,7 +16,7 @@ export class JournalUnavailable extends Error {
 }
 
 /** What a call cost in the end; `null` when nobody bills it. */
-export type Settlement = { usage: Usage; estimated: boolean } | null;
+export type Settlement = { usage: Usage; estimated: boolean; spend: CallCost } | null;
 
 interface Waiting {
   line: JournalLine;
@@ -29,9 +30,9 @@ interface Waiting {
 
 /**
  * What every billed call cost, on disk, until somebody acknowledges to have it. A call is written
- * down before it is sent, and once more, flushed to the disk, before its answer ends: a call whose
- * end is missing after a crash is booked at its estimate. Writes that come together are flushed
- * together.
+ * down before it is sent, flushed to the disk where it takes from a budget, and once more, flushed
+ * always, before its answer ends: a call whose end is missing after a crash is booked as it began.
+ * Writes that come together are flushed together.
  */
 export class Journal {
   readonly #folder: string;
@@ -39,7 +40,12 @@ export class Journal {
   /** The oldest first; the last is written to. */
   readonly #segments: Segment[] = [];
   readonly #places = new Map<string, Segment>();
+  #leases = new LeaseSums();
+  #earlier: ReadonlyMap<string, bigint> = new Map();
+  #bytes = 0;
   #file: FileHandle | null = null;
+  /** Whether the open file holds what a power failure would take. */
+  #unflushed = false;
   #nextNumber = 1;
   #lastSeq = 0;
   #acked = 0;
@@ -62,12 +68,17 @@ export class Journal {
     this.#lastSeq = found.lastSeq;
     this.#acked = found.acked;
     this.#nextNumber = found.nextNumber;
+    this.#leases = found.leases;
+    this.#bytes = found.segments.reduce((sum, { bytes }) => sum + bytes, 0);
     if (found.damaged > 0) {
       this.#log.warn({ lines: found.damaged }, 'the usage journal has torn lines');
     }
-    for (const call of found.lost) {
-      await this.settle(call, { usage: usageIn(call), estimated: true });
-    }
+    await Promise.all(
+      found.lost.map((call) =>
+        this.settle(call, { usage: usageIn(call), estimated: true, spend: call.spend }),
+      ),
+    );
+    this.#earlier = this.#leases.sums();
     if (found.lost.length > 0) {
       this.#log.warn({ calls: found.lost.length }, 'calls that broke off were booked');
     }
@@ -80,7 +91,20 @@ export class Journal {
 
   /** Bytes on disk. */
   get bytes(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#bytes;
+  }
+
+  /** What earlier processes took from leases that they have not told of in full. */
+  earlier(): ReadonlyMap<string, bigint> {
+    return this.#earlier;
+  }
+
+  /** The control plane knows all that was taken from a lease. */
+  forget(leaseId: string): void {
+    this.#append({ kind: 'told', lease_id: leaseId }, false).catch((error: unknown) => {
+      // It is told once more after a restart, which changes nothing.
+      this.#log.warn({ err: error, lease: leaseId }, 'a lease is kept longer than it need be');
+    });
   }
 
   /** Records that nobody has acknowledged. */
@@ -88,11 +112,14 @@ export class Journal {
     return this.#lastSeq - this.#acked;
   }
 
-  /** Writes down that a call is about to be sent. Throws {@link JournalUnavailable}. */
-  async begin(call: BegunCall): Promise<void> {
+  /**
+   * Writes down that a call is about to be sent; `durable`: resolves when that survives a power
+   * failure. Throws {@link JournalUnavailable}.
+   */
+  async begin(call: BegunCall, durable = false): Promise<void> {
     if (this.bytes > JOURNAL_BYTES) throw new JournalUnavailable('it is full');
     try {
-      await this.#append({ kind: 'begun', call }, false);
+      await this.#append({ kind: 'begun', call }, durable);
     } catch (error) {
       throw new JournalUnavailable('the disk refuses', error);
     }
@@ -122,7 +149,8 @@ export class Journal {
   async acknowledge(through: number): Promise<void> {
     if (through <= this.#acked || through > this.#lastSeq) return;
     this.#acked = through;
-    await this.#append({ kind: 'acked', through }, false);
+    // What is removed must not come back to be counted anew: the last file says that it is done.
+    await this.#append({ kind: 'acked', through }, this.#done().length > 0);
     await this.#removeDone();
   }
 
@@ -148,7 +176,8 @@ export class Journal {
     if (settlement === null) return { kind: 'settled', id: call.id, record: null };
     this.#lastSeq += 1;
     const { total_tokens: _, ...tokens } = settlement.usage;
-    const record = { ...call, ...tokens, estimated: settlement.estimated, seq: this.#lastSeq };
+    const { estimated, spend } = settlement;
+    const record = { ...call, ...tokens, estimated, spend, seq: this.#lastSeq };
     return { kind: 'settled', id: call.id, record };
   }
 
@@ -176,16 +205,19 @@ export class Journal {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const { segment, file } = await this.#current();
     const lines = [...this.#unwritten, ...batch.map(({ line }) => line)];
-    const bytes = Buffer.from(lines.map(encodeLine).join(''));
+    const first = segment.bytes === 0 ? [this.#leases.line()] : [];
+    const bytes = Buffer.from([...first, ...lines].map(encodeLine).join(''));
     await file.appendFile(bytes);
+    this.#unflushed = true;
     segment.bytes += bytes.length;
+    this.#bytes += bytes.length;
     for (const one of batch) {
       if (one.durable) continue;
       one.told = true;
       one.resolve();
     }
     const flush = this.#unwritten.length > 0 || batch.some(({ durable }) => durable);
-    if (flush) await file.datasync();
+    if (flush) await this.#flush(file);
     for (const line of lines) this.#note(line, segment);
     this.#unwritten = [];
     for (const one of batch) one.resolve();
@@ -198,7 +230,7 @@ export class Journal {
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
     this.#log.error({ err: error }, 'the usage journal could not be written');
     for (const { line, told, reject } of batch) {
-      if (line.kind === 'settled') this.#unwritten.push(line);
+      if (line.kind === 'settled' || line.kind === 'told') this.#unwritten.push(line);
       if (line.kind === 'begun' && !told) {
         this.#unwritten.push({ kind: 'settled', id: line.call.id, record: null });
       }
@@ -217,6 +249,8 @@ export class Journal {
     if (this.#file !== null && last !== undefined && last.bytes < JOURNAL_SEGMENT_BYTES) {
       return { segment: last, file: this.#file };
     }
+    // What follows in another file must not outlast what came before it.
+    if (this.#file !== null && this.#unflushed) await this.#flush(this.#file);
     await this.#file?.close();
     this.#file = null;
     const number = this.#nextNumber;
@@ -227,7 +261,13 @@ export class Journal {
     return { segment, file };
   }
 
+  async #flush(file: FileHandle): Promise<void> {
+    await file.datasync();
+    this.#unflushed = false;
+  }
+
   #note(line: JournalLine, segment: Segment): void {
+    this.#leases.add(line);
     if (line.kind === 'begun') {
       segment.open.add(line.call.id);
       this.#places.set(line.call.id, segment);
@@ -239,12 +279,19 @@ export class Journal {
     }
   }
 
-  /** The last file stays: it is what says how far the count has come. */
+  /** The oldest files, in which all is done. The last stays: it says how far the count has come. */
+  #done(): Segment[] {
+    const rest = this.#segments.findIndex(
+      ({ lastSeq, open }) => lastSeq > this.#acked || open.size > 0,
+    );
+    return this.#segments.slice(0, rest === -1 ? -1 : Math.min(rest, this.#segments.length - 1));
+  }
+
   async #removeDone(): Promise<void> {
-    for (const segment of this.#segments.slice(0, -1)) {
-      if (segment.lastSeq > this.#acked || segment.open.size > 0) return;
+    for (const segment of this.#done()) {
       await removeSegment(segment);
       this.#segments.splice(this.#segments.indexOf(segment), 1);
+      this.#bytes -= segment.bytes;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { LeaseSums } from './lease-sums.ts';
 import type { BegunCall } from './line.ts';
 import { emptySegment, readSegment, type Segment, segmentNumbers } from './segment.ts';
 
@@ -8,6 +9,8 @@ export interface Recovered {
   acked: number;
   /** Calls that had begun and whose end nobody wrote down. */
   lost: BegunCall[];
+  /** Taken by settled calls from leases that have not been told. */
+  leases: LeaseSums;
   /** Lines that are not what was written, such as one that a crash tore. */
   damaged: number;
   nextNumber: number;
@@ -17,6 +20,7 @@ export interface Recovered {
 export async function readJournal(folder: string): Promise<Recovered> {
   const segments: Segment[] = [];
   const begun = new Map<string, BegunCall>();
+  const leases = new LeaseSums();
   let [lastSeq, acked, damaged] = [0, 0, 0];
   const numbers = await segmentNumbers(folder);
   for (const number of numbers) {
@@ -25,9 +29,10 @@ export async function readJournal(folder: string): Promise<Recovered> {
     segment.bytes = read.bytes;
     damaged += read.damaged;
     for (const line of read.lines) {
+      leases.add(line);
       if (line.kind === 'begun') begun.set(line.call.id, line.call);
       else if (line.kind === 'acked') acked = Math.max(acked, line.through);
-      else {
+      else if (line.kind === 'settled') {
         begun.delete(line.id);
         segment.lastSeq = Math.max(segment.lastSeq, line.record?.seq ?? 0);
       }
@@ -36,5 +41,5 @@ export async function readJournal(folder: string): Promise<Recovered> {
     segments.push(segment);
   }
   const lost = [...begun.values()];
-  return { segments, lastSeq, acked, lost, damaged, nextNumber: (numbers.at(-1) ?? 0) + 1 };
+  return { segments, lastSeq, acked, lost, leases, damaged, nextNumber: (numbers.at(-1) ?? 0) + 1 };
 }

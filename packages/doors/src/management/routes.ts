@@ -1,12 +1,16 @@
 import {
   ackUsageBody,
   claimChannelBody,
+  ERRORS,
   invalidateOrgsBody,
+  KartaError,
   openChannelBody,
   openTurnBody,
+  spendCheckBody,
   type UpstreamsAnswer,
 } from '@karta/protocol';
 import type { z } from 'zod';
+import type { TurnCheck } from '../budgets/turn-check.ts';
 import type { ChannelRegistry } from '../channels/registry.ts';
 import type { Journal } from '../journal/journal.ts';
 import { USAGE_PAGE } from '../limits.ts';
@@ -25,6 +29,8 @@ export interface Managed {
   journal: Journal;
   /** Forgets what is known of these orgs: their rules, keys, caps. */
   forget(orgIds: readonly string[]): void;
+  /** Says whether turns may begin. */
+  turnCheck: TurnCheck;
 }
 
 /** A request that the management API refuses. */
@@ -56,6 +62,7 @@ export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
   { method: 'GET', path: '/usage', handle: listUsage },
   { method: 'POST', path: '/usage/ack', handle: ackUsage },
   { method: 'POST', path: '/invalidate', handle: invalidate },
+  { method: 'POST', path: '/spend/check', handle: checkSpend },
   { method: 'GET', path: '/upstreams', handle: listUpstreams },
   { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
 ];
@@ -122,6 +129,16 @@ async function ackUsage({ journal }: Managed, _ids: string[], body: unknown) {
 async function invalidate({ forget }: Managed, _ids: string[], body: unknown) {
   forget(read(invalidateOrgsBody, body).org_ids);
   return { status: 204 };
+}
+
+async function checkSpend({ turnCheck }: Managed, _ids: string[], body: unknown) {
+  const { subject, org_grant } = read(spendCheckBody, body);
+  try {
+    return { status: 200, body: await turnCheck.check(subject, org_grant) };
+  } catch (error) {
+    if (!KartaError.is(error)) throw error;
+    throw new ManagementError(ERRORS[error.code].status, error.message);
+  }
 }
 
 function channelOf(channels: ChannelRegistry, id: string | undefined) {

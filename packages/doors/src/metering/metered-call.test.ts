@@ -22,6 +22,26 @@ describe('what a call costs', () => {
     });
   });
 
+  it('under a cap, the most that it may take of what the provider never told', () => {
+    const call = new MeteredCall('messages', 400);
+    call.limitTo({ input: 500, output: 90 });
+    expect(call.booked()).toMatchObject({
+      estimated: true,
+      inputTold: false,
+      usage: { input_tokens: 500, output_tokens: 90 },
+    });
+    call.answered(200, SSE);
+    const usage = { input_tokens: 10, output_tokens: 1 };
+    call.push(event({ type: 'message_start', message: { usage } }));
+    expect(call.booked()).toMatchObject({
+      estimated: true,
+      inputTold: true,
+      usage: { input_tokens: 10, output_tokens: 90 },
+    });
+    call.push(event({ type: 'message_delta', usage: { output_tokens: 7 } }));
+    expect(call.booked()).toMatchObject({ estimated: false, usage: { output_tokens: 7 } });
+  });
+
   it('the reported input and the text seen when the stream breaks off', () => {
     const call = new MeteredCall('messages', 400);
     call.answered(200, SSE);
@@ -48,6 +68,7 @@ describe('what a call costs', () => {
     call.push(event({ type: 'response.completed', response: { usage } }));
     expect(call.booked()).toEqual({
       estimated: false,
+      inputTold: true,
       usage: {
         input_tokens: 20,
         cache_read_tokens: 8,

@@ -9,22 +9,31 @@ export interface Booked {
   /** The parts of it that may have a price of their own. */
   parts: Required<Pick<PricedCounts, 'cache_write_1h_tokens' | 'reasoning_tokens'>>;
   estimated: boolean;
+  /** Whether the provider has told its input. */
+  inputTold: boolean;
 }
 
 /**
  * One call on its way. It can be asked for its cost at any time; the answer is final once the call
  * is over. A provider that was sent the request and was then cut off bills it nevertheless: what it
- * did not report is counted by the demo model's rule over the bytes sent and the text received.
+ * did not report is counted by the demo model's rule over the bytes sent and the text received, or,
+ * under a cap, as the most that it can be: whoever breaks off before the count spends no less.
  */
 export class MeteredCall {
   private readonly route: RouteName;
   private readonly requestBytes: number;
   private reader: AnswerReader | null = null;
   private free = false;
+  private limits: { input: number; output: number } | null = null;
 
   constructor(route: RouteName, requestBytes: number) {
     this.route = route;
     this.requestBytes = requestBytes;
+  }
+
+  /** The call is sent with these limits, in tokens; what is never told counts as them. */
+  limitTo(limits: { input: number; output: number }): void {
+    this.limits = limits;
   }
 
   /** The provider began to answer. A refusal costs nothing. */
@@ -53,23 +62,29 @@ export class MeteredCall {
   }
 
   booked(): Booked {
-    if (this.free) return { usage: NO_USAGE, parts: NO_PARTS, estimated: false };
+    if (this.free) return FREE;
     const report = this.reader?.report;
     const { cache_write_1h_tokens, ...input } = report?.input ?? {
-      input_tokens: tokensOfLength(this.requestBytes),
+      input_tokens: this.limits?.input ?? tokensOfLength(this.requestBytes),
       cache_read_tokens: 0,
       cache_write_tokens: 0,
       cache_write_1h_tokens: 0,
     };
     const exact = report?.final === true && report.input !== null;
-    const seen = tokensOfLength(report?.outputUnits ?? 0);
+    const seen = Math.max(tokensOfLength(report?.outputUnits ?? 0), this.limits?.output ?? 0);
     const output = exact ? (report.output ?? 0) : Math.max(seen, report?.output ?? 0);
     return {
       usage: usageOf({ ...input, output_tokens: output }),
       parts: { cache_write_1h_tokens, reasoning_tokens: report?.reasoning ?? 0 },
       estimated: !exact,
+      inputTold: (report?.input ?? null) !== null,
     };
   }
 }
 
-const NO_PARTS: Booked['parts'] = Object.freeze({ cache_write_1h_tokens: 0, reasoning_tokens: 0 });
+const FREE: Booked = Object.freeze({
+  usage: NO_USAGE,
+  parts: Object.freeze({ cache_write_1h_tokens: 0, reasoning_tokens: 0 }),
+  estimated: false,
+  inputTold: true,
+});

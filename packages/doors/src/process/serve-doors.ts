@@ -11,6 +11,7 @@ import { Journal } from '../journal/journal.ts';
 import { managementServer } from '../management/server.ts';
 import { createMetrics } from '../metrics.ts';
 import { selectUpstreams } from '../upstreams/select.ts';
+import { openBudgets } from './budgets.ts';
 import { dropTo, userToBecome } from './drop-user.ts';
 import { journalFolder } from './journal-folder.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -38,12 +39,17 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   metrics.watchJournal(journal);
   const bodies = { bytes: 0 };
   const orgs = orgLink(config.control);
-  const context = { upstreams, metrics, orgs, journal, bodies, log, draining: () => draining };
+  const budgets = openBudgets(orgs, journal, metrics, log);
+  const { admission, turnCheck, forget } = budgets;
+  const context = {
+    ...{ upstreams, metrics, orgs, admission, journal, bodies, log },
+    draining: () => draining,
+  };
   const egress = egressContext(config.egress, metrics.registry, log);
   const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);
-  const forget = (orgIds: readonly string[]) => orgs?.rules.forget(orgIds);
-  const management = managementServer({ channels, upstreams, journal, forget }, token, log);
+  const managed = { channels, upstreams, journal, forget, turnCheck };
+  const management = managementServer(managed, token, log);
 
   await prepareFolders(config, owner);
   await listenPrivately(management, config.management_socket, owner);
@@ -51,6 +57,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
     config.metrics_port === null ? null : await serveMetrics(metrics, config.metrics_port);
   if (owner !== null) dropTo(owner);
   await journal.recover();
+  budgets.start();
 
   async function stop(): Promise<void> {
     await channels.removeAll();
@@ -60,6 +67,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
     }
     upstreams.close();
     await journal.settled(SETTLE_MS);
+    await budgets.stop();
     await journal.close();
   }
 

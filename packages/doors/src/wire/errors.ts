@@ -4,6 +4,7 @@ import type { WireFamily } from '@karta/protocol';
 export type Refusal =
   | 'invalid_request'
   | 'unauthenticated'
+  | 'budget_exhausted'
   | 'forbidden'
   | 'not_found'
   | 'too_large'
@@ -22,6 +23,7 @@ export interface WholeAnswer {
 const ANTHROPIC: Record<Refusal, { status: number; type: string }> = {
   invalid_request: { status: 400, type: 'invalid_request_error' },
   unauthenticated: { status: 401, type: 'authentication_error' },
+  budget_exhausted: { status: 402, type: 'billing_error' },
   forbidden: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'not_found_error' },
   too_large: { status: 413, type: 'request_too_large' },
@@ -38,6 +40,7 @@ const ANTHROPIC: Record<Refusal, { status: number; type: string }> = {
 const OPENAI: Record<Refusal, { status: number; type: string; code: string | null }> = {
   invalid_request: { status: 400, type: 'invalid_request_error', code: null },
   unauthenticated: { status: 401, type: 'invalid_request_error', code: 'invalid_api_key' },
+  budget_exhausted: { status: 402, type: 'invalid_request_error', code: 'budget_exhausted' },
   forbidden: { status: 403, type: 'invalid_request_error', code: 'permission_denied' },
   not_found: { status: 404, type: 'invalid_request_error', code: 'unknown_url' },
   too_large: { status: 413, type: 'invalid_request_error', code: 'request_too_large' },
@@ -51,6 +54,7 @@ const OPENAI: Record<Refusal, { status: number; type: string; code: string | nul
 const FINAL: ReadonlySet<Refusal> = new Set<Refusal>([
   'invalid_request',
   'unauthenticated',
+  'budget_exhausted',
   'forbidden',
   'not_found',
   'too_large',

@@ -1,0 +1,142 @@
+import { KartaError, type OrgSpendRules, priceOf, type SpendSubject } from '@karta/protocol';
+import type { Logger } from 'pino';
+import type { OrgLink } from '../control/org-link.ts';
+import type { PriceSource } from '../prices/price-source.ts';
+import { boundCall } from '../wire/bound-call.ts';
+import type { Route } from '../wire/routes.ts';
+import type { ToldCap } from './cap.ts';
+import type { LeaseBook, Refused } from './lease-book.ts';
+import type { BudgetMetrics } from './metrics.ts';
+import { PricedCall } from './priced-call.ts';
+
+/** A call that asks to be sent. */
+export interface CallToAdmit {
+  route: Route;
+  body: Buffer;
+  model: string;
+  /** The upstream that it will go to. */
+  provider: string;
+  /** The org's own key that pays, `pkey_…`; `null`: the platform's. */
+  ownKeyId: string | null;
+  /** Whom it is for; `null` for a test session, which no cap counts. */
+  subject: SpendSubject | null;
+  /** Proof that a credential of the org was met. */
+  grant: string | null;
+  /** Whoever waits has gone away. */
+  signal: AbortSignal;
+}
+
+/** Whether a call may be sent, and as what. */
+export type Admission =
+  | { admitted: PricedCall; body: Buffer }
+  /** A cap does not cover it. The message is for people. */
+  | { refusal: 'budget_exhausted'; message: string }
+  /** Nobody can say what it may spend. */
+  | { refusal: 'control_unavailable'; message: string }
+  /** It asks for what cannot be bounded. */
+  | { refusal: 'invalid_request'; message: string };
+
+export interface AdmissionParts {
+  /** `null` where no control plane is configured: no caps. */
+  orgs: { link: OrgLink; book: LeaseBook } | null;
+  prices: Pick<PriceSource, 'latest' | 'inForce'>;
+  metrics: BudgetMetrics;
+  log: Pick<Logger, 'warn'>;
+}
+
+const UNAVAILABLE = {
+  refusal: 'control_unavailable',
+  message: 'What this org may spend is not known at the moment. Try again shortly.',
+} as const;
+
+/** Decides on money before a call is sent: its price, and what it takes of the caps that rule it. */
+export class CallAdmission {
+  readonly #parts: AdmissionParts;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes from every cap that covers the call all that it can cost. Never throws for the call. */
+  async admit(call: CallToAdmit): Promise<Admission> {
+    const rules = await this.#rules(call);
+    if (rules === 'unknown') return this.#refused(UNAVAILABLE);
+    const { prices } = this.#parts;
+    const book = rules === null ? prices.latest : await prices.inForce(rules.price_version);
+    const price = priceOf(book, call.provider, call.model, Date.now());
+    const priced = { price, version: book.version, ownKeyId: call.ownKeyId };
+    const uncapped = { admitted: new PricedCall(priced, null), body: call.body };
+    if (this.#parts.orgs === null || call.subject === null || rules?.capped !== true) {
+      return uncapped;
+    }
+    const bound = boundCall(call.route, call.body);
+    if ('problem' in bound) {
+      return this.#refused({ refusal: 'invalid_request', message: bound.problem });
+    }
+    const { subject, grant, signal } = call;
+    const begun = performance.now();
+    const reserved = await this.#parts.orgs.book.reserve(
+      { subject, grant, unpriced: rules.unknown_model, signal },
+      { ...bound, price },
+    );
+    this.#parts.metrics.decision.observe((performance.now() - begun) / 1_000);
+    if ('refused' in reserved) return this.#refused(tell(reserved, call.model));
+    if (!reserved.ruled) return uncapped;
+    this.#parts.metrics.reservations.inc();
+    const output = reserved.limitsOutput ? reserved.output : null;
+    const limits = { input: bound.input, output: reserved.output };
+    return {
+      admitted: new PricedCall(priced, { reservation: reserved, limits }),
+      body: bound.bodyWithin(output),
+    };
+  }
+
+  async #rules({ subject, grant }: CallToAdmit): Promise<OrgSpendRules | null | 'unknown'> {
+    if (this.#parts.orgs === null || subject === null) return null;
+    if (grant === null) return 'unknown';
+    try {
+      return (await this.#parts.orgs.link.rules.of(subject.org_id, grant)) ?? 'unknown';
+    } catch (error) {
+      if (!KartaError.is(error)) throw error;
+      this.#parts.log.warn(
+        { err: error, org: subject.org_id },
+        'the rules of an org are not known',
+      );
+      return 'unknown';
+    }
+  }
+
+  #refused<Refusal extends Exclude<Admission, { admitted: PricedCall }>>(
+    refusal: Refusal,
+  ): Refusal {
+    this.#parts.metrics.refusals.inc({ reason: refusal.refusal });
+    return refusal;
+  }
+}
+
+function tell(refused: Refused, model: string) {
+  switch (refused.refused) {
+    case 'unavailable':
+      return UNAVAILABLE;
+    case 'unpriced':
+      return {
+        refusal: 'budget_exhausted' as const,
+        message: `The model "${model}" has no price, and ${nameOf(refused.cap)} rules: it cannot be held.`,
+      };
+    case 'exhausted':
+      return {
+        refusal: 'budget_exhausted' as const,
+        message: `${nameOf(refused.cap)} does not cover the next model call${resetOf(refused.cap)}.`,
+      };
+  }
+}
+
+/** A cap in words, as `The day's cap on cost of the session (bud_1)`. */
+function nameOf({ budget_id, scope, metric, window }: ToldCap): string {
+  const of = window === 'total' ? 'The cap' : `The ${window}'s cap`;
+  return `${of} on ${metric.replace('_', ' ')} of the ${scope.replace('_', ' ')} (${budget_id})`;
+}
+
+function resetOf({ window_end }: ToldCap): string {
+  return window_end === null ? '' : `; it resets at ${window_end}`;
+}

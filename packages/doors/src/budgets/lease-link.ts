@@ -1,0 +1,186 @@
+import { KartaError, type LeaseReportBody, type SpendSubject } from '@karta/protocol';
+import type { Logger } from 'pino';
+import type { DoorsControl } from '../control/port.ts';
+import type { Block } from './block.ts';
+import { type Clock, ControlTime, type Instant } from './clock.ts';
+import { type Amounts, toWire } from './demand.ts';
+import { REPORT_LEASES, REPORT_MS, SKEW_MS } from './limits.ts';
+import type { OrgBook } from './org-book.ts';
+
+/** The control plane, as far as leases are concerned. */
+export type LeaseControl = Pick<DoorsControl, 'register' | 'lease' | 'report'>;
+
+/** Where it is kept what was taken from each lease, beyond the end of this process. */
+export interface LeaseTotals {
+  /** What earlier doors of this node took, by lease: told once, under the new epoch. */
+  earlier(): ReadonlyMap<string, bigint>;
+  /** The control plane knows all of a lease. */
+  forget(leaseId: string): void;
+}
+
+/**
+ * What this node and the control plane say to each other about leases. Nothing here throws: what
+ * nobody answered is said again later.
+ */
+export class LeaseLink {
+  readonly time = new ControlTime();
+  /** Calls to the control plane that were answered, and those that were not. */
+  readonly counts = { asks: 0, failures: 0 };
+  readonly #control: LeaseControl;
+  readonly #clock: Clock;
+  readonly #totals: LeaseTotals;
+  readonly #log: Pick<Logger, 'warn' | 'error'>;
+  #epoch: Promise<number> | null = null;
+  #earlierTold = false;
+  /** Later doors of this node have registered: these must not spend any more. */
+  #fenced = false;
+  #reporting: Promise<boolean> = Promise.resolve(true);
+  #reached = true;
+
+  constructor(
+    control: LeaseControl,
+    clock: Clock,
+    totals: LeaseTotals,
+    log: Pick<Logger, 'warn' | 'error'>,
+  ) {
+    this.#control = control;
+    this.#clock = clock;
+    this.#totals = totals;
+    this.#log = log;
+  }
+
+  /** Whether the control plane answered when it was last spoken to. */
+  get reached(): boolean {
+    return this.#reached;
+  }
+
+  /**
+   * Asks for a share of the caps that cover `subject`, after telling what returns to them. False
+   * when nobody answered.
+   */
+  async ask(
+    org: OrgBook,
+    subject: SpendSubject,
+    grant: string,
+    minimum: Amounts,
+    wanted: Amounts,
+  ): Promise<boolean> {
+    return this.#attempt(async () => {
+      const epoch = await this.#registered();
+      const owed = [...org.caps].flatMap(({ blocks }) => blocks).filter((block) => block.owesWord);
+      if (owed.length > 0 || !this.#earlierTold) await this.#report([org], () => owed);
+      const sent = this.#clock.instant();
+      const { generation } = org;
+      const body = { epoch, subject, minimum: toWire(minimum), wanted: toWire(wanted) };
+      this.counts.asks += 1;
+      const answer = await this.#control.lease(body, grant);
+      if (answer === null) throw new Error('the grant is not good for the org');
+      const told = Date.parse(answer.now);
+      this.time.sync(sent, told);
+      const lifeOf = (expiresAt: string) => this.#life(sent, Date.parse(expiresAt) - told);
+      org.learn(subject, answer.budgets, lifeOf, this.#clock.instant());
+      // What was told may be older than the change that was announced meanwhile.
+      if (org.generation !== generation) org.recall();
+    });
+  }
+
+  /** Tells of leases that were closed, and from time to time of those that go on. */
+  async report(orgs: readonly OrgBook[]): Promise<boolean> {
+    const now = this.#clock.instant();
+    const due = (block: Block) => block.owesWord || block.untoldMs(now) >= REPORT_MS;
+    return this.#attempt(async () => {
+      await this.#registered();
+      await this.#report(orgs, (blocks) => blocks.filter(due));
+    });
+  }
+
+  #registered(): Promise<number> {
+    this.#epoch ??= this.#control.register().catch((error: unknown) => {
+      this.#epoch = null;
+      throw error;
+    });
+    return this.#epoch;
+  }
+
+  /** One report after the other, so that none overtakes a later one. */
+  async #report(
+    orgs: readonly OrgBook[],
+    choose: (blocks: readonly Block[]) => readonly Block[],
+  ): Promise<void> {
+    const before = this.#reporting;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#reporting = promise;
+    await before;
+    try {
+      if (!this.#earlierTold) await this.#tellEarlier();
+      const blocks = choose(orgs.flatMap((org) => [...org.caps].flatMap((cap) => cap.blocks)));
+      for (let start = 0; start < blocks.length; start += REPORT_LEASES) {
+        await this.#tell(orgs, blocks.slice(start, start + REPORT_LEASES));
+      }
+    } finally {
+      resolve(true);
+    }
+  }
+
+  async #tell(orgs: readonly OrgBook[], blocks: readonly Block[]): Promise<void> {
+    const sent = this.#clock.instant();
+    const said = blocks.map((block) => ({ block, taken: block.taken, closed: block.closed }));
+    const leases = said.map(({ block: { leaseId }, taken, closed }) => ({
+      ...{ lease_id: leaseId, taken: taken.toString(), closed },
+    }));
+    const answer = await this.#send({ leases });
+    const renewed = new Map(answer.renewed.map((each) => [each.lease_id, each.expires_at]));
+    const unknown = new Set(answer.unknown);
+    for (const { block, taken, closed } of said) {
+      block.told(taken, closed, sent);
+      if (unknown.has(block.leaseId)) block.close();
+      const expiresAt = renewed.get(block.leaseId);
+      if (expiresAt === undefined) continue;
+      block.renew(this.#life(sent, Date.parse(expiresAt) - this.time.at(sent)));
+    }
+    if (unknown.size > 0) {
+      this.#log.warn({ leases: [...unknown] }, 'the control plane does not know these leases');
+    }
+    for (const org of orgs) {
+      for (const lease of org.forgetBlocks(unknown)) this.#totals.forget(lease);
+    }
+  }
+
+  /** What earlier doors of this node took; whatever they leased besides returns whole. */
+  async #tellEarlier(): Promise<void> {
+    const leases = [...this.#totals.earlier()].map(([lease_id, taken]) => ({
+      ...{ lease_id, taken: taken.toString(), closed: true },
+    }));
+    for (let start = 0; start === 0 || start < leases.length; start += REPORT_LEASES) {
+      const page = leases.slice(start, start + REPORT_LEASES);
+      const last = start + REPORT_LEASES >= leases.length;
+      await this.#send({ leases: page, earlier_told: last });
+    }
+    for (const { lease_id } of leases) this.#totals.forget(lease_id);
+    this.#earlierTold = true;
+  }
+
+  async #send(said: Omit<LeaseReportBody, 'epoch'>) {
+    return this.#control.report({ epoch: await this.#registered(), ...said });
+  }
+
+  #life(from: Instant, ms: number): { from: Instant; ms: number } {
+    return { from, ms: ms - SKEW_MS };
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
+    if (this.#fenced) return false;
+    try {
+      await work();
+      this.#reached = true;
+      return true;
+    } catch (error) {
+      this.counts.failures += 1;
+      if (this.#reached) this.#log.warn({ err: error }, 'the control plane leases nothing');
+      this.#reached = false;
+      this.#fenced = KartaError.is(error) && error.code === 'stale_epoch';
+      if (this.#fenced) this.#log.error('later doors of this node have started: no lease any more');
+      return false;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { SpendSubject } from '@karta/protocol';
+import type { Admission } from '../budgets/call-admission.ts';
+import type { MeteredCall } from '../metering/metered-call.ts';
+import type { Upstream } from '../upstreams/port.ts';
+import type { CallContext } from './call-context.ts';
+import type { Channel } from './channel.ts';
+import type { Exchange } from './forward-call.ts';
+import { JournalEntry } from './journal-entry.ts';
+
+/** Why a billed call may not be sent. */
+export type CallRefused = Extract<Admission, { refusal: string }>;
+
+/**
+ * What comes before a billed call is sent: its price, what it takes of the caps that rule it, and
+ * its line in the journal. The body is the one to send. Throws `JournalUnavailable`.
+ */
+export async function beginCall(
+  { admission, journal }: CallContext,
+  of: { channel: Channel; turnId: string | null },
+  upstream: Upstream,
+  { call, model }: Exchange,
+  meter: MeteredCall,
+  signal: AbortSignal,
+): Promise<{ entry: JournalEntry; body: Buffer } | CallRefused> {
+  const { channel } = of;
+  const admitted = await admission.admit({
+    route: call.route,
+    body: call.body,
+    model,
+    provider: upstream.id,
+    ownKeyId: null,
+    subject: subjectOf(channel),
+    grant: channel.spending.orgGrant,
+    signal,
+  });
+  if ('refusal' in admitted) {
+    meter.notSent();
+    return admitted;
+  }
+  const { admitted: priced, body } = admitted;
+  if (priced.limits !== null) meter.limitTo(priced.limits);
+  const entry = await JournalEntry.begin(journal, meter, priced, {
+    ...of,
+    provider: upstream.id,
+    model,
+  });
+  return { entry, body };
+}
+
+/** Whom a channel's calls are for; `null` for a test session, which no cap counts. */
+function subjectOf(channel: Channel): SpendSubject | null {
+  if (channel.demo || channel.sessionId === null) return null;
+  const { orgId: org_id, projectId: project_id, sessionId: session_id } = channel;
+  return { org_id, project_id, session_id, ...channel.spending.payer };
+}

@@ -1,0 +1,115 @@
+import type { WireFamily } from '@karta/protocol';
+import { anthropicReach, openaiReach } from './provider-reach.ts';
+
+/**
+ * Tokens that a provider may count beyond the bytes it is sent: a token of text is a byte at least,
+ * but an image or a page is counted by its size, and some tools by a prompt of the provider's own.
+ */
+export const BEYOND_BYTES = {
+  /** An image: the most that a model of the family counts for one, whatever its bytes. */
+  image: { anthropic: 5_000, openai: 50_000 } satisfies Record<WireFamily, number>,
+  /** A document whose pages are counted as text and as pictures. */
+  document: 200_000,
+  /** A tool that the provider describes to its model by itself. */
+  knownTool: 2_000,
+  /** Prompts that a provider adds to each request, as for tools as such. */
+  request: 1_000,
+} as const;
+
+/** Deals that make a call dearer than its model's price. */
+const DEARER: readonly { member: string; usual: readonly unknown[] }[] = [
+  { member: 'service_tier', usual: ['auto', 'default', 'standard_only', 'flex'] },
+  { member: 'speed', usual: ['standard'] },
+  { member: 'inference_geo', usual: ['global'] },
+];
+
+/** What has a provider read more than it is sent. */
+const STORED = ['previous_response_id', 'conversation', 'prompt', 'container', 'mcp_servers'];
+
+type Json = Record<string, unknown>;
+
+/** More tokens than the input of a request can be, or why nobody can say. */
+export type InputBound = { tokens: number } | { problem: string };
+
+/** Bounds the input of a parsed request of `bytes`, as a cap needs it. */
+export function boundInput(family: WireFamily, request: Json, bytes: number): InputBound {
+  const stored = STORED.find((member) => request[member] != null && !isEmptyList(request[member]));
+  if (stored !== undefined) return unbounded(stored);
+  for (const { member, usual } of DEARER) {
+    const value = request[member];
+    if (value != null && !usual.includes(value)) return unbounded(`${member} "${value}"`);
+  }
+  const reach =
+    family === 'anthropic'
+      ? anthropicReach(Buffer.from(JSON.stringify(request)))
+      : { problem: openaiReach(request) };
+  if ('problem' in reach && reach.problem !== null) {
+    return unbounded('what the provider would fetch or run by itself');
+  }
+  const beyond = new Beyond(family);
+  beyond.look(request);
+  if (beyond.named !== null) return unbounded(beyond.named);
+  return { tokens: bytes + BEYOND_BYTES.request + beyond.tokens };
+}
+
+/** Adds up what the parts of a request count beyond their bytes. */
+class Beyond {
+  tokens = 0;
+  /** A part that lies at the provider. */
+  named: string | null = null;
+  readonly #family: WireFamily;
+
+  constructor(family: WireFamily) {
+    this.#family = family;
+  }
+
+  look(value: unknown): void {
+    if (Array.isArray(value)) for (const item of value) this.look(item);
+    if (!isObject(value)) return;
+    if (value.file_id != null) this.named = 'file_id';
+    this.tokens += this.#part(value);
+    for (const inner of Object.values(value)) this.look(inner);
+    if (Array.isArray(value.tools)) {
+      const known = value.tools.filter((tool) => isObject(tool) && !isDescribed(tool));
+      this.tokens += known.length * BEYOND_BYTES.knownTool;
+    }
+  }
+
+  #part({ type, source, file }: Json): number {
+    switch (type) {
+      case 'image':
+      case 'image_url':
+      case 'input_image':
+      case 'computer_screenshot':
+        return BEYOND_BYTES.image[this.#family];
+      case 'document':
+        return isObject(source) && (source.type === 'text' || source.type === 'content')
+          ? 0
+          : BEYOND_BYTES.document;
+      case 'file':
+      case 'input_file':
+        return file === undefined && type === 'file' ? 0 : BEYOND_BYTES.document;
+      default:
+        return 0;
+    }
+  }
+}
+
+/** A tool that the request itself describes. */
+function isDescribed({ type }: Json): boolean {
+  return type == null || type === 'custom' || type === 'function' || type === 'namespace';
+}
+
+function unbounded(what: string): InputBound {
+  return {
+    problem: `A budget rules this call, and with ${what} nobody can say beforehand what it costs.`,
+  };
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
