@@ -24,6 +24,10 @@ const ELSEWHERE = new Set([
   'createPreview',
   // Asks a provider, by way of a data plane.
   'testProviderKey',
+  // They need Stripe.
+  'createCheckout',
+  'createPortal',
+  'takeStripeEvent',
   // Deliveries exist once something was sent.
   'redeliverWebhook',
   // They take what others have made away again, and are tried in their own rooms.

@@ -133,6 +133,7 @@ it('is open only where it must be', () => {
   expect(open.map(({ operation }) => `${operation.method} ${operation.path}`).sort()).toEqual([
     'get /v1/audit/keys',
     'get /v1/jwks.json',
+    'post /v1/billing/stripe',
     'post /v1/embed/session_tokens',
     'post /v1/invitations/inspect',
   ]);
