@@ -69,9 +69,9 @@ async function windowsNow(
       ${budgets.map(({ id }) => id)}::text[],
       ${budgets.map(({ period }) => windowAt(period, now).start.toISOString())}::timestamptz[],
       ${budgets.map(({ scope_id }) => scope_id ?? subject)}::text[]
-    ) as asked (id, starts_at, only)
+    ) as asked (id, starts_at, object)
     join budget_windows used on used.budget_id = asked.id and used.starts_at = asked.starts_at
-      and (asked.only is null or used.subject = asked.only)
+      and (asked.object is null or used.subject = asked.object)
     order by spent desc, subject
     limit ${limit}`.execute(from);
   return rows;

@@ -7,11 +7,13 @@ import {
   isoTime,
   KartaError,
   LIMITS,
+  limitOf,
   newId,
 } from '@karta/protocol';
 import { randomBase62 } from '@karta/service/home';
 import type { z } from 'zod';
 import { recordAudit } from '../audit/record.ts';
+import { insertBudget } from '../budgets/insert-budget.ts';
 import type { OrgActor } from '../http/actor.ts';
 import { deny } from '../keys/denials.ts';
 import type { EmbedKeyRow } from '../keys/tables.ts';
@@ -79,6 +81,12 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
           .executeTakeFirstOrThrow();
         if (once !== null) await completeKey(tx, once, row.id, 201);
         await tellOrigins(tx, project.id);
+        if (body.budget !== undefined) {
+          const { metric, window: period, limit } = body.budget;
+          const cap = limitOf(limit);
+          const made = { scope: 'embed_key', scope_id: row.id, metric, period, cap } as const;
+          await insertBudget(tx, actor, made, row.created_at);
+        }
         await recordAudit(tx, {
           actor,
           action: 'embed_keys.create',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cleanText } from '../text.ts';
+import { embedKeyBudget } from './budgets.ts';
 import { keyMode } from './keys.ts';
 import { mintedSessionToken, tokenScope } from './session-tokens.ts';
 
@@ -34,6 +35,8 @@ export const createEmbedKeyBody = z.strictObject({
   allowed_origins: z.array(webOrigin).min(1).max(20),
   scopes: z.array(tokenScope).min(1).max(4).default(['chat']),
   verified_only: z.boolean().default(false),
+  /** A cap on what all its visitors spend together: a budget, removed with `/v1/budgets`. */
+  budget: embedKeyBudget.optional(),
 });
 export type CreateEmbedKeyBody = z.input<typeof createEmbedKeyBody>;
 
