@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './scripts/longest-first.ts';
 
 /**
  * Two tiers and two weights, described in CONTRIBUTING.md. `KARTA_TIER=full` adds the files named
@@ -11,6 +12,20 @@ const HEAVY = [
   'packages/data-plane/src/{builds,process,runner}/*.test.ts',
   'packages/harness/src/claude-code/*.test.ts',
   'packages/sandbox/src/{bubblewrap,conformance,escape,process}/*.test.ts',
+];
+
+/**
+ * Light files that need a process of their own: they measure its memory or change its environment,
+ * or test what a module keeps for a whole process. The others share a few, since to load the
+ * modules anew for each file cost more than all their tests.
+ */
+const APART = [
+  'packages/cli/src/supervisor/child.test.ts',
+  'packages/data-plane/src/sql/named-statements.test.ts',
+  'packages/doors/src/wire/json-shape.test.ts',
+  'packages/harness/src/guard/{json-lines,unhurried}.test.ts',
+  'packages/postgres/src/testing/shared-server.test.ts',
+  'scripts/setup-test.test.ts',
 ];
 
 const ALL = [
@@ -25,6 +40,13 @@ const RUNNER = 'packages/data-plane/src/runner/*.test.ts';
 
 const full = process.env.KARTA_TIER === 'full';
 const never = ['**/node_modules/**', ...(full ? [] : ['**/*.full.test.ts'])];
+
+const light = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
+  sequence: { groupOrder: 0 },
+};
 
 const heavy = {
   name: 'heavy',
@@ -49,18 +71,18 @@ const onOpenCode = {
 export default defineConfig({
   test: {
     globalSetup: ['scripts/test-run.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
+          ...light,
           name: 'light',
           include: ALL,
-          exclude: [...never, ...HEAVY],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
-          sequence: { groupOrder: 0 },
+          exclude: [...never, ...HEAVY, ...APART],
+          isolate: false,
         },
       },
+      { test: { ...light, name: 'apart', include: APART, exclude: never } },
       { test: heavy },
       ...(full ? [{ test: onOpenCode }] : []),
     ],
