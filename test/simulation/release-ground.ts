@@ -143,7 +143,7 @@ export async function startReleaseGround(): Promise<ReleaseGround> {
       ...{ synced: sync.synced, log: quiet, now: () => Date.now() + ahead },
     });
   const others: { close(graceMs: number): Promise<void> }[] = [];
-  const urlOf = (ref: string) => `http://localhost/${ref}`;
+  const urlOf = (org: string, ref: string) => `http://localhost/${org}/${ref}`;
   const parts = { database: control.database, urlOf, synced: sync.synced };
 
   return {

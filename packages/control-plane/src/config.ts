@@ -59,6 +59,12 @@ export const controlPlaneConfig = z.strictObject({
       allow_private: z.array(z.string()).default([]),
     })
     .prefault({}),
+  /** `KARTA_DOMAIN`: below it each project has a host of its own; `null`: they have none. */
+  domain: z
+    .string()
+    .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    .nullable()
+    .default(null),
   /** Releases whose files are removed once no session needs them. */
   collection: z
     .strictObject({

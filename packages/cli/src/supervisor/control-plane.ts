@@ -71,6 +71,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         nodes: start.nodes,
         database_url: start.databaseUrl,
         drain_ms: DRAIN_MS,
+        domain: environment.KARTA_DOMAIN?.toLowerCase() || null,
         trusted_proxies: environment.KARTA_TRUSTED_PROXIES ?? '',
         signup: settings.signup,
         webhooks: { allow_private: listOf(environment.KARTA_WEBHOOK_PRIVATE) },

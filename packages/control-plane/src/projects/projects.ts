@@ -13,6 +13,8 @@ import { violates } from '../sql/violation.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
 import { setDefaultProject } from './default-project.ts';
 import { findProject } from './find-project.ts';
+import { requireOwnHost } from './host-label.ts';
+import type { ProjectUrl } from './project-url.ts';
 import type { ProjectRow } from './tables.ts';
 
 /** Projects of an org. Every method throws `KartaError('not_found')` for a ref it does not have. */
@@ -29,8 +31,7 @@ export interface Projects {
 
 export interface ProjectsParts {
   database: Database;
-  /** Where sessions of a project are created. */
-  urlOf(ref: string): string;
+  urlOf: ProjectUrl;
   /** Tells the nodes that something has changed. */
   changed(): void;
 }
@@ -46,14 +47,14 @@ export function createProjects(parts: ProjectsParts): Projects {
       .where('projects.org_id', '=', orgId)
       .where('projects.deleted_at', 'is', null)
       .selectAll('projects')
-      .select(['orgs.default_project_id', 'releases.number as active_number'])
+      .select(['orgs.slug', 'orgs.default_project_id', 'releases.number as active_number'])
       .orderBy('projects.ref');
     if (ref !== undefined) query = query.where('projects.ref', '=', ref);
     const rows = await query.execute();
     return rows.map((row) => ({
       id: row.id,
       ref: row.ref,
-      url: parts.urlOf(row.ref),
+      url: parts.urlOf(row.slug, row.ref),
       default: row.default_project_id === row.id,
       active_release:
         row.active_release_id === null
@@ -133,12 +134,18 @@ export function createProjects(parts: ProjectsParts): Projects {
   };
 }
 
-/** Adds a project with its audit row. Rejects when the org has one of that ref. */
+/**
+ * Adds a project with its audit row. Rejects when the org has one of that ref; throws
+ * `KartaError('validation_failed')` when it cannot have a host of its own.
+ */
 export async function insertProject(
   tx: Tx,
   actor: OrgActor,
   body: CreateProjectBody,
 ): Promise<ProjectRow> {
+  // First: it is what has projects be added one after the other.
+  const revision = await nextRevision(tx);
+  await requireOwnHost(tx, actor.orgId, body.ref);
   const row = await tx
     .insertInto('projects')
     .values({
@@ -149,7 +156,7 @@ export async function insertProject(
       allowed_origins: body.allowed_origins ?? [],
       created_at: new Date(),
       deleted_at: null,
-      revision: await nextRevision(tx),
+      revision,
     })
     .returningAll()
     .executeTakeFirstOrThrow();

@@ -1,6 +1,7 @@
 import { goneSignal } from '@karta/http';
 import { build, buildList, projectsListQuery, publishQuery } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json } from '../http/route.ts';
+import type { ProjectUrl } from '../projects/project-url.ts';
 import type { Database } from '../sql/database.ts';
 import { followBuild } from './build-events.ts';
 import type { BuildLog } from './build-log.ts';
@@ -11,7 +12,7 @@ export interface BuildRouteParts {
   database: Database;
   publishes: Publishes;
   buildLog: BuildLog;
-  urlOf(ref: string): string;
+  urlOf: ProjectUrl;
 }
 
 const one = { 'application/json': build };

@@ -1,4 +1,5 @@
 import { type BuildView, isoTime, KartaError, type PreviewView } from '@karta/protocol';
+import type { ProjectUrl } from '../projects/project-url.ts';
 import type { Database } from '../sql/database.ts';
 
 /** A page of what an org has of something, newest first. */
@@ -9,7 +10,7 @@ export interface Page {
 }
 
 interface Urls {
-  urlOf(ref: string): string;
+  urlOf: ProjectUrl;
 }
 
 /** Builds of a project as they are shown. */
@@ -22,6 +23,7 @@ export async function buildViews(
   let query = database
     .selectFrom('builds')
     .innerJoin('projects', 'projects.id', 'builds.project_id')
+    .innerJoin('orgs', 'orgs.id', 'builds.org_id')
     .leftJoin('releases', 'releases.id', 'builds.release_id')
     .leftJoin('previews', 'previews.id', 'builds.preview_id')
     .where('builds.org_id', '=', where.orgId)
@@ -43,6 +45,7 @@ export async function buildViews(
       'builds.release_id',
       'builds.release_created',
       'projects.ref',
+      'orgs.slug',
       'releases.number',
       'previews.ref as preview_ref',
       'previews.created_at as preview_created_at',
@@ -73,7 +76,7 @@ export async function buildViews(
         ? null
         : {
             ref: row.preview_ref,
-            url: urls.urlOf(row.preview_ref),
+            url: urls.urlOf(row.slug, row.preview_ref),
             version,
             created_at: isoTime(row.preview_created_at),
             expires_at: isoTime(row.preview_expires_at),
@@ -95,7 +98,7 @@ export async function buildViews(
           ? null
           : { id: row.release_id, version, created: row.release_created ?? false },
       preview,
-      url: urls.urlOf(row.ref),
+      url: urls.urlOf(row.slug, row.ref),
     };
   });
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isoTime, newId, type PreviewView } from '@karta/protocol';
 import type { OrgActor } from '../http/actor.ts';
+import type { ProjectUrl } from '../projects/project-url.ts';
 import type { ProjectRow } from '../projects/tables.ts';
 import type { Tx } from '../sql/database.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
@@ -43,12 +44,15 @@ export async function insertPreview(
 }
 
 export function previewView(
-  row: Pick<PreviewTable, 'ref' | 'created_at' | 'expires_at'> & { number: number },
-  urlOf: (ref: string) => string,
+  row: Pick<PreviewTable, 'ref' | 'created_at' | 'expires_at'> & {
+    number: number;
+    slug: string;
+  },
+  urlOf: ProjectUrl,
 ): PreviewView {
   return {
     ref: row.ref,
-    url: urlOf(row.ref),
+    url: urlOf(row.slug, row.ref),
     version: `v${row.number}`,
     created_at: isoTime(row.created_at),
     expires_at: isoTime(row.expires_at),

@@ -1,6 +1,7 @@
 import { type BuildView, KartaError, LIMITS, newId, projectRef } from '@karta/protocol';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { OrgActor } from '../http/actor.ts';
+import type { ProjectUrl } from '../projects/project-url.ts';
 import { insertProject } from '../projects/projects.ts';
 import type { ProjectRow } from '../projects/tables.ts';
 import type { Database, Tx } from '../sql/database.ts';
@@ -20,7 +21,7 @@ export interface PublishOptions {
 export interface PublishesParts {
   database: Database;
   blobs: BlobStore;
-  urlOf(ref: string): string;
+  urlOf: ProjectUrl;
   /** There is a build to do. */
   queued(): void;
 }

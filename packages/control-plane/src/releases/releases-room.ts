@@ -9,6 +9,7 @@ import type { OrgGrants } from '../internal/org-grant.ts';
 import { envRoutes } from '../projects/env-routes.ts';
 import { createEnvValues } from '../projects/env-values.ts';
 import { projectRoutes } from '../projects/project-routes.ts';
+import { projectUrls } from '../projects/project-url.ts';
 import { createProjects, type Projects } from '../projects/projects.ts';
 import { openSealer } from '../projects/sealed-value.ts';
 import type { Database } from '../sql/database.ts';
@@ -23,11 +24,8 @@ import { createPublishes } from './publishes.ts';
 import { releaseRoutes } from './release-routes.ts';
 import { createReleases } from './releases.ts';
 
-/** Where a data plane is reached while none has told. */
-const LOCAL_DATA_URL = 'http://localhost:8000';
-
 export interface ReleasesRoomParts {
-  config: Pick<ControlPlaneConfig, 'home' | 'collection'>;
+  config: Pick<ControlPlaneConfig, 'home' | 'collection' | 'domain'>;
   database: Database;
   log: Logger;
   grants: OrgGrants;
@@ -47,7 +45,7 @@ export interface ReleasesRoom {
 export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<ReleasesRoom> {
   const { config, database, log, nodes, sync } = parts;
   const { changed, synced } = sync;
-  const urlOf = (ref: string) => `${sync.dataUrl() ?? LOCAL_DATA_URL}/v1/projects/${ref}`;
+  const urlOf = projectUrls(config.domain, sync.dataUrl);
   const blobs = await openBlobFolder(join(config.home, 'blobs'));
   const buildLog = createBuildLog(database);
   const queue = createBuildQueue({ database, nodes, log, buildLog, synced });

@@ -9,6 +9,7 @@ import {
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import { findProject } from '../projects/find-project.ts';
+import type { ProjectUrl } from '../projects/project-url.ts';
 import type { ProjectRow } from '../projects/tables.ts';
 import type { Database, Tx } from '../sql/database.ts';
 import { activate, requireUsable } from './activate.ts';
@@ -42,7 +43,7 @@ export interface Releases {
 
 export interface ReleasesParts {
   database: Database;
-  urlOf(ref: string): string;
+  urlOf: ProjectUrl;
   /** Tells the nodes of a change and resolves when they have heard of it, or soon after. */
   synced(): Promise<void>;
 }
@@ -172,10 +173,11 @@ export function createReleases(parts: ReleasesParts): Releases {
       const rows = await database
         .selectFrom('previews')
         .innerJoin('releases', 'releases.id', 'previews.release_id')
+        .innerJoin('orgs', 'orgs.id', 'previews.org_id')
         .where('previews.project_id', '=', project.id)
         .where('previews.expires_at', '>', new Date())
         .selectAll('previews')
-        .select('releases.number')
+        .select(['releases.number', 'orgs.slug'])
         .orderBy('previews.created_at', 'desc')
         .execute();
       return rows.map((row) => previewView(row, urlOf));
@@ -191,7 +193,12 @@ export function createReleases(parts: ReleasesParts): Releases {
           target: { kind: 'release', id: release.id },
           details: { project: ref, version, preview: preview.ref },
         });
-        return { ...preview, number: release.number };
+        const { slug } = await tx
+          .selectFrom('orgs')
+          .select('slug')
+          .where('id', '=', actor.orgId)
+          .executeTakeFirstOrThrow();
+        return { ...preview, number: release.number, slug };
       });
       await synced();
       return previewView(made, urlOf);

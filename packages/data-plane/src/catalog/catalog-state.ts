@@ -1,6 +1,7 @@
 import {
   type Denial,
   denial,
+  hostLabel,
   type ProjectRecord,
   projectRecord,
   type ReleaseRecord,
@@ -56,7 +57,7 @@ export function indexOf(state: CatalogState): CatalogIndex {
   for (const project of state.projects) {
     for (const ref of [project.ref, ...project.previews.map((preview) => preview.ref)]) {
       add(byRef, ref, project);
-      add(byHost, `${ref}-${project.org_slug}`, project);
+      add(byHost, hostLabel(ref, project.org_slug), project);
     }
   }
   return {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createInvitationBody, orgSlug } from './identity.ts';
 
-it.each(['', '-a', 'a-', 'Ünï', 'UPPER', 'a_b', 'a.b', 'x'.repeat(41)])(
+it.each(['', '-a', 'a-', 'a--b', 'Ünï', 'UPPER', 'a_b', 'a.b', 'x'.repeat(41)])(
   'is no slug: %j',
   (slug) => {
     expect(orgSlug.safeParse(slug).success).toBe(false);

@@ -10,12 +10,16 @@ export type Role = z.infer<typeof role>;
 
 const time = z.iso.datetime({ offset: true });
 
-/** Names an org in hosts and headers, and never changes. */
+/**
+ * Names an org in hosts and headers, and never changes. No two hyphens side by side: in a host they
+ * tell a preview from a project.
+ */
 export const orgSlug = z
   .string()
+  .max(40, 'must have at most 40 characters')
   .regex(
-    /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/,
-    'must be 1 to 40 lowercase letters, digits and inner hyphens',
+    /^[a-z0-9]+(-[a-z0-9]+)*$/,
+    'must be 1 to 40 lowercase letters and digits with single inner hyphens',
   );
 
 const orgName = cleanText.trim().min(1).max(100);

@@ -3,8 +3,22 @@ import { z } from 'zod';
 const moment = z.iso.datetime({ offset: true });
 const cursor = z.string().nullable();
 
-/** The longest ref: with an org's slug beside it a host label has at most 63 characters. */
+/** The longest ref; with a long slug of its org it is shorter, see {@link longestRef}. */
 const MAX_REF_CHARS = 40;
+/** The longest label of a host, as DNS has it. */
+const LABEL_CHARS = 63;
+/** What a preview's ref has more than its project's: two hyphens and eight digits. */
+const PREVIEW_CHARS = 10;
+
+/** The label of a project's own host, for its ref or that of a preview. */
+export function hostLabel(ref: string, orgSlug: string): string {
+  return `${ref}-${orgSlug}`;
+}
+
+/** How many characters a project's ref may have in an org, so that its previews have hosts too. */
+export function longestRef(orgSlug: string): number {
+  return Math.min(MAX_REF_CHARS, LABEL_CHARS - PREVIEW_CHARS - hostLabel('', orgSlug).length);
+}
 
 /**
  * A project's ref: what stands in its URL, unique in its org. No two hyphens side by side, which
