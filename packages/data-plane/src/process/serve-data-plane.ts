@@ -85,6 +85,7 @@ export async function serveDataPlane(
     control,
     log,
     grantOf: record.grants.of,
+    gate: record.gate,
     turnEnded: (stopReason) => metrics.turnEnded(stopReason),
   });
   metrics.watch(() => {
@@ -109,7 +110,6 @@ export async function serveDataPlane(
   const internal = await listenInternal({ metrics, ready: () => ready, log }, config.internal, [
     record.internal({
       url: () => clientUrl(http.url),
-      forget: () => {},
       pins: engine.pins,
     }),
   ]);

@@ -7,6 +7,7 @@ import {
   planeClient,
 } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
+import { createSpendGate, type SpendGate } from '../budget/gate.ts';
 import { buildRoute } from '../builds/build-route.ts';
 import { createBuilder } from '../builds/builder.ts';
 import { type Catalog, openCatalog } from '../catalog/catalog.ts';
@@ -24,14 +25,13 @@ import type { RunnerConfig } from '../runner/config.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
 import { invalidateRoute } from '../runner/doors/invalidate-route.ts';
 import { openEgress } from '../runner/doors/open-egress.ts';
+import { testKeyRoute } from '../runner/doors/test-key-route.ts';
 import type { ReleasePins } from '../sessions/release-pins.ts';
 
 /** What of the running data plane answers the control plane. */
 export interface InternalParts {
   /** Where clients reach this node. */
   url(): string;
-  /** The budgets of these orgs have changed. */
-  forget(orgIds: readonly string[]): void;
   /** Which releases its sessions need. */
   pins: Pick<ReleasePins, 'among'>;
 }
@@ -45,6 +45,8 @@ export interface SystemOfRecord {
   /** Releases that are on this machine. */
   local: LocalReleases;
   grants: OrgGrants;
+  /** Refuses turns for want of budget. */
+  gate: SpendGate;
   /** Tells it what happened here. */
   send: SendBatch;
   /** Answers the control plane. */
@@ -67,6 +69,11 @@ export async function openSystemOfRecord(
     managementSocket: config.doors.management_socket,
     token: config.doors.token,
   });
+  const gate = createSpendGate({
+    doors,
+    grantOf,
+    unpaid: (orgId) => catalog.denial('unpaid', orgId) !== null,
+  });
   const builder = createBuilder({
     home: config.home,
     runtimeDir: config.runtime_dir,
@@ -88,14 +95,16 @@ export async function openSystemOfRecord(
     catalog,
     local,
     grants,
+    gate,
     send: batchSender(client, nodeIdOf(key.kid)),
-    internal: ({ url, forget, pins }) =>
+    internal: ({ url, pins }) =>
       internalRouter({
         routes: [
           syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
           pinsRoute(catalog, pins),
           buildRoute({ home: config.home, builder, client, log }),
-          invalidateRoute(doors, forget),
+          invalidateRoute(doors, gate.forget),
+          testKeyRoute(doors),
         ],
         verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
         log,
