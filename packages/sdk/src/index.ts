@@ -3,6 +3,8 @@ export type {
   ApiKeyView,
   AuditEvent,
   AuditHead,
+  BillingPage,
+  BillingState,
   BuildView,
   CreatedApiKey,
   CreatedInvitation,
@@ -13,6 +15,8 @@ export type {
   FoldedTurn,
   HistoryMessage,
   Invitation,
+  Invoice,
+  InvoiceDetail,
   KartaEvent,
   Me,
   Member,
@@ -25,6 +29,8 @@ export type {
   PatchSessionBody,
   PendingInput,
   PreviewView,
+  PriceBookWire,
+  PriceEntry,
   ProjectView,
   ReleaseDiff,
   ReleaseView,
@@ -53,11 +59,13 @@ export {
 export type { FileContent, SessionFile, SessionFiles } from './files.ts';
 export { Karta, type KartaOptions } from './karta.ts';
 export type { Audit } from './management/audit.ts';
+export type { Billing } from './management/billing.ts';
 export type { BuildEvent, Builds } from './management/builds.ts';
 export type { Env } from './management/env.ts';
 export type { Keys } from './management/keys.ts';
 export type { Members } from './management/members.ts';
 export type { Orgs } from './management/orgs.ts';
+export type { Prices, PricesOptions } from './management/prices.ts';
 export type { Projects } from './management/projects.ts';
 export type { Archive, DeployOptions, Releases } from './management/releases.ts';
 export type { SessionTokens } from './management/session-tokens.ts';

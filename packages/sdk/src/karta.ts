@@ -1,9 +1,11 @@
 import { Audit } from './management/audit.ts';
+import { Billing } from './management/billing.ts';
 import { Builds } from './management/builds.ts';
 import { Env } from './management/env.ts';
 import { Keys } from './management/keys.ts';
 import { Members } from './management/members.ts';
 import { Orgs } from './management/orgs.ts';
+import { Prices } from './management/prices.ts';
 import { Projects } from './management/projects.ts';
 import { Releases } from './management/releases.ts';
 import { SessionTokens } from './management/session-tokens.ts';
@@ -48,6 +50,8 @@ export class Karta {
   readonly sessionTokens: SessionTokens;
   readonly staff: Staff;
   readonly usage: UsageReports;
+  readonly prices: Prices;
+  readonly billing: Billing;
   readonly webhooks: Webhooks;
   readonly audit: Audit;
 
@@ -75,6 +79,8 @@ export class Karta {
     this.sessionTokens = new SessionTokens(control);
     this.staff = new Staff(control);
     this.usage = new UsageReports(control);
+    this.prices = new Prices(control);
+    this.billing = new Billing(control);
     this.webhooks = new Webhooks(control);
     this.audit = new Audit(control);
   }

@@ -21,7 +21,35 @@ export function addPlatformCommands(program: Command, terminal: Terminal, finish
     .action(async (options) =>
       finish((await import('../commands/platform/usage.ts')).showUsage(options, terminal)),
     );
+  accountOptions(program.command('prices'))
+    .description('show what models cost, in dollars for a million tokens')
+    .option('--provider <provider>', 'such as anthropic')
+    .option('--model <name>', 'only what fits a model of this name')
+    .action(async (options) =>
+      finish((await import('../commands/platform/prices.ts')).showPrices(options, terminal)),
+    );
+  addBilling(program, terminal, finish);
   addAudit(program, terminal, finish);
+}
+
+function addBilling(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/billing.ts');
+  const billing = accountOptions(program.command('billing'))
+    .description('show the subscription of the org, and what it must pay')
+    .action(async (options) => finish((await module()).showBilling(options, terminal)));
+  billing
+    .command('invoices')
+    .description('list invoices, the newest first')
+    .action(async () => finish((await module()).listInvoices(billing.opts(), terminal)));
+  for (const [name, page, description] of [
+    ['subscribe', 'checkout', 'print the address of a page on which the org subscribes'],
+    ['portal', 'portal', 'print the address of a page with means of payment and invoices'],
+  ] as const) {
+    billing
+      .command(name)
+      .description(description)
+      .action(async () => finish((await module()).openBillingPage(page, billing.opts(), terminal)));
+  }
 }
 
 function addKeys(program: Command, terminal: Terminal, finish: Finish): void {

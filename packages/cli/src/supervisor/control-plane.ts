@@ -1,6 +1,7 @@
 import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { CliError } from '../cli-error.ts';
+import { billingOf } from './billing-settings.ts';
 import { type Child, startChild } from './child.ts';
 import { mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
@@ -79,6 +80,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
         ...publicUrlOf(environment),
         ...mailOf(environment),
+        ...billingOf(environment),
       },
       log: start.log,
       drainMs: DRAIN_MS,

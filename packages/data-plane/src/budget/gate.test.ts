@@ -106,3 +106,29 @@ it('is unavailable where the doors cannot tell', async () => {
     retryAfter: 5,
   });
 });
+
+it('refuses an org whose subscription is not paid before it asks anybody', async () => {
+  let unpaid = true;
+  let asked = 0;
+  const gate = createSpendGate({
+    doors: {
+      async checkSpend() {
+        asked += 1;
+        return UNCAPPED;
+      },
+    },
+    grantOf: () => 'og1',
+    unpaid: (orgId) => unpaid && orgId === 'org_1',
+  });
+  await expect(gate.require(SUBJECT, true)).rejects.toMatchObject({
+    code: 'subscription_unpaid',
+    extra: { reason: 'subscription_unpaid' },
+  });
+  // Whoever holds a session token is no business partner: they learn that nothing is left.
+  await expect(gate.require(SUBJECT, false)).rejects.toMatchObject({ code: 'budget_exhausted' });
+  expect(asked).toBe(0);
+  await gate.require({ ...SUBJECT, org_id: 'org_2' }, true);
+  unpaid = false;
+  await gate.require(SUBJECT, true);
+  expect(asked).toBe(2);
+});

@@ -15,7 +15,8 @@ const RETRY_S = 5;
 export interface SpendGate {
   /**
    * Nothing to wait for where the org has no cap, as the doors have told a moment ago. `tells`: the
-   * refusal names the cap. Rejects with `KartaError`: `budget_exhausted`, `control_unavailable`.
+   * refusal names the cap. Rejects with `KartaError`: `budget_exhausted`, `subscription_unpaid`,
+   * `control_unavailable`.
    */
   require(subject: SpendSubject, tells: boolean): Promise<void> | undefined;
   /** The budgets of these orgs have changed. */
@@ -25,12 +26,14 @@ export interface SpendGate {
 export interface SpendGateParts {
   doors: Pick<DoorsClient, 'checkSpend'>;
   grantOf(orgId: string): string | null;
+  /** Whether the control plane has told that the org's subscription is not paid. */
+  unpaid?(orgId: string): boolean;
   /** A clock that never goes back, in milliseconds. */
   now?: () => number;
 }
 
 export function createSpendGate(parts: SpendGateParts): SpendGate {
-  const { doors, grantOf, now = () => performance.now() } = parts;
+  const { doors, grantOf, unpaid, now = () => performance.now() } = parts;
   /** Until when an org counts as one without a cap. */
   const uncapped = new Map<string, number>();
   let changes = 0;
@@ -49,6 +52,7 @@ export function createSpendGate(parts: SpendGateParts): SpendGate {
 
   return {
     require(subject, tells) {
+      if (unpaid?.(subject.org_id)) return Promise.reject(notPaid(tells));
       const until = uncapped.get(subject.org_id);
       if (until !== undefined && now() < until) return undefined;
       return ask(subject, tells);
@@ -90,6 +94,18 @@ function exhausted(budget: Omit<LeasedBudget, 'lease'>, tells: boolean): KartaEr
       resets_at: window_end,
       ...(tells && { budget: shown }),
     },
+  });
+}
+
+/** An end user learns that nothing runs, not why. */
+function notPaid(tells: boolean): KartaError {
+  if (tells) {
+    return new KartaError('subscription_unpaid', undefined, {
+      extra: { reason: 'subscription_unpaid' },
+    });
+  }
+  return new KartaError('budget_exhausted', 'The budget is used up.', {
+    extra: { reason: 'cap_reached', resets_at: null },
   });
 }
 

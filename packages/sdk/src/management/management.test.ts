@@ -45,6 +45,7 @@ test('every list is read through all its pages', async () => {
     karta.webhooks.list(),
     karta.webhooks.deliveries('wh_1'),
     karta.audit.list(),
+    karta.billing.invoices(),
     karta.audit.heads(),
   ];
   for (const list of lists) {
@@ -52,6 +53,23 @@ test('every list is read through all its pages', async () => {
     for await (const item of list as AsyncIterable<unknown>) items.push(item);
     expect(items).toEqual([1, 2]);
   }
+});
+
+test('money is asked for on the control plane', async () => {
+  await using server = await scriptedServer((_, response) => json(response, 200, {}));
+  const karta = client(server.url);
+  await karta.prices.list({ provider: 'anthropic', model: 'claude-opus-5-5' });
+  await karta.billing.get();
+  await karta.billing.invoice('in/1');
+  await karta.billing.checkout({ return_url: 'https://a.test/' });
+  await karta.billing.portal();
+  expect(server.seen.map(said)).toEqual([
+    'GET /v1/prices?provider=anthropic&model=claude-opus-5-5',
+    'GET /v1/billing',
+    'GET /v1/billing/invoices/in%2F1',
+    'POST /v1/billing/checkout {"return_url":"https://a.test/"}',
+    'POST /v1/billing/portal {}',
+  ]);
 });
 
 test('changes say what they mean, refs and ids encoded', async () => {
