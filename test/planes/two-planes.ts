@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provisionDatabase, startPostgres } from '@karta/postgres';
 import { readCredentials } from '@karta/service/home';
-import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
+import {
+  loopbackSurface,
+  type PlanePrivateKey,
+  planeKeys,
+  publicHalf,
+} from '@karta/service/plane-auth';
 import pino from 'pino';
 import type { z } from 'zod';
 import { controlPlaneConfig } from '../../packages/control-plane/src/config.ts';
@@ -18,7 +23,7 @@ import {
   type ServedDataPlane,
   serveDataPlane,
 } from '../../packages/data-plane/src/process/serve-data-plane.ts';
-import { startDoors } from '../../packages/doors/src/testing/index.ts';
+import { type StartedDoors, startDoors } from '../../packages/doors/src/testing/index.ts';
 
 /** A control plane and a data plane with real doors and databases, in this process. */
 export interface TwoPlanes {
@@ -27,6 +32,9 @@ export interface TwoPlanes {
   nodeHome: string;
   control: ServedControlPlane;
   data: ServedDataPlane;
+  doors: StartedDoors;
+  /** What the data plane signs with. */
+  nodeKey: PlanePrivateKey;
   /** Of the first org, all scopes. */
   apiKey: string;
   stopData(): Promise<void>;
@@ -115,6 +123,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   const planes: TwoPlanes = {
     home,
     nodeHome,
+    doors,
+    nodeKey: keys.data,
     control: await startControl(),
     data: await startData(),
     apiKey: (await readCredentials(home))?.api_key ?? '',

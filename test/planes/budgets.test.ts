@@ -1,0 +1,156 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { type BudgetView, budget, budgetList, newId, validatedCredential } from '@karta/protocol';
+import { planeClient } from '@karta/service/plane-auth';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { MIN_OUTPUT_TOKENS } from '../../packages/doors/src/budgets/limits.ts';
+import { archiveOfFolder } from './archive.ts';
+import { type Answer, type Builder, builderOn } from './builder.ts';
+import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
+
+const SUPPORT_BOT = join(import.meta.dirname, '../../examples/support-bot');
+/** What each call asks for and, since its text is longer, takes. */
+const CALL_TOKENS = 300;
+const CALLS = 64;
+/** A cap worth ten calls. */
+const CAP = 10 * CALL_TOKENS;
+
+let planes: TwoPlanes;
+let builder: Builder;
+
+beforeAll(async () => {
+  planes = await startTwoPlanes();
+  builder = builderOn(planes);
+});
+afterAll(() => planes?.stop());
+afterEach(async () => {
+  const { budgets } = budgetList.parse(await builder.control('/v1/budgets'));
+  for (const { id } of budgets) {
+    await builder.ask(`${planes.control.url}/v1/budgets/${id}`, 'DELETE');
+  }
+});
+
+const capped = async (body: object): Promise<BudgetView> =>
+  budget.parse(await builder.control('/v1/budgets', 'POST', body));
+const raised = async (id: string, limit: number): Promise<BudgetView> =>
+  budget.parse(await builder.control(`/v1/budgets/${id}`, 'PATCH', { limit }));
+const read = async (id: string): Promise<BudgetView> =>
+  budget.parse(await builder.control(`/v1/budgets/${id}`));
+
+/** A session's turn at the doors, as a sandbox would have it, with one model call. */
+async function turn(orgId: string, grant: string): Promise<{ status: number; tokens: number }> {
+  const { management } = planes.doors;
+  const channel = newId('sandbox');
+  const id = newId('turn');
+  const { socket_path: socketPath, credential } = await management.openChannel({
+    channel_id: channel,
+    org_id: orgId,
+    project_id: newId('project'),
+    session_id: newId('session'),
+    mode: 'live',
+  });
+  await management.openTurn(channel, id, { org_grant: grant });
+  const text = 'word '.repeat(CALL_TOKENS);
+  const content = `@@${JSON.stringify([{ text, n: 20, gap: 2 }])}@@`;
+  const body = {
+    model: 'claude-demo',
+    max_tokens: CALL_TOKENS,
+    messages: [{ role: 'user', content }],
+  };
+  const answer = await new Promise<{ status: number; tokens: number }>((resolve, reject) => {
+    const headers = { 'x-api-key': credential, 'content-type': 'application/json' };
+    const path = '/anthropic/v1/messages';
+    const call = request({ socketPath, method: 'POST', path, headers }, async (response) => {
+      const said = (await json(response)) as { usage?: { output_tokens: number } };
+      resolve({ status: response.statusCode ?? 0, tokens: said.usage?.output_tokens ?? 0 });
+    });
+    call.on('error', reject);
+    call.end(JSON.stringify(body));
+  });
+  const ended = await management.closeTurn(channel, id);
+  expect(ended.refusal?.code ?? null).toBe(answer.status === 200 ? null : 'budget_exhausted');
+  expect(ended.usage.output_tokens).toBe(answer.tokens);
+  await management.closeChannel(channel);
+  return answer;
+}
+
+test('64 turns at once never spend more than a cap worth ten, and leave nothing that fits', async () => {
+  const node = planeClient({
+    baseUrl: planes.control.internalUrl,
+    key: planes.nodeKey,
+    audience: 'control',
+  });
+  // The data plane, too, must have met a credential of the org, to tell of its usage.
+  await builder.data('/v1/sessions');
+  const asked = {
+    method: 'POST',
+    path: '/v1/internal/credentials/validate',
+    json: { credential: planes.apiKey },
+  } as const;
+  const known = validatedCredential.parse(await node.call(asked, validatedCredential));
+  const cap = await capped({
+    scope: 'org',
+    metric: 'output_tokens',
+    limit: CAP,
+    window: 'total',
+  });
+  const turns = await Promise.all(
+    Array.from({ length: CALLS }, () => turn(known.org_id, known.org_grant)),
+  );
+  // The provider's own count.
+  const spent = turns.reduce((sum, { tokens }) => sum + tokens, 0);
+  expect(spent).toBeLessThanOrEqual(CAP);
+  // No false refusal: what is left covers no call, not even one whose output is lowered.
+  expect(CAP - spent).toBeLessThan(MIN_OUTPUT_TOKENS);
+  expect(new Set(turns.map(({ status }) => status))).toEqual(new Set([200, 402]));
+  const booked = async () => (await read(cap.id)).usage?.spent;
+  await expect.poll(booked, { timeout: 30_000 }).toBe(String(spent));
+
+  await raised(cap.id, 2 * CAP);
+  expect(await turn(known.org_id, known.org_grant)).toEqual({ status: 200, tokens: CALL_TOKENS });
+}, 120_000);
+
+test('a turn ends where its budget does, the next is refused, and a raised cap lets it go on', async () => {
+  await builder.publish('support-bot', await archiveOfFolder(SUPPORT_BOT));
+  const session = await builder.data('/v1/projects/support-bot/sessions', 'POST', {});
+  const url = `${planes.data.url}/v1/projects/support-bot/sessions/${session.id}/messages`;
+  const say = async (...steps: object[]): Promise<{ status: number; body: Answer }> => {
+    const response = await builder.ask(url, 'POST', { text: `@@${JSON.stringify(steps)}@@` });
+    return { status: response.status, body: (await response.json()) as Answer };
+  };
+  const first = await say({ text: 'ready' });
+  expect(first.body.stop_reason).toBe('end_turn');
+  const spent = String((first.body.usage as { output_tokens: number }).output_tokens);
+  const cap = await capped({
+    scope: 'session',
+    scope_id: session.id,
+    metric: 'output_tokens',
+    limit: 1_000_000,
+    window: 'day',
+  });
+  const booked = async () => (await read(cap.id)).usage?.spent;
+  await expect.poll(booked, { timeout: 30_000 }).toBe(spent);
+
+  await raised(cap.id, Number(spent) + CALL_TOKENS);
+  const list = { name: 'glob', input: { pattern: '*.md' } };
+  const half = await say({ text: 'word '.repeat(160), tools: [list] }, { text: 'not said' });
+  expect(half).toMatchObject({ status: 200, body: { stop_reason: 'budget_exhausted' } });
+  expect(JSON.stringify(half.body)).not.toContain('not said');
+
+  const refused = await say({ text: 'not said' });
+  expect(refused).toMatchObject({
+    status: 402,
+    body: {
+      error: 'budget_exhausted',
+      reason: 'cap_reached',
+      budget: { id: cap.id, scope: 'session', scope_id: session.id },
+    },
+  });
+  expect(refused.body.resets_at).toBe(cap.usage?.resets_at);
+
+  await raised(cap.id, 1_000_000);
+  const on = await say({ text: 'and on' });
+  expect(on).toMatchObject({ status: 200, body: { stop_reason: 'end_turn' } });
+  expect(JSON.stringify(on.body)).toContain('and on');
+}, 120_000);
