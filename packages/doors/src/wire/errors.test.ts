@@ -4,6 +4,7 @@ import { type Refusal, refuse } from './errors.ts';
 const all: Refusal[] = [
   'invalid_request',
   'unauthenticated',
+  'budget_exhausted',
   'forbidden',
   'not_found',
   'too_large',

@@ -8,7 +8,7 @@ export interface ScriptStep {
   gap?: number;
   /** Milliseconds before the first byte. */
   delay?: number;
-  err?: 400 | 401 | 429 | 500 | 529;
+  err?: 400 | 401 | 402 | 429 | 500 | 529;
   /** Refuse the first so many tries only. */
   times?: number;
   /** Never end. */

@@ -21,7 +21,7 @@ export const scriptStep = z.strictObject({
   /** Milliseconds before the first byte. */
   delay: z.number().nonnegative().max(MAX_PAUSE_MS).default(0),
   /** Refuse with this status, in the provider's envelope. */
-  err: z.literal([400, 401, 429, 500, 529]).optional(),
+  err: z.literal([400, 401, 402, 429, 500, 529]).optional(),
   /** Refuse the first so many tries of this step only. */
   times: z.int().positive().optional(),
   /** Send what is given, then never end. */

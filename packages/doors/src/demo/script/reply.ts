@@ -5,6 +5,7 @@ import type { ScriptStep } from './parse.ts';
 const REFUSALS: Record<NonNullable<ScriptStep['err']>, Refusal> = {
   400: 'invalid_request',
   401: 'unauthenticated',
+  402: 'budget_exhausted',
   429: 'rate_limited',
   500: 'internal',
   529: 'overloaded',

@@ -12,7 +12,7 @@ const failed = (api_error_status: number | null, result = 'API Error') => ({
 it.each([
   [401, 'provider_auth', false],
   [403, 'provider_auth', false],
-  [402, 'budget_exhausted', false],
+  [402, 'provider_error', false],
   [400, 'provider_error', false],
   [404, 'provider_error', false],
   [429, 'provider_rate_limited', true],

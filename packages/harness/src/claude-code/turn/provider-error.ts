@@ -26,7 +26,6 @@ export function errorOf(result: ResultFrame): ErrorEvent | null {
 
 function kindOf(status: number | null): Pick<ErrorEvent, 'code' | 'retryable'> {
   if (status === 401 || status === 403) return { code: 'provider_auth', retryable: false };
-  if (status === 402) return { code: 'budget_exhausted', retryable: false };
   if (status === 429) return { code: 'provider_rate_limited', retryable: true };
   if (status === 529 || status === 503) return { code: 'provider_overloaded', retryable: true };
   return { code: 'provider_error', retryable: status === null || status >= 500 };

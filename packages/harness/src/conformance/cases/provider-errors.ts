@@ -5,7 +5,7 @@ import { say } from '../talk.ts';
 import { type CaseContext, expectEnd } from './context.ts';
 
 /** A refusal that no retry mends is told at once … */
-const REFUSED_MS = 10_000;
+const REFUSED_MS = 30_000;
 /** … any other after a few retries. */
 const RETRIED_MS = 60_000;
 
@@ -24,7 +24,7 @@ export function providerErrorCases(context: CaseContext): void {
     expectEnd(after, 'end_turn');
   };
 
-  test('401, 400, 429, 500, 529, a stream that breaks off, one that stalls', async () => {
+  test('401, 400, 402, 429, 500, 529, a stream that breaks off, one that stalls', async () => {
     const [a, b, c] = await Promise.all([
       context.shared(),
       context.own({ fixture: 'open' }),
@@ -34,6 +34,8 @@ export function providerErrorCases(context: CaseContext): void {
       (async () => {
         await fails(a, { err: 401 }, /^provider_auth$/, REFUSED_MS);
         await fails(a, { err: 400 }, /^provider_error$/, REFUSED_MS);
+        // What the doors answer when a budget is used up.
+        await fails(a, { err: 402 }, /^provider_error$/, REFUSED_MS);
         await fails(a, { err: 429 }, /^provider_rate_limited$/, RETRIED_MS);
         await fails(a, { err: 529 }, /^provider_overloaded$/, RETRIED_MS);
       })(),

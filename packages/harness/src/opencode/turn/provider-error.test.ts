@@ -9,7 +9,7 @@ const api = (statusCode: number, message = 'no') => ({
 test.each([
   [401, 'provider_auth'],
   [403, 'provider_auth'],
-  [402, 'budget_exhausted'],
+  [402, 'provider_error'],
   [400, 'provider_error'],
   [429, 'provider_rate_limited'],
   [500, 'provider_error'],

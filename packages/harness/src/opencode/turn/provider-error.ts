@@ -58,8 +58,6 @@ function codeOf(name: string, status: number | undefined, message: string): Turn
     case 401:
     case 403:
       return 'provider_auth';
-    case 402:
-      return 'budget_exhausted';
     case 429:
       return 'provider_rate_limited';
     case 503:

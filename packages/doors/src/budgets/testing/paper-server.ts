@@ -1,0 +1,86 @@
+import {
+  KartaError,
+  leaseBody,
+  leaseReportBody,
+  type OrgSpendRules,
+  orgSpendRulesBody,
+  registerDoorsBody,
+} from '@karta/protocol';
+import { BUILT_IN_PRICES } from '@karta/protocol/built-in-prices';
+import {
+  createServiceVerifier,
+  internalRoute,
+  internalRouter,
+  listenInternalSurface,
+  loopbackSurface,
+  newPlaneKey,
+  type PlanePrivateKey,
+  publicHalf,
+} from '@karta/service/plane-auth';
+import { pino } from 'pino';
+import { PaperControl } from './paper-control.ts';
+
+/** The grant that the paper control plane takes for every org. */
+export const PAPER_GRANT = 'og1.paper';
+
+/** Budgets on paper, behind the internal surface of a control plane. */
+export interface PaperServer {
+  control: PaperControl;
+  /** How the calls of the org are served; `capped` while there is a cap. */
+  rules: Omit<OrgSpendRules, 'capped' | 'price_version'>;
+  /** What the doors are configured with. */
+  link: { internal_url: string; key: PlanePrivateKey };
+  close(): Promise<void>;
+}
+
+/** Serves a paper control plane by the real clock. */
+export async function servePaper(): Promise<PaperServer> {
+  const control = new PaperControl();
+  const [dataKey, doorsKey] = [newPlaneKey(), newPlaneKey()];
+  const rules: PaperServer['rules'] = {
+    ...{ unknown_model: 'refuse', own_keys: [], platform_fallback: false },
+  };
+  const timed = <T>(work: () => Promise<T>): Promise<T> => {
+    control.now = Date.now();
+    return work();
+  };
+  const [method, peer] = ['POST', 'doors'] as const;
+  const routes = [
+    internalRoute({
+      ...{ method, peer, path: '/v1/internal/doors/org', body: orgSpendRulesBody },
+      handle: async ({ grant }) => {
+        if (!control.up) throw new KartaError('control_unavailable');
+        return grant === PAPER_GRANT
+          ? { ...rules, capped: control.caps.length > 0, price_version: BUILT_IN_PRICES.version }
+          : null;
+      },
+    }),
+    internalRoute({
+      ...{ method, peer, path: '/v1/internal/doors/leases', body: leaseBody },
+      handle: async ({ grant, body }) =>
+        grant === PAPER_GRANT ? timed(() => control.lease(body)) : null,
+    }),
+    internalRoute({
+      ...{ method, peer, path: '/v1/internal/doors/leases/report', body: leaseReportBody },
+      handle: async ({ body }) => timed(() => control.report(body)),
+    }),
+    internalRoute({
+      ...{ method, peer, path: '/v1/internal/doors/register', body: registerDoorsBody },
+      handle: async () => timed(async () => ({ epoch: await control.register() })),
+    }),
+  ];
+  const verifier = createServiceVerifier({
+    audience: 'control',
+    keys: [publicHalf(dataKey)],
+    doors: [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+  });
+  const log = pino({ level: 'silent' });
+  const router = internalRouter({ routes, verifier, log });
+  const surface = await listenInternalSurface(loopbackSurface(0), [router], log);
+  return {
+    control,
+    rules,
+    link: { internal_url: surface.url, key: doorsKey },
+    close: () => surface.close(0),
+  };
+}

@@ -1,0 +1,310 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { costOf, NO_PAYER, priceOf, spendCheckAnswer } from '@karta/protocol';
+import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type PaperCap, paperSubject } from '../budgets/testing/paper-control.ts';
+import { PAPER_GRANT, type PaperServer, servePaper } from '../budgets/testing/paper-server.ts';
+import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
+import { type PlainServer, servePlain } from '../testing/plain-server.ts';
+import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
+
+const MODEL = 'claude-sonnet-5';
+/** What the provider answers, where a test has it lie. */
+let lie: ((body: string) => object | null) | null = null;
+let provider: PlainServer;
+let paper: PaperServer;
+let home: string;
+let doors: StartedDoors;
+let channel: TestChannel;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'karta-doors-budget-'));
+  paper = await servePaper();
+  provider = await servePlain({
+    before(_request, response, body) {
+      const answer = lie?.(body) ?? null;
+      if (answer === null) return false;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(answer));
+      return true;
+    },
+  });
+  await start();
+});
+afterAll(async () => {
+  await channel.close();
+  await doors.stop();
+  await provider.close();
+  await paper.close();
+  await rm(home, { recursive: true, force: true });
+});
+
+async function start(): Promise<void> {
+  doors = await startDoors({
+    control: paper.link,
+    journal_dir: join(home, 'usage'),
+    upstreams: [
+      { id: 'anthropic', base_url: `${provider.origin}/anthropic`, api_key: 'k' },
+      { id: 'openai', base_url: `${provider.origin}/openai/v1/`, api_key: 'k' },
+    ],
+  });
+  channel = await openTestChannel(doors);
+}
+
+let turn = '';
+beforeEach(async () => {
+  turn = `turn_${provider.requests.length}_${Date.now()}`;
+  lie = null;
+  await openTurn(channel, turn);
+});
+afterEach(async () => {
+  await doors.management.closeTurn(channel.id, turn);
+  paper.control.caps.length = 0;
+  paper.control.up = true;
+  await fetchAll();
+  await changed();
+});
+
+const openTurn = (of: TestChannel, id: string) =>
+  doors.management.openTurn(of.id, id, { org_grant: PAPER_GRANT, payer: NO_PAYER });
+
+async function fetchAll() {
+  const records = await doors.management.usage();
+  await doors.management.ackUsage(records.at(-1)?.seq ?? 0);
+  for (const { spend } of records) paper.control.book(spend.charges);
+  return records;
+}
+
+/** The control plane tells that caps have changed. */
+async function changed(): Promise<void> {
+  await doors.management.send('POST', '/invalidate', { org_ids: ['org_1'] });
+}
+
+async function cap(metric: PaperCap['metric'], limit: bigint): Promise<PaperCap> {
+  const made: PaperCap = { id: `bud_${metric}_${turn}`, metric, limit };
+  paper.control.caps.push(made);
+  await changed();
+  return made;
+}
+
+const ask = (content: string, max_tokens = 1_000) => ({
+  model: MODEL,
+  max_tokens,
+  messages: [{ role: 'user' as const, content }],
+});
+
+const lastSent = () => JSON.parse(provider.requests.at(-1)?.body ?? '');
+
+describe('a call under a cap', () => {
+  it('is sent with the output that the cap covers, and books what it took of it', async () => {
+    await cap('output_tokens', 300n);
+    const { usage } = await channel.anthropic.messages.create(ask(scripted({ text: 'well' })));
+    expect(lastSent()).toMatchObject({ model: MODEL, max_tokens: 300 });
+    const [record] = await fetchAll();
+    const price = priceOf(BUILT_IN_PRICE_BOOK, 'anthropic', MODEL, Date.now());
+    expect(record).toMatchObject({
+      estimated: false,
+      output_tokens: usage.output_tokens,
+      spend: {
+        cost: price && record && costOf(price, record).toString(),
+        price_version: BUILT_IN_PRICE_BOOK.version,
+        charges: [{ amount: String(usage.output_tokens) }],
+        exceeded: false,
+      },
+    });
+  });
+
+  it('has less thinking, on every wire less output', async () => {
+    await cap('output_tokens', 2_000n);
+    await channel.anthropic.messages.create({
+      ...ask('hello', 9_000),
+      thinking: { type: 'enabled', budget_tokens: 8_000 },
+    });
+    expect(lastSent()).toMatchObject({ max_tokens: 2_000, thinking: { budget_tokens: 1_744 } });
+    await fetchAll();
+    const { messages } = ask('hello');
+    await channel.openai.chat.completions.create({ model: 'gpt-5', n: 2, messages });
+    const chat = lastSent().max_completion_tokens;
+    expect(chat).toBeGreaterThan(256);
+    expect(chat).toBeLessThanOrEqual(1_000);
+    await fetchAll();
+    await channel.openai.responses.create({ model: 'gpt-5', input: 'hello' });
+    expect(lastSent().max_output_tokens).toBeLessThanOrEqual(2_000);
+  });
+
+  it('is sent as it is where no cap rules it', async () => {
+    const body = ` {"max_tokens":9000, "model":"${MODEL}","messages":[{"role":"user","content":"hi"}]}`;
+    const answer = await fetch(`${channel.origin}/anthropic/v1/messages`, {
+      method: 'POST',
+      headers: { 'x-api-key': channel.credential, 'content-type': 'application/json' },
+      body,
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+    expect(provider.requests.at(-1)?.body).toBe(body);
+  });
+
+  it('that does not fit is refused for good and reaches nobody; the turn is told', async () => {
+    const spent = await cap('total_tokens', 60n);
+    const before = provider.requests.length;
+    const refused = channel.anthropic.messages.create(ask('hello'));
+    await expect(refused).rejects.toMatchObject({ status: 402, type: 'billing_error' });
+    const openai = channel.openai.responses.create({ model: 'gpt-5', input: 'hello' });
+    await expect(openai).rejects.toMatchObject({ status: 402, code: 'budget_exhausted' });
+    expect(provider.requests.length).toBe(before);
+    expect(await doors.management.usage()).toEqual([]);
+    expect(await doors.management.closeTurn(channel.id, turn)).toMatchObject({
+      usage: { total_tokens: 0 },
+      refusal: {
+        code: 'budget_exhausted',
+        message: expect.stringContaining(spent.id),
+        provider: null,
+      },
+    });
+    spent.limit = 60_000n;
+    await changed();
+    await openTurn(channel, turn);
+    await channel.anthropic.messages.create(ask('hello'));
+  });
+
+  it('gives back what a provider that refused it did not take', async () => {
+    const limit = await cap('output_tokens', 1_000n);
+    await channel.anthropic.messages.create(ask(scripted({ err: 529 }))).catch(() => {});
+    await channel.anthropic.messages.create(ask('hello'));
+    expect(lastSent().max_tokens).toBe(1_000);
+    expect((await fetchAll()).length).toBe(1);
+    expect(paper.control.spent(limit.id)).toBeLessThan(1_000n);
+  });
+
+  it('whose count was never told is booked at all that it could take', async () => {
+    await cap('output_tokens', 700n);
+    const cut = channel.anthropic.messages.stream(ask(scripted({ text: 'hi', break: true })));
+    await cut.finalMessage().catch(() => {});
+    await expect.poll(() => doors.management.usage()).toHaveLength(1);
+    expect(await fetchAll()).toMatchObject([
+      { estimated: true, output_tokens: 700, spend: { charges: [{ amount: '700' }] } },
+    ]);
+  });
+
+  it('of a provider that counts beyond its limit is booked in full, and told', async () => {
+    await cap('output_tokens', 400n);
+    lie = () => ({ type: 'message', usage: { input_tokens: 3, output_tokens: 90_000 } });
+    await channel.anthropic.messages.create(ask('hello'));
+    expect(await fetchAllUnchecked()).toMatchObject([
+      { output_tokens: 90_000, spend: { exceeded: true, charges: [{ amount: '90000' }] } },
+    ]);
+    expect(await metric('karta_doors_limit_exceeded_total{upstream="anthropic"}')).toBe(1);
+    expect(doors.log()).toContain('counted more than the limits');
+  });
+
+  it('of a model without a price is refused under a cap on cost', async () => {
+    await cap('cost', 10n ** 12n);
+    const refused = channel.anthropic.messages.create({ ...ask('hello'), model: 'nobody-knows' });
+    await expect(refused).rejects.toMatchObject({ status: 402 });
+    await expect(refused).rejects.toThrow(/has no price/);
+  });
+
+  it('that nobody can bound is refused as such', async () => {
+    await cap('cost', 10n ** 12n);
+    const stored = channel.openai.responses.create({
+      ...{ model: 'gpt-5', input: 'hello', previous_response_id: 'resp_1' },
+    });
+    await expect(stored).rejects.toMatchObject({ status: 400 });
+    await expect(stored).rejects.toThrow(/previous_response_id/);
+  });
+
+  it('of a test session is ruled by no cap', async () => {
+    await cap('output_tokens', 1n);
+    const test = await openTestChannel(doors, 'live', true);
+    await openTurn(test, 'turn_test');
+    await test.anthropic.messages.create(ask('hello'));
+    await test.close();
+    expect(await fetchAll()).toMatchObject([{ provider: 'demo', spend: { charges: [] } }]);
+  });
+});
+
+describe('while the control plane is away', () => {
+  it('an org without a cap goes on, one that nobody knows is refused for now', async () => {
+    const { messages } = channel.anthropic;
+    await messages.create(ask('hello'));
+    paper.control.up = false;
+    await messages.create(ask('hello'));
+    await changed();
+    await expect(messages.create(ask('hello'))).rejects.toMatchObject({ status: 529 });
+    expect(await doors.management.closeTurn(channel.id, turn)).toMatchObject({
+      refusal: { code: 'control_unavailable' },
+    });
+    paper.control.up = true;
+    await messages.create(ask('hello'));
+  });
+
+  it('a channel whose org nobody has proved is refused', async () => {
+    const other = await openTestChannel(doors);
+    const refused = other.anthropic.messages.create(ask('hello'));
+    await expect(refused).rejects.toMatchObject({ status: 529 });
+    await other.close();
+  });
+});
+
+describe('whether a turn may begin', () => {
+  const check = async (grant: string | null = PAPER_GRANT) => {
+    const body = { subject: paperSubject(), org_grant: grant };
+    const { status, body: answer } = await doors.management.send('POST', '/spend/check', body);
+    return status === 200 ? spendCheckAnswer.parse(answer) : status;
+  };
+
+  it('is told before anything runs', async () => {
+    expect(await check()).toMatchObject({ allowed: true, capped: false });
+    const limit = await cap('total_tokens', 1_000n);
+    expect(await check()).toEqual({ allowed: true, capped: true, valid_ms: 0 });
+    limit.limit = 0n;
+    await changed();
+    expect(await check()).toMatchObject({ allowed: false, budget: { budget_id: limit.id } });
+    expect(await check(null)).toBe(503);
+    expect(await check('og1.other')).toBe(503);
+  });
+});
+
+describe('doors that were killed', () => {
+  it('book calls that ran at their reservation, and return the rest of their leases', async () => {
+    const limit = await cap('output_tokens', 1_000n);
+    const cut = channel.anthropic.messages.stream(ask(scripted({ text: 'a', hang: true }), 300));
+    cut.on('error', () => {});
+    await new Promise<void>((resolve) => cut.on('text', () => resolve()));
+    const ended = once(doors.process, 'exit');
+    doors.process.kill('SIGKILL');
+    await ended;
+    await channel.close().catch(() => {});
+    await rm(doors.runtimeDir, { recursive: true, force: true });
+    await start();
+    await openTurn(channel, turn);
+    await channel.anthropic.messages.create(ask('hello', 5_000));
+    expect(lastSent().max_tokens).toBe(700);
+    const [lost, after] = await fetchAll();
+    expect(lost).toMatchObject({
+      ...{ estimated: true, output_tokens: 300, spend: { charges: [{ amount: '300' }] } },
+    });
+    expect(after).toMatchObject({ estimated: false });
+    expect(paper.control.spent(limit.id)).toBe(300n + BigInt(after?.output_tokens ?? 0));
+    await changed();
+    await expect
+      .poll(() => paper.control.left(limit, 'all', 0))
+      .toBe(1_000n - paper.control.spent(limit.id));
+  });
+});
+
+/** The records, where a provider broke its limit and the paper would complain. */
+async function fetchAllUnchecked() {
+  const records = await doors.management.usage();
+  await doors.management.ackUsage(records.at(-1)?.seq ?? 0);
+  return records;
+}
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${doors.metricsPort}/metrics`)).text();
+  const line = text.split('\n').find((entry) => entry.startsWith(`${name} `));
+  return Number(line?.split(' ')[1]);
+}
