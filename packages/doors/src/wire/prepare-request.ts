@@ -1,5 +1,6 @@
 import { MODEL_NAME_CHARS } from '../limits.ts';
 import { bodyExcess } from './json-shape.ts';
+import { anthropicSurcharge, openaiSurcharge } from './list-price.ts';
 import { anthropicReach, openaiReach } from './provider-reach.ts';
 import type { RouteName } from './routes.ts';
 import { topLevelMembers, topLevelString } from './top-level.ts';
@@ -26,7 +27,7 @@ export interface Unservable {
  * tells its usage only when asked to; a Responses call in the background would be billed after its
  * answer, where nobody counts it. OpenAI bodies are written anew, so that the provider reads the
  * same request as we did. Without `providerTools` nothing passes by which the provider would reach
- * the network.
+ * the network, and never anything by which a call would cost otherwise than its model is listed.
  */
 export function prepareRequest(
   route: RouteName,
@@ -39,6 +40,8 @@ export function prepareRequest(
     const members = topLevelMembers(body);
     const reach = providerTools ? { body } : anthropicReach(body, members);
     if ('problem' in reach) return reach;
+    const surcharge = anthropicSurcharge(body, members);
+    if (surcharge !== null) return { problem: surcharge };
     const model = modelName(topLevelString(body, 'model', members));
     return { body: reach.body, hideUsage: false, model };
   }
@@ -54,7 +57,7 @@ export function prepareRequest(
   if (route === 'responses' && request.background === true) {
     return { problem: 'background is not available here; stream the response.' };
   }
-  const problem = providerTools ? null : openaiReach(request);
+  const problem = (providerTools ? null : openaiReach(request)) ?? openaiSurcharge(request);
   if (problem !== null) return { problem };
   let hideUsage = false;
   if (route === 'chat' && request.stream === true) {
