@@ -127,16 +127,20 @@ export function createLogin(options: LoginOptions) {
       },
     },
     plugins: [
-      twoFactor({
-        issuer: 'Karta',
-        schema: secondFactor,
-        accountLockout: {
-          enabled: true,
-          maxFailedAttempts: SECOND_FACTOR_TRIES,
-          durationSeconds: SECOND_FACTOR_REST_S,
-        },
-      }),
-      passkey({ rpID: url.hostname, rpName: 'Karta', origin: url.origin, schema: passkeys }),
+      ownSchema(
+        twoFactor({
+          issuer: 'Karta',
+          schema: secondFactor,
+          accountLockout: {
+            enabled: true,
+            maxFailedAttempts: SECOND_FACTOR_TRIES,
+            durationSeconds: SECOND_FACTOR_REST_S,
+          },
+        }),
+      ),
+      ownSchema(
+        passkey({ rpID: url.hostname, rpName: 'Karta', origin: url.origin, schema: passkeys }),
+      ),
       bearer({ requireSignature: true }),
       ...(options.tables.devices
         ? [
@@ -160,4 +164,21 @@ export function createLogin(options: LoginOptions) {
       }),
     },
   });
+}
+
+/**
+ * A plugin with names of tables and columns that are its own. Plugins write them into one object for
+ * the whole process, where those of operators would take the place of people's.
+ */
+function ownSchema<P extends { schema?: object }>(plugin: P): P {
+  return { ...plugin, schema: copied(plugin.schema) };
+}
+
+/** As `structuredClone`, but functions, such as those that make defaults, stay what they are. */
+function copied<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copied) as T;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, copied(inner)]),
+  ) as T;
 }

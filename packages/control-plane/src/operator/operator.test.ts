@@ -13,6 +13,7 @@ import {
   type IdentityGround,
   linkToken,
   nextNumber,
+  PASSWORD as PEOPLES_PASSWORD,
   startIdentity,
 } from '../identity/testing/identity-ground.ts';
 import { totpCode } from '../identity/testing/totp-code.ts';
@@ -147,6 +148,20 @@ it('has pages for it, where nobody types JSON', async () => {
   const { body } = await admin('GET', '/v1/operators', { token: operator });
   const { id } = body.operators.find((one: { email: string }) => one.email === email);
   await admin('DELETE', `/v1/operators/${id}`, { token: operator });
+});
+
+it('leaves people their own second factors and passkeys, in one process', async () => {
+  const { token } = await ground.signUp();
+  const body = { password: PEOPLES_PASSWORD };
+  const enabled = await ground.call('POST', '/v1/auth/two-factor/enable', { token, body });
+  expect(enabled).toMatchObject({ status: 200, body: { totpURI: expect.any(String) } });
+  const code = totpCode(enabled.body.totpURI);
+  const path = '/v1/auth/two-factor/verify-totp';
+  const verified = await ground.call('POST', path, { token, body: { code } });
+  expect(verified.status).toBe(200);
+  const fresh = verified.headers.get('set-auth-token') ?? token;
+  const keys = await ground.call('GET', '/v1/auth/passkey/list-user-passkeys', { token: fresh });
+  expect(keys).toMatchObject({ status: 200, body: [] });
 });
 
 it('has the tables and columns that the logins expect', async () => {
