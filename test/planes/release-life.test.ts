@@ -139,6 +139,20 @@ test('a node that lost its disk has its releases again at the next use', async (
   expect(JSON.stringify(files)).toContain('AGENTS.md');
 });
 
+test('a node that nobody has called since its start has what it needs to warm sandboxes', async () => {
+  await builder.publish('warm', await app('here'));
+  await newSession('warm');
+  const written = () => readFile(join(planes.nodeHome, 'data/grants.json'), 'utf8').catch(() => '');
+  await expect.poll(written, { timeout: 10_000 }).toContain('og1.');
+  await planes.stopData();
+  await rm(join(planes.nodeHome, 'releases'), { recursive: true, force: true });
+  await planes.startData({ pool_size: 1 });
+  const trees = () => readdir(join(planes.nodeHome, 'releases')).catch(() => []);
+  await expect.poll(async () => (await trees()).length, { timeout: 60_000 }).toBeGreaterThan(0);
+  await planes.stopData();
+  await planes.startData();
+});
+
 test('old releases are collected from both planes, and a session goes on with the one it has', async () => {
   const digests = new Map<string, string>();
   const folder = join(planes.nodeHome, 'releases');

@@ -38,7 +38,8 @@ export interface TwoPlanes {
   /** Of the first org, all scopes. */
   apiKey: string;
   stopData(): Promise<void>;
-  startData(): Promise<void>;
+  /** `more` is added to its configuration. */
+  startData(more?: Partial<z.input<typeof dataPlaneConfig>>): Promise<void>;
   stopControl(): Promise<void>;
   /** `more` is added to its configuration. */
   startControl(more?: Partial<z.input<typeof controlPlaneConfig>>): Promise<void>;
@@ -95,7 +96,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
       }),
       log,
     );
-  const startData = () =>
+  const startData = (more: Partial<z.input<typeof dataPlaneConfig>> = {}) =>
     serveDataPlane(
       dataPlaneConfig.parse({
         home: nodeHome,
@@ -115,6 +116,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         pool_size: options.poolSize ?? 0,
         drain_ms: 1_000,
         allow_unsandboxed: false,
+        ...more,
       }),
       log,
       () => {},
@@ -129,8 +131,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
     data: await startData(),
     apiKey: (await readCredentials(home))?.api_key ?? '',
     stopData: () => planes.data.drain(),
-    async startData() {
-      planes.data = await startData();
+    async startData(more) {
+      planes.data = await startData(more);
     },
     stopControl: () => planes.control.drain(),
     async startControl(more) {

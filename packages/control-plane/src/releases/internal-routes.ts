@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
-import { KartaError, secretsAnswer } from '@karta/protocol';
+import { KartaError, LIMITS, secretsAnswer } from '@karta/protocol';
 import {
   type BoundInternalRoute,
   type InternalCall,
   internalRoute,
 } from '@karta/service/plane-auth';
 import type { BlobStore } from '../blobs/blob-store.ts';
-import type { OrgGrants } from '../internal/org-grant.ts';
+import type { GrantWindow, OrgGrants } from '../internal/org-grant.ts';
 import type { EnvValues } from '../projects/env-values.ts';
 import type { Database } from '../sql/database.ts';
 import { grantDigest } from './build-queue.ts';
@@ -14,6 +14,9 @@ import type { BuildRow } from './tables.ts';
 
 /** The largest image that a node may bring, in bytes: what a release may hold, and its manifest. */
 const MAX_IMAGE_BYTES = 640 * 1024 * 1024;
+
+/** How long a grant of an org is proof enough to pull its releases, in seconds: as a session lives. */
+const PULL_SECONDS = LIMITS.sessionTtlMs / 1000;
 
 export interface InternalReleaseParts {
   database: Database;
@@ -76,7 +79,7 @@ export function internalReleaseRoutes(parts: InternalReleaseParts): BoundInterna
           .where('id', '=', call.param('release_id'))
           .executeTakeFirst();
         if (release === undefined) return null;
-        if (!grants.allows(call.grant, call.nodeId, release.org_id)) return null;
+        if (!mayPull(grants.window(call.grant, call.nodeId, release.org_id))) return null;
         if (release.expired_at !== null) throw new KartaError('release_expired');
         return blobResponse(await blobs.open(release.image_blob));
       },
@@ -97,6 +100,14 @@ export function internalReleaseRoutes(parts: InternalReleaseParts): BoundInterna
       },
     }),
   ];
+}
+
+/**
+ * A node that has met a credential of the org may pull its releases for longer than it may do
+ * anything else there: it starts sessions, and warms sandboxes, when nobody is calling.
+ */
+function mayPull(proof: GrantWindow | null): boolean {
+  return proof !== null && Date.now() / 1000 < proof.issuedAt + PULL_SECONDS;
 }
 
 function blobResponse(blob: { bytes: number; body: Readable } | null): Response | null {

@@ -20,6 +20,7 @@ import { createOrgGrants, type OrgGrants, remoteAuth } from '../control/remote/i
 import { batchSender } from '../outbox/batch-sender.ts';
 import type { SendBatch } from '../outbox/outbox.ts';
 import { createLocalReleases, type LocalReleases } from '../releases/local-releases.ts';
+import { openPullProofs } from '../releases/pull-proofs.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
 import type { RunnerConfig } from '../runner/config.ts';
 import { DoorsClient } from '../runner/doors/doors-client.ts';
@@ -63,8 +64,9 @@ export async function openSystemOfRecord(
   const client = planeClient({ baseUrl: internal_url, key, audience: 'control' });
   const catalog = await openCatalog(config.home);
   const grants = createOrgGrants();
+  const proofs = await openPullProofs(config.home, grants, log);
   const grantOf = (orgId: string) => grants.of(orgId);
-  const local = createLocalReleases({ home: config.home, client, grantOf });
+  const local = createLocalReleases({ home: config.home, client, proofOf: proofs.of });
   const doors = new DoorsClient({
     managementSocket: config.doors.management_socket,
     token: config.doors.token,

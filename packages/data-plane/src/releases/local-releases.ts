@@ -19,8 +19,8 @@ const RETRY_S = 2;
 export interface PullParts {
   home: string;
   client: PlaneClient;
-  /** Proof that this node has met a credential of the org; `null` before. */
-  grantOf(orgId: string): string | null;
+  /** Proof that this node has met a credential of the org at some time; `null` without any. */
+  proofOf(orgId: string): string | null;
 }
 
 /** The releases on this machine. */
@@ -85,7 +85,7 @@ export function createLocalReleases(parts: PullParts): LocalReleases {
 async function have(parts: PullParts, release: Release): Promise<void> {
   const tree = await readTree(releaseFolder(parts.home, release.digest)).catch(() => null);
   if (tree?.content === release.digest) return;
-  const grant = parts.grantOf(release.orgId);
+  const grant = parts.proofOf(release.orgId);
   if (grant === null) throw unavailable('This node has no permission of its org yet.');
   const response = await parts.client.fetch({
     method: 'GET',
