@@ -14,9 +14,12 @@ export default async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const server = await shareTestServer(folder);
   process.env[SHARED_SERVER] = server.socket;
+  // Test files load the same packages, and start the same processes, hundreds of times.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
   return async () => {
     await server.close();
-    await rm(folder, { recursive: true, force: true });
+    // A process that is just ending may still write what it compiled.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   };
 }
 

@@ -19,13 +19,17 @@ export const WITH_CLAUDE_CODE = {
   KARTA_CACHE: process.env.KARTA_CACHE ?? join(homedir(), '.cache', 'karta'),
 };
 
-/** What a person's shell would have after `npm install`, and nothing of the test's own. */
+/**
+ * What a person's shell would have after `npm install`, and nothing of the test's own but the cache
+ * of compiled code, which a person's `karta` keeps too.
+ */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  const { PATH = '', HOME = '', TMPDIR } = process.env;
+  const { PATH = '', HOME = '', TMPDIR, NODE_COMPILE_CACHE } = process.env;
   return {
     PATH,
     HOME,
     ...(TMPDIR === undefined ? {} : { TMPDIR }),
+    ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }),
     KARTA_CACHE: join(ROOT, 'no-such-cache'),
     ...extra,
   };

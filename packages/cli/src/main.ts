@@ -1,3 +1,4 @@
+import { keepCompiled } from './compile-cache.ts';
 import { EXIT } from './exit-codes.ts';
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
@@ -9,5 +10,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 process.channel?.unref();
 
+// Before the program itself is loaded.
+keepCompiled();
 const { runCommandLine } = await import('./command-line.ts');
 process.exitCode = await runCommandLine(process.argv.slice(2));

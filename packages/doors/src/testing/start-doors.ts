@@ -30,7 +30,7 @@ export async function startDoors(
   options: Partial<
     Pick<
       DoorsConfig,
-      'upstreams' | 'control' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'
+      'upstreams' | 'control' | 'own_keys' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'
     >
   > = {},
 ): Promise<StartedDoors> {
@@ -46,7 +46,9 @@ export async function startDoors(
     upstreams: [{ id: 'demo' }],
     ...options,
   };
-  const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
+  const { NODE_COMPILE_CACHE } = process.env;
+  const env = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+  const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'pipe'], env });
   let logged = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     logged += chunk;

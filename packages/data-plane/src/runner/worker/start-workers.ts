@@ -6,7 +6,15 @@ import { RemoteHost } from './remote-host.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
 /** Variables of the environment by which programs and packages are found. */
-const KEPT = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'KARTA_CACHE'] as const;
+const KEPT = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'LANG',
+  'XDG_CACHE_HOME',
+  'KARTA_CACHE',
+  'NODE_COMPILE_CACHE',
+] as const;
 
 /** Starts `count` threads that hold machines. They share nothing with this one but messages. */
 export function startWorkers(config: RunnerConfig, count: number): MachineHost {
