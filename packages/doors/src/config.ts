@@ -1,6 +1,6 @@
 import { planePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
-import { egressConfig } from './egress/config.ts';
+import { egressConfig, ranges } from './egress/config.ts';
 import { DRAIN_MS } from './limits.ts';
 
 const baseUrl = z.url({ protocol: /^https?$/ }).refine((value) => {
@@ -34,6 +34,8 @@ export const doorsConfig = z.strictObject({
    * and the orgs' own provider keys. `null`: there are none of either.
    */
   control: z.strictObject({ internal_url: z.url(), key: planePrivateKey }).nullable().default(null),
+  /** Addresses beside the public network where servers may be that orgs name for their own keys. */
+  own_keys: z.strictObject({ allow_private: ranges.default([]) }).prefault({}),
   egress: egressConfig.prefault({}),
   /** Becomes this user once its sockets are open; ignored when not started as root. */
   run_as_uid: z.int().positive().optional(),

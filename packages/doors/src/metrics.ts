@@ -8,6 +8,7 @@ export type CallOutcome =
   | 'complete'
   | 'refused_here'
   | 'refused_by_provider'
+  | 'own_key_refused'
   | 'unreachable'
   | 'cut'
   | 'client_gone'

@@ -1,7 +1,7 @@
 import type { SpendSubject } from '@karta/protocol';
 import type { Admission } from '../budgets/call-admission.ts';
+import type { ServedBy } from '../keys/serving-key.ts';
 import type { MeteredCall } from '../metering/metered-call.ts';
-import type { Upstream } from '../upstreams/port.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channel } from './channel.ts';
 import type { Exchange } from './forward-call.ts';
@@ -17,7 +17,7 @@ export type CallRefused = Extract<Admission, { refusal: string }>;
 export async function beginCall(
   { admission, journal }: CallContext,
   of: { channel: Channel; turnId: string | null },
-  upstream: Upstream,
+  { upstream, key }: ServedBy,
   { call, model }: Exchange,
   meter: MeteredCall,
   signal: AbortSignal,
@@ -28,7 +28,7 @@ export async function beginCall(
     body: call.body,
     model,
     provider: upstream.id,
-    ownKeyId: null,
+    ownKeyId: key?.ownId ?? null,
     subject: subjectOf(channel),
     grant: channel.spending.orgGrant,
     signal,

@@ -1,14 +1,11 @@
 import type { ServerResponse } from 'node:http';
+import type { TurnRefusal } from '@karta/protocol';
 import { JournalUnavailable } from '../journal/journal.ts';
+import { refusesKey, type ServedBy } from '../keys/serving-key.ts';
 import { MeteredCall } from '../metering/metered-call.ts';
 import type { CallBooking } from '../metering/turn-ledger.ts';
 import type { CallOutcome } from '../metrics.ts';
-import {
-  type ModelCall,
-  type ModelReply,
-  type Upstream,
-  UpstreamError,
-} from '../upstreams/port.ts';
+import { type ModelCall, type ModelReply, UpstreamError } from '../upstreams/port.ts';
 import { refuse } from '../wire/errors.ts';
 import { beginCall, type CallRefused } from './begin-call.ts';
 import type { CallContext } from './call-context.ts';
@@ -25,14 +22,18 @@ export interface Exchange {
   model: string;
 }
 
-/** Sends a live call to its upstream, passes the answer on and books what it cost. */
+/**
+ * Sends a live call to its upstream, passes the answer on and books what it cost. Resolves with how
+ * it ended: after `own_key_refused` nothing has been answered where there is a fallback to try.
+ */
 export async function forwardCall(
   context: CallContext,
   channel: Channel,
-  upstream: Upstream,
+  served: ServedBy,
   exchange: Exchange,
-): Promise<void> {
+): Promise<CallOutcome> {
   const { call } = exchange;
+  const { upstream } = served;
   const { route } = call;
   const meter = new MeteredCall(route.name, call.body.length);
   const booking = route.billed ? channel.ledger.begin(meter) : null;
@@ -43,15 +44,20 @@ export async function forwardCall(
   try {
     const of = { channel, turnId: booking?.turnId ?? null };
     const begin =
-      booking === null ? null : await beginCall(context, of, upstream, exchange, meter, gone);
+      booking === null ? null : await beginCall(context, of, served, exchange, meter, gone);
     if (begin !== null && 'refusal' in begin) {
       outcome = 'refused_here';
       refuseCall(exchange, begin, booking);
     } else {
       entry = begin?.entry ?? null;
       const sent = begin === null ? exchange : { ...exchange, call: { ...call, body: begin.body } };
-      outcome = await exchangeWith(context, upstream, sent, meter, entry, gone);
+      outcome = await exchangeWith(context, served, sent, meter, entry, gone);
       if (outcome === 'complete') booking?.answered();
+      if (outcome === 'own_key_refused') {
+        // The org may have replaced it by now.
+        context.orgs?.keys.forget([channel.orgId]);
+        if (served.fallback === null) booking?.refused(ownKeyRefusal(served));
+      }
     }
   } catch (error) {
     if (!(error instanceof JournalUnavailable)) throw error;
@@ -83,6 +89,13 @@ export async function forwardCall(
     };
     context.log.info(settled === undefined ? line : { ...line, ...meter.booked() }, 'call');
   }
+  return outcome;
+}
+
+/** Why the turn ends when an org's own key is refused. */
+function ownKeyRefusal({ upstream }: ServedBy): TurnRefusal {
+  const message = `${upstream.id} refused the org's own key.`;
+  return { code: 'byok_key_rejected', message, provider: upstream.id };
 }
 
 /** Aborts when nobody waits for the answer any more. */
@@ -113,7 +126,7 @@ function refuseCall(
 
 async function exchangeWith(
   { metrics, log }: CallContext,
-  upstream: Upstream,
+  { upstream, key, fallback }: ServedBy,
   { call, response, hideUsage }: Exchange,
   meter: MeteredCall,
   entry: JournalEntry | null,
@@ -122,7 +135,7 @@ async function exchangeWith(
   const sent = performance.now();
   let reply: ModelReply;
   try {
-    reply = await upstream.send(call, gone);
+    reply = await upstream.send(call, key, gone);
   } catch (error) {
     if (error instanceof UpstreamError && !error.sent) meter.notSent();
     if (gone.aborted) return 'client_gone';
@@ -135,6 +148,14 @@ async function exchangeWith(
   }
   metrics.firstByte.observe({ upstream: upstream.id }, (performance.now() - sent) / 1000);
   meter.answered(reply.status, reply.headers['content-type'] ?? '');
+  const ownRefused = key?.ownId != null && refusesKey(reply.status);
+  if (ownRefused) {
+    log.warn({ upstream: upstream.id, key: key.ownId, status: reply.status }, 'own key refused');
+    if (fallback !== null) {
+      reply.body.destroy();
+      return 'own_key_refused';
+    }
+  }
   const ending = await relay(reply, response, {
     hideUsage,
     onChunk: (chunk) => meter.push(chunk),
@@ -144,5 +165,6 @@ async function exchangeWith(
     },
   });
   if (ending !== 'complete') return ending === 'gone' ? 'client_gone' : 'cut';
+  if (ownRefused) return 'own_key_refused';
   return reply.status < 400 ? 'complete' : 'refused_by_provider';
 }

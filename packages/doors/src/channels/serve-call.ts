@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TurnRefusal } from '@karta/protocol';
 import { parkedAnswer } from '../demo/answer.ts';
+import { servedBy } from '../keys/serving-key.ts';
 import { CHANNEL_CALLS } from '../limits.ts';
+import { MeteredCall } from '../metering/metered-call.ts';
 import { perform } from '../upstreams/demo.ts';
 import type { ModelCall } from '../upstreams/port.ts';
 import { type Refusal, refuse } from '../wire/errors.ts';
@@ -59,15 +62,30 @@ export async function serveCall(
     const { hideUsage, model } = prepared;
     const exchange = { call, response, hideUsage, model };
     if (channel.parked) return await answerParked(context, exchange);
-    const upstream = channel.demo ? context.upstreams.demo : context.upstreams.serving(family);
-    if (upstream === null) return no('not_found', 'No model provider serves this wire format.');
-    await forwardCall(context, channel, upstream, exchange);
+    const served = await servedBy(context, channel, family);
+    if ('refusal' in served) {
+      if (served.told !== null && route.billed) bookRefused(channel, call, served.told);
+      return no(served.refusal, served.message);
+    }
+    const outcome = await forwardCall(context, channel, served, exchange);
+    if (outcome === 'own_key_refused' && served.fallback !== null) {
+      await forwardCall(context, channel, served.fallback, exchange);
+    }
   } finally {
     channel.bodies.bytes -= held;
     context.bodies.bytes -= held;
     channel.calls -= 1;
     context.metrics.inFlight.dec();
   }
+}
+
+/** A call that nobody could be asked about: it cost nothing, and its turn ends for this reason. */
+function bookRefused(channel: Channel, { route, body }: ModelCall, refusal: TurnRefusal): void {
+  const meter = new MeteredCall(route.name, body.length);
+  meter.notSent();
+  const booking = channel.ledger.begin(meter);
+  booking.refused(refusal);
+  booking.finish();
 }
 
 function callOf(route: Route, request: IncomingMessage, body: Buffer, channel: Channel): ModelCall {

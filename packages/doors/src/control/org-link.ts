@@ -1,3 +1,5 @@
+import type { OwnKeys } from '../keys/own-keys.ts';
+import type { OwnUpstreams } from '../keys/own-upstreams.ts';
 import type { OrgRules } from './org-rules.ts';
 import type { DoorsControl } from './port.ts';
 
@@ -5,4 +7,7 @@ import type { DoorsControl } from './port.ts';
 export interface OrgLink {
   control: DoorsControl;
   rules: OrgRules;
+  keys: OwnKeys;
+  /** Where calls with them go. */
+  upstreams: OwnUpstreams;
 }

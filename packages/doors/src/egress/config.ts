@@ -2,7 +2,8 @@ import { hostName } from '@karta/protocol';
 import { addressPolicy } from '@karta/service/network';
 import { z } from 'zod';
 
-const ranges = z.array(z.string()).superRefine((entries, context) => {
+/** Addresses and ranges by which an operator opens its own network. */
+export const ranges = z.array(z.string()).superRefine((entries, context) => {
   try {
     addressPolicy(entries);
   } catch (error) {

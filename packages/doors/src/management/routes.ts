@@ -7,12 +7,15 @@ import {
   openChannelBody,
   openTurnBody,
   spendCheckBody,
+  testKeyBody,
   type UpstreamsAnswer,
 } from '@karta/protocol';
 import type { z } from 'zod';
 import type { TurnCheck } from '../budgets/turn-check.ts';
 import type { ChannelRegistry } from '../channels/registry.ts';
+import type { OrgLink } from '../control/org-link.ts';
 import type { Journal } from '../journal/journal.ts';
+import { tryKey } from '../keys/try-key.ts';
 import { USAGE_PAGE } from '../limits.ts';
 import type { Upstreams } from '../upstreams/select.ts';
 
@@ -29,6 +32,8 @@ export interface Managed {
   journal: Journal;
   /** Forgets what is known of these orgs: their rules, keys, caps. */
   forget(orgIds: readonly string[]): void;
+  /** `null` where no control plane is configured. */
+  orgs: OrgLink | null;
   /** Says whether turns may begin. */
   turnCheck: TurnCheck;
 }
@@ -63,6 +68,7 @@ export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
   { method: 'POST', path: '/usage/ack', handle: ackUsage },
   { method: 'POST', path: '/invalidate', handle: invalidate },
   { method: 'POST', path: '/spend/check', handle: checkSpend },
+  { method: 'POST', path: '/keys/test', handle: testKey },
   { method: 'GET', path: '/upstreams', handle: listUpstreams },
   { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
 ];
@@ -133,8 +139,20 @@ async function invalidate({ forget }: Managed, _ids: string[], body: unknown) {
 
 async function checkSpend({ turnCheck }: Managed, _ids: string[], body: unknown) {
   const { subject, org_grant } = read(spendCheckBody, body);
+  return { status: 200, body: await asked(turnCheck.check(subject, org_grant)) };
+}
+
+async function testKey({ orgs }: Managed, _ids: string[], body: unknown) {
+  const { org_id: orgId, provider, org_grant: grant } = read(testKeyBody, body);
+  const answer = orgs === null ? null : await asked(tryKey(orgs, { orgId, provider, grant }));
+  if (answer === null) throw new ManagementError(404, 'the org has no such key');
+  return { status: 200, body: answer };
+}
+
+/** What the control plane says; its refusals under their own status. */
+async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
-    return { status: 200, body: await turnCheck.check(subject, org_grant) };
+    return await answer;
   } catch (error) {
     if (!KartaError.is(error)) throw error;
     throw new ManagementError(ERRORS[error.code].status, error.message);

@@ -43,6 +43,7 @@ export function openBudgets(
     turnCheck: new TurnCheck(capped, metrics),
     forget(orgIds) {
       orgs?.rules.forget(orgIds);
+      orgs?.keys.forget(orgIds);
       book?.invalidate(orgIds);
     },
     start() {

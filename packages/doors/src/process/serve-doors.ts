@@ -1,3 +1,4 @@
+import { addressPolicy, createNameResolver } from '@karta/service/network';
 import { planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
@@ -8,9 +9,11 @@ import { OrgRules } from '../control/org-rules.ts';
 import { remoteControl } from '../control/remote-control.ts';
 import { egressContext } from '../egress/egress-context.ts';
 import { Journal } from '../journal/journal.ts';
+import { OwnKeys } from '../keys/own-keys.ts';
+import { OwnUpstreams } from '../keys/own-upstreams.ts';
 import { managementServer } from '../management/server.ts';
 import { createMetrics } from '../metrics.ts';
-import { selectUpstreams } from '../upstreams/select.ts';
+import { selectUpstreams, type Upstreams } from '../upstreams/select.ts';
 import { openBudgets } from './budgets.ts';
 import { dropTo, userToBecome } from './drop-user.ts';
 import { journalFolder } from './journal-folder.ts';
@@ -19,6 +22,8 @@ import { listenPrivately, prepareFolders } from './sockets.ts';
 
 /** How long calls that were cut have to be written down, in ms. */
 const SETTLE_MS = 1_000;
+/** How often keys that are too old are dropped from memory, in ms. */
+const KEY_SWEEP_MS = 10_000;
 
 /** Doors that serve. */
 export interface ServedDoors {
@@ -38,7 +43,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const journal = new Journal(await journalFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
   const bodies = { bytes: 0 };
-  const orgs = orgLink(config.control);
+  const orgs = orgLink(config, upstreams);
   const budgets = openBudgets(orgs, journal, metrics, log);
   const { admission, turnCheck, forget } = budgets;
   const context = {
@@ -48,7 +53,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const egress = egressContext(config.egress, metrics.registry, log);
   const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);
-  const managed = { channels, upstreams, journal, forget, turnCheck };
+  const managed = { channels, upstreams, journal, forget, orgs, turnCheck };
   const management = managementServer(managed, token, log);
 
   await prepareFolders(config, owner);
@@ -58,6 +63,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   if (owner !== null) dropTo(owner);
   await journal.recover();
   budgets.start();
+  const sweeping = setInterval(() => orgs?.keys.sweep(), KEY_SWEEP_MS).unref();
 
   async function stop(): Promise<void> {
     await channels.removeAll();
@@ -66,6 +72,8 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
       server?.closeAllConnections();
     }
     upstreams.close();
+    orgs?.upstreams.close();
+    clearInterval(sweeping);
     await journal.settled(SETTLE_MS);
     await budgets.stop();
     await journal.close();
@@ -83,9 +91,18 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   };
 }
 
-function orgLink(config: DoorsConfig['control']): OrgLink | null {
-  if (config === null) return null;
-  const { internal_url: baseUrl, key } = config;
+function orgLink(config: DoorsConfig, configured: Upstreams): OrgLink | null {
+  if (config.control === null) return null;
+  const { internal_url: baseUrl, key } = config.control;
   const control = remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
-  return { control, rules: new OrgRules(control) };
+  const network = {
+    policy: addressPolicy(config.own_keys.allow_private),
+    resolver: createNameResolver(),
+  };
+  return {
+    control,
+    rules: new OrgRules(control),
+    keys: new OwnKeys(control),
+    upstreams: new OwnUpstreams(configured, network),
+  };
 }

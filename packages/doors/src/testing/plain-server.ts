@@ -51,7 +51,7 @@ export async function servePlain(
     });
     try {
       const call = { route, headers: {}, body, channelId: 'plain' };
-      const reply = await upstream.send(call, abort.signal);
+      const reply = await upstream.send(call, null, abort.signal);
       response.writeHead(reply.status, reply.headers);
       await pipeline(reply.body, response);
     } catch {

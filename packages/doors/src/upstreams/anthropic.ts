@@ -5,25 +5,18 @@ import { providerUpstream } from './provider.ts';
 const DEFAULT_VERSION = '2023-06-01';
 
 /** Anthropic, or a server of the same wire format at `baseUrl` (without `/v1`). */
-export function anthropicUpstream({
-  baseUrl,
-  apiKey,
-}: {
-  baseUrl: string;
-  apiKey: string;
-}): Upstream {
+export function anthropicUpstream({ baseUrl }: { baseUrl: string }): Upstream {
   const upstream = providerUpstream({
     id: 'anthropic',
     family: 'anthropic',
     baseUrl,
-    apiKey,
-    authorize: (key) => ({ 'x-api-key': key }),
+    authorize: (key) => ({ 'x-api-key': key.part('api_key') }),
   });
   return {
     ...upstream,
-    send: (call, signal) => {
+    send: (call, key, signal) => {
       const headers = { 'anthropic-version': DEFAULT_VERSION, ...call.headers };
-      return upstream.send({ ...call, headers }, signal);
+      return upstream.send({ ...call, headers }, key, signal);
     },
   };
 }

@@ -11,7 +11,7 @@ export function demoUpstream(): Upstream {
     id: 'demo',
     families: ['anthropic', 'openai'],
     endpoint: 'embedded',
-    send: (call, signal) => perform(demoAnswer(call, attempts), signal),
+    send: (call, _key, signal) => perform(demoAnswer(call, attempts), signal),
     close: () => {},
   };
 }

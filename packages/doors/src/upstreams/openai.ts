@@ -1,13 +1,14 @@
 import type { Upstream } from './port.ts';
-import { providerUpstream } from './provider.ts';
+import { type ProviderOptions, providerUpstream } from './provider.ts';
 
 /** OpenAI, or a server of the same wire format at `baseUrl` (with its `/v1`). */
-export function openaiUpstream({ baseUrl, apiKey }: { baseUrl: string; apiKey: string }): Upstream {
+export function openaiUpstream(
+  options: Pick<ProviderOptions, 'baseUrl' | 'agent'> & Partial<Pick<ProviderOptions, 'id'>>,
+): Upstream {
   return providerUpstream({
     id: 'openai',
     family: 'openai',
-    baseUrl,
-    apiKey,
-    authorize: (key) => ({ authorization: `Bearer ${key}` }),
+    authorize: (key) => ({ authorization: `Bearer ${key.part('api_key')}` }),
+    ...options,
   });
 }

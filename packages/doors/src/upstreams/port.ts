@@ -1,18 +1,21 @@
 import type { Readable } from 'node:stream';
-import type { WireFamily } from '@karta/protocol';
+import type { KeyProvider, WireFamily } from '@karta/protocol';
+import type { UpstreamKey } from '../keys/key-parts.ts';
 import type { Route } from '../wire/routes.ts';
 
 /** Who answers model calls of a wire family. */
 export interface Upstream {
-  readonly id: 'demo' | 'anthropic' | 'openai';
+  readonly id: 'demo' | KeyProvider;
   readonly families: readonly WireFamily[];
   /** Where calls go, without credentials; `embedded` for the demo model. */
   readonly endpoint: string;
   /**
-   * Sends one call and resolves with the head of the answer; the body follows as it comes. Aborting
-   * `signal` ends the call at any point. Rejects with {@link UpstreamError} when no answer came.
+   * Sends one call under `key` (`null` where none is needed) and resolves with the head of the
+   * answer; the body follows as it comes. Aborting `signal` ends the call at any point. Rejects with
+   * {@link UpstreamError} when no answer came. A provider that refuses the key is a reply of 401 or
+   * 403.
    */
-  send(call: ModelCall, signal: AbortSignal): Promise<ModelReply>;
+  send(call: ModelCall, key: UpstreamKey | null, signal: AbortSignal): Promise<ModelReply>;
   /** Frees idle connections. */
   close(): void;
 }

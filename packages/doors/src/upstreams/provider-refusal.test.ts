@@ -12,7 +12,7 @@ async function told(status: number, body: unknown, headers: Record<string, strin
     status,
     headers,
     Readable.from([Buffer.from(text)], { objectMode: false }),
-    SECRETS,
+    { whose: "the platform's", secrets: SECRETS },
   );
   return { status: reply.status, headers: reply.headers, body: await json(reply.body) };
 }
@@ -73,7 +73,10 @@ describe("a provider's refusal", () => {
       })(),
       { objectMode: false },
     );
-    const reply = await providerRefusal('openai', 500, {}, endless, SECRETS);
+    const reply = await providerRefusal('openai', 500, {}, endless, {
+      whose: 'x',
+      secrets: SECRETS,
+    });
     expect(reply.status).toBe(502);
     expect(endless.destroyed).toBe(true);
   });

@@ -9,27 +9,27 @@ const KEY_LIKE = /\b(?:sk|pk|key)[-_][\w*.-]{6,}/gi;
 const HIDDEN = '[hidden]';
 
 /**
- * A provider's refusal as the sandbox may see it: the provider's status and error, without the
- * operator's key (OpenAI quotes a part of it), hosts or anything that is no error object. A refused
- * key is told as such and no more.
+ * A provider's refusal as the sandbox may see it: the provider's status and error, without the key
+ * (OpenAI quotes a part of it), hosts or anything that is no error object. A refused key is told as
+ * such and no more.
  */
 export async function providerRefusal(
   family: WireFamily,
   status: number,
   headers: Record<string, string>,
   body: Readable,
-  secrets: readonly string[],
+  key: { whose: string; secrets: readonly string[] },
 ): Promise<ModelReply> {
   const text = await readStart(body);
   if (status === 401 || status === 403) {
     const refusal = status === 401 ? 'unauthenticated' : 'forbidden';
-    return whole(refuse(family, refusal, "The model provider refused the platform's key."));
+    return whole(refuse(family, refusal, `The model provider refused ${key.whose} key.`));
   }
   const error = errorIn(text);
   if (error === null || status < 400) {
     return whole(refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.'));
   }
-  const clean = redact(JSON.stringify({ ...error.envelope, error: error.error }), secrets);
+  const clean = redact(JSON.stringify({ ...error.envelope, error: error.error }), key.secrets);
   return whole({
     status,
     headers: { ...headers, 'content-type': 'application/json' },

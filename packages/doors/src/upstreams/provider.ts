@@ -2,19 +2,21 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import type { WireFamily } from '@karta/protocol';
+import type { KeyParts, UpstreamKey } from '../keys/key-parts.ts';
 import { UPSTREAM_CONNECT_MS, UPSTREAM_IDLE_MS } from '../limits.ts';
 import { type ModelCall, type ModelReply, type Upstream, UpstreamError } from './port.ts';
 import { providerRefusal } from './provider-refusal.ts';
 
-/** A provider reached over HTTP with the operator's key. */
+/** A provider reached over HTTP. */
 export interface ProviderOptions {
   id: Upstream['id'];
   family: WireFamily;
   /** What the family's paths are appended to; may have a path of its own. */
   baseUrl: string;
-  apiKey: string;
   /** The headers that carry the key. */
-  authorize(apiKey: string): Record<string, string>;
+  authorize(key: KeyParts): Record<string, string>;
+  /** Makes the connections; by default straight to where the name leads. */
+  agent?(secure: boolean): http.Agent;
 }
 
 /** Answer headers that may reach the sandbox. Others tell about the operator's account. */
@@ -34,22 +36,29 @@ const ANSWER_HEADERS = [
 export function providerUpstream(options: ProviderOptions): Upstream {
   const base = new URL(options.baseUrl);
   const transport = base.protocol === 'https:' ? https : http;
-  const agent = new transport.Agent({ keepAlive: true });
+  const secure = transport === https;
+  const agent = options.agent?.(secure) ?? new transport.Agent({ keepAlive: true });
   const prefix = base.pathname.replace(/\/+$/, '');
-  const secrets = [options.apiKey, base.host, base.hostname];
 
-  async function send(call: ModelCall, signal: AbortSignal): Promise<ModelReply> {
+  /** For a second try: no kept connection, but by the same way. */
+  const freshAgent = () => options.agent?.(secure) ?? false;
+
+  async function send(
+    call: ModelCall,
+    key: UpstreamKey | null,
+    signal: AbortSignal,
+  ): Promise<ModelReply> {
     const target = new URL(`${prefix}${call.route.path}${call.route.query}`, base.origin);
     const headers: http.OutgoingHttpHeaders = {
       ...call.headers,
-      ...options.authorize(options.apiKey),
+      ...(key === null ? {} : options.authorize(key.parts)),
       'accept-encoding': 'identity',
     };
     if (call.body.length > 0) headers['content-length'] = call.body.length;
     const method = call.body.length > 0 ? 'POST' : 'GET';
     const request = (fresh: boolean) =>
       attempt(
-        transport.request(target, { method, headers, signal, agent: fresh ? false : agent }),
+        transport.request(target, { method, headers, signal, agent: fresh ? freshAgent() : agent }),
         call.body,
       );
     let response: http.IncomingMessage;
@@ -60,15 +69,21 @@ export function providerUpstream(options: ProviderOptions): Upstream {
       if (!(error instanceof StaleConnection)) throw error;
       response = await request(true);
     }
-    return reply(response);
+    return reply(response, key);
   }
 
-  function reply(response: http.IncomingMessage): ModelReply | Promise<ModelReply> {
+  function reply(
+    response: http.IncomingMessage,
+    key: UpstreamKey | null,
+  ): ModelReply | Promise<ModelReply> {
     const status = response.statusCode ?? 0;
     const encoding = response.headers['content-encoding'] ?? 'identity';
     if (status < 200 || status >= 300 || encoding !== 'identity') {
       const kept = pick(response.headers);
-      return providerRefusal(options.family, status, kept, response, secrets);
+      return providerRefusal(options.family, status, kept, response, {
+        whose: key?.ownId == null ? "the platform's" : "the org's own",
+        secrets: [...(key?.parts.all() ?? []), base.host, base.hostname],
+      });
     }
     return { status, headers: pick(response.headers), body: response satisfies Readable };
   }

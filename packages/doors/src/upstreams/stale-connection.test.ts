@@ -1,9 +1,12 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
+import { platformKey } from '../keys/key-parts.ts';
 import { routeOf } from '../wire/routes.ts';
 import { anthropicUpstream } from './anthropic.ts';
 import { type ModelCall, UpstreamError } from './port.ts';
+
+const KEY = platformKey('k');
 
 let server: Server;
 afterEach(() => new Promise<void>((resolve) => server.close(() => resolve())));
@@ -30,7 +33,7 @@ async function provider(react: (socket: Socket, connection: number, request: num
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const upstream = anthropicUpstream({ baseUrl: `http://127.0.0.1:${port}/x/`, apiKey: 'k' });
+  const upstream = anthropicUpstream({ baseUrl: `http://127.0.0.1:${port}/x/` });
   return { upstream, connections: () => connections };
 }
 
@@ -41,7 +44,7 @@ describe('a connection to a provider', () => {
       else socket.write(ANSWER);
     });
     for (const expected of [1, 1, 2]) {
-      const reply = await upstream.send(call, never);
+      const reply = await upstream.send(call, KEY, never);
       expect(await text(reply.body)).toBe('{}');
       expect(reply.headers).toEqual({ 'content-type': 'application/json' });
       expect(connections()).toBe(expected);
@@ -51,7 +54,7 @@ describe('a connection to a provider', () => {
 
   it('that is cut before an answer may have been billed', async () => {
     const { upstream, connections } = await provider((socket) => socket.resetAndDestroy());
-    const failed = await upstream.send(call, never).catch((error) => error);
+    const failed = await upstream.send(call, KEY, never).catch((error) => error);
     expect(failed).toBeInstanceOf(UpstreamError);
     expect(failed).toMatchObject({ sent: true, message: expect.not.stringContaining('127') });
     expect(connections()).toBe(1);
@@ -64,7 +67,7 @@ describe('a connection to a provider', () => {
       provider((socket) => {
         socket.on('close', () => resolve());
         abort.abort();
-      }).then(({ upstream }) => upstream.send(call, abort.signal).catch(() => {}));
+      }).then(({ upstream }) => upstream.send(call, KEY, abort.signal).catch(() => {}));
     });
     await closed;
   });
@@ -76,7 +79,7 @@ describe('a connection to a provider', () => {
       );
     });
     const abort = new AbortController();
-    const reply = await upstream.send(call, abort.signal);
+    const reply = await upstream.send(call, KEY, abort.signal);
     expect(reply.status).toBe(200);
     const broken = text(reply.body).catch((error) => error);
     abort.abort();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KEY_PROVIDERS } from '../management/provider-keys.ts';
 import { hostName, NETWORK_TARGETS, networkPort } from '../network-target.ts';
 import { usage } from '../usage.ts';
 
@@ -168,7 +169,7 @@ export type TurnUsageAnswer = z.infer<typeof turnUsageAnswer>;
 export const upstreamsAnswer = z.strictObject({
   upstreams: z.array(
     z.strictObject({
-      id: z.enum(['demo', 'anthropic', 'openai']),
+      id: z.enum(['demo', ...KEY_PROVIDERS]),
       families: z.array(wireFamily),
       /** Where calls go, without credentials; `embedded` for the demo model. */
       endpoint: z.string(),

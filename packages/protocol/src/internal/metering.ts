@@ -77,6 +77,13 @@ export const providerKeyAnswer = z.strictObject({
 });
 export type ProviderKeyAnswer = z.infer<typeof providerKeyAnswer>;
 
+/** `POST data:/v1/internal/doors/test-key`, with the org's grant: does the provider take its key? */
+export const testOrgKeyBody = z.strictObject({ org_id: z.string(), provider: z.string() });
+
+/** `POST /keys/test` on the doors' management socket. 404: the org has none. */
+export const testKeyBody = z.strictObject({ ...testOrgKeyBody.shape, org_grant: z.string() });
+export type TestKeyBody = z.infer<typeof testKeyBody>;
+
 /**
  * `POST control:/v1/internal/doors/leases`, with the org's grant: what the node may spend for this
  * subject by itself. `minimum` is what one call needs at the least, `wanted` what it asks for. With

@@ -7,9 +7,12 @@ import {
   type OpenChannelBody,
   type OpenTurnBody,
   openChannelAnswer,
+  type ProviderKeyTest,
+  providerKeyTest,
   type SpendCheckAnswer,
   spendCheckAnswer,
   type spendCheckBody,
+  type TestKeyBody,
   type TurnUsageAnswer,
   turnUsageAnswer,
   type UpstreamsAnswer,
@@ -36,6 +39,8 @@ export class DoorsError extends Error {
   }
 }
 
+/** How long a provider may take to answer to a key, in milliseconds. */
+const KEY_TEST_MS = 25_000;
 /** Longest answer read: a page of usage records, some 450 bytes each. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -92,6 +97,16 @@ export class DoorsClient {
     return this.#ask('DELETE', `/channels/${channelId}/turn/${turnId}`, turnUsageAnswer);
   }
 
+  /** What a provider says to an org's own key; `null` when the org has none. */
+  async testKey(body: TestKeyBody): Promise<ProviderKeyTest | null> {
+    try {
+      return await this.#ask('POST', '/keys/test', providerKeyTest, body, KEY_TEST_MS);
+    } catch (error) {
+      if (!(error instanceof DoorsError && error.status === 404)) throw error;
+      return null;
+    }
+  }
+
   /** The oldest calls that nobody has acknowledged, of any turn. */
   async usage(): Promise<UsageRecord[]> {
     return (await this.#ask('GET', '/usage', usageRecordsAnswer)).records;
@@ -125,8 +140,9 @@ export class DoorsClient {
     path: string,
     schema: z.ZodType<T> | null,
     body?: unknown,
+    timeoutMs: number = RUNNER_LIMITS.doorsCallMs,
   ): Promise<T> {
-    const { status, text } = await this.#exchange(method, path, body, true);
+    const { status, text } = await this.#exchange(method, path, { body, timeoutMs }, true);
     if (status < 200 || status > 299) {
       throw new DoorsError(`the doors answered ${status} to ${method} ${path}`, status);
     }
@@ -141,9 +157,10 @@ export class DoorsClient {
   #exchange(
     method: string,
     path: string,
-    body: unknown,
+    sent: { body: unknown; timeoutMs: number },
     mayRetry: boolean,
   ): Promise<{ status: number; text: string }> {
+    const { body, timeoutMs } = sent;
     const payload = body === undefined ? null : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const call = request({
@@ -151,7 +168,7 @@ export class DoorsClient {
         agent: this.#agent,
         method,
         path,
-        timeout: RUNNER_LIMITS.doorsCallMs,
+        timeout: timeoutMs,
         headers: {
           authorization: `Bearer ${this.#access.token}`,
           ...(payload === null
@@ -166,7 +183,7 @@ export class DoorsClient {
       call.on('error', (cause) => {
         // A kept connection may have been closed by the other side just now: that call never began.
         if (mayRetry && call.reusedSocket) {
-          this.#exchange(method, path, body, false).then(resolve, reject);
+          this.#exchange(method, path, sent, false).then(resolve, reject);
           return;
         }
         const message = `the doors do not answer ${method} ${path}: ${cause.message}`;
