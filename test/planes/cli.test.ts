@@ -199,6 +199,39 @@ test('a key is made, shown once, and refused once revoked', async () => {
   expect(await fails(['keys', 'revoke', 'key_nope'])).toMatchObject({ exit: 'refused' });
 });
 
+test('budgets: set, set anew, looked at, removed', async () => {
+  const set = (...args: string[]) => types(['budgets', 'set', ...args]);
+  expect(await set('$12.50')).toMatch(/^bud_\w+ caps cost at \$12\.50$/);
+  expect(await set('$0.0000005')).toMatch(/^bud_\w+ caps cost at \$0\.000001, it was \$12\.50$/);
+  expect(await set('1_000_000', '--on', 'end_user', '--per', 'day')).toContain('total_tokens');
+  const one = ['--on', 'end_user:ann:1', '--metric', 'output_tokens', '--per', 'total'];
+  await set('5', ...one);
+  const caps = await json(['budgets']);
+  expect(caps).toMatchObject([
+    { scope_id: 'ann:1', metric: 'output_tokens', limit: '5', usage: { left: '5' } },
+    { scope: 'end_user', scope_id: null, limit: '1000000', window: 'day', usage: null },
+    { scope: 'org', limit: { amount: '500000', unit: 'picousd' }, window: 'month' },
+  ]);
+  const table = await types(['budgets']);
+  expect(table).toContain('each end_user');
+  expect(table).toContain('end_user:ann:1');
+  expect(await json(['budgets', 'usage', caps[1].id])).toEqual([]);
+  for (const wrong of [
+    ['-5'],
+    ['five'],
+    ['$5', '--metric', 'input_tokens'],
+    ['5', '--metric', 'cost'],
+    ['5', '--on', 'planet'],
+    ['5', '--per', 'week'],
+  ]) {
+    expect(await fails(['budgets', 'set', ...wrong])).toMatchObject({ exit: 'usage' });
+  }
+  for (const { id } of caps) {
+    expect(await types(['budgets', 'remove', id])).toBe(`${id} caps nothing any more`);
+  }
+  expect(await json(['budgets'])).toEqual([]);
+});
+
 test('webhooks: made, tested, redelivered, rotated, switched, deleted', async () => {
   const create = ['webhooks', 'create', receiver.url, '--events', 'key.created,key.revoked'];
   const [hook] = await json([...create, '--description', 'For the till']);

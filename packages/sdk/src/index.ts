@@ -60,6 +60,7 @@ export type { FileContent, SessionFile, SessionFiles } from './files.ts';
 export { Karta, type KartaOptions } from './karta.ts';
 export type { Audit } from './management/audit.ts';
 export type { Billing } from './management/billing.ts';
+export type { Budgets } from './management/budgets.ts';
 export type { BuildEvent, Builds } from './management/builds.ts';
 export type { Env } from './management/env.ts';
 export type { Keys } from './management/keys.ts';

@@ -1,5 +1,6 @@
 import { Audit } from './management/audit.ts';
 import { Billing } from './management/billing.ts';
+import { Budgets } from './management/budgets.ts';
 import { Builds } from './management/builds.ts';
 import { Env } from './management/env.ts';
 import { Keys } from './management/keys.ts';
@@ -52,6 +53,7 @@ export class Karta {
   readonly usage: UsageReports;
   readonly prices: Prices;
   readonly billing: Billing;
+  readonly budgets: Budgets;
   readonly webhooks: Webhooks;
   readonly audit: Audit;
 
@@ -81,6 +83,7 @@ export class Karta {
     this.usage = new UsageReports(control);
     this.prices = new Prices(control);
     this.billing = new Billing(control);
+    this.budgets = new Budgets(control);
     this.webhooks = new Webhooks(control);
     this.audit = new Audit(control);
   }

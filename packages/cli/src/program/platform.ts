@@ -28,8 +28,34 @@ export function addPlatformCommands(program: Command, terminal: Terminal, finish
     .action(async (options) =>
       finish((await import('../commands/platform/prices.ts')).showPrices(options, terminal)),
     );
+  addBudgets(program, terminal, finish);
   addBilling(program, terminal, finish);
   addAudit(program, terminal, finish);
+}
+
+function addBudgets(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/budgets.ts');
+  const budgets = accountOptions(program.command('budgets'))
+    .description('list the caps of the org, and what is left of them')
+    .action(async (options) => finish((await module()).listBudgets(options, terminal)));
+  budgets
+    .command('set <limit>')
+    .description("cap cost ('$12.50') or tokens (1_000_000); an equal cap gets the new limit")
+    .option('--on <scope>', 'org (default), project, api_key, end_user, session, embed_key: each')
+    .addHelpText('after', '\nA scope with an id caps that one alone: --on end_user:ann')
+    .option('--metric <metric>', 'cost, input_tokens, output_tokens or total_tokens')
+    .option('--per <window>', 'day, month (default) or total')
+    .action(async (limit, own) =>
+      finish((await module()).setBudget(limit, { ...budgets.opts(), ...own }, terminal)),
+    );
+  budgets
+    .command('usage <id>')
+    .description('show who used most of a budget in its window now')
+    .action(async (id) => finish((await module()).showBudgetUsage(id, budgets.opts(), terminal)));
+  budgets
+    .command('remove <id>')
+    .description('cap it no longer')
+    .action(async (id) => finish((await module()).removeBudget(id, budgets.opts(), terminal)));
 }
 
 function addBilling(program: Command, terminal: Terminal, finish: Finish): void {

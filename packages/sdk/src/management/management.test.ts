@@ -72,6 +72,23 @@ test('money is asked for on the control plane', async () => {
   ]);
 });
 
+test('budgets are on the control plane', async () => {
+  await using server = await scriptedServer((_, response) => json(response, 200, {}));
+  const { budgets } = client(server.url);
+  await budgets.create({ scope: 'org', metric: 'input_tokens', limit: 5, window: 'day' });
+  await budgets.update('bud/1', { limit: { amount: '7', unit: 'picousd' } });
+  await budgets.usage('bud_1', { scope_id: 'ann smith', limit: 2 });
+  await budgets.setSettings({ unknown_model: 'count' });
+  await budgets.delete('bud_1');
+  expect(server.seen.map(said)).toEqual([
+    'POST /v1/budgets {"scope":"org","metric":"input_tokens","limit":5,"window":"day"}',
+    'PATCH /v1/budgets/bud%2F1 {"limit":{"amount":"7","unit":"picousd"}}',
+    'GET /v1/budgets/bud_1/usage?scope_id=ann+smith&limit=2',
+    'PATCH /v1/spend_settings {"unknown_model":"count"}',
+    'DELETE /v1/budgets/bud_1',
+  ]);
+});
+
 test('changes say what they mean, refs and ids encoded', async () => {
   await using server = await scriptedServer((_, response) => json(response, 200, {}));
   const karta = client(server.url);
