@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import {
   serveKarta,
   temporaryHome,
 } from './karta-process.ts';
+import { processes } from './processes-of.ts';
 
 const run = promisify(execFile);
 
@@ -151,6 +152,40 @@ describe('a stranger on a fresh server', () => {
     const minted = (await newestFirst()).filter(({ action }) => action === 'staff_tokens.mint');
     expect(minted.map(({ actor }) => actor.label)).toContain('bob@roasters.example');
     expect(minted.some(({ details }) => details?.session_id === id)).toBe(true);
+  });
+
+  test.runIf(process.getuid?.() === 0)('is served by a control plane that is not root', () => {
+    const status = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8');
+    const children = processes().filter(({ parent }) => parent === server.pid);
+    const pidOf = (part: string) =>
+      children.find(({ command }) => command.includes(`${part}/src/main.ts`))?.pid ?? 0;
+    const [control, doors] = [pidOf('control-plane'), pidOf('doors')];
+    const uid = Number(/^Uid:\t(\d+)\t\1\t\1\t\1$/m.exec(status(control))?.[1]);
+    expect(uid).toBeGreaterThan(0);
+    expect(status(control)).toMatch(new RegExp(`^Gid:\t${uid}\t${uid}\t${uid}\t${uid}$`, 'm'));
+    expect(status(control)).toMatch(/^Groups:\s*$/m);
+    expect(status(control)).toMatch(/^CapEff:\t0+$/m);
+    expect(status(doors)).not.toMatch(new RegExp(`^Uid:\t${uid}\t`, 'm'));
+
+    // What it must not reach, tried as its user; as root the same commands show that it is there.
+    const home = serverHome.path;
+    for (const wanted of [
+      ['ls', join(home, 'doors', 'usage')],
+      ['cat', join(home, 'secrets', 'postgres.json')],
+      ['cat', join(home, 'credentials.json')],
+      ['cat', `/proc/${doors}/environ`],
+      ['cat', `/proc/${server.pid}/environ`],
+      ['ls', `/proc/${doors}/fd`],
+    ]) {
+      const [command = '', ...args] = wanted;
+      expect(spawnSync(command, args).status, wanted.join(' ')).toBe(0);
+      const as = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--', ...wanted];
+      expect(spawnSync('setpriv', as).status, wanted.join(' ')).not.toBe(0);
+    }
+    // Nor do others of its user reach it, such as a git that it runs: it was root once.
+    const own = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--'];
+    expect(spawnSync('setpriv', [...own, 'cat', `/proc/${control}/environ`]).status).not.toBe(0);
+    expect(spawnSync('setpriv', [...own, 'cat', '/proc/self/environ']).status).toBe(0);
   });
 
   test('finds all of it in the audit log, which holds', async () => {

@@ -30,6 +30,8 @@ export const controlPlaneConfig = z.strictObject({
       }),
     )
     .max(1_000),
+  /** The user to become once it serves, when it is started as root. */
+  run_as_uid: z.int().min(1).optional(),
   /** The application role, which owns nothing. */
   database_url: postgresUrl,
   /** The role that owns the schema: when given, it is brought up to date first. */

@@ -8,6 +8,12 @@ import { type KeptChild, keepRunning } from './keep-running.ts';
 import { announcedUrl } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
 
+/**
+ * The user that the control plane runs as when Karta is root, beside that of the doors: a number that
+ * Linux distributions assign to nobody.
+ */
+export const CONTROL_UID = 60_579;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How long requests in flight may go on after a stop was asked for. In milliseconds. */
@@ -77,6 +83,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         signup: settings.signup,
         webhooks: { allow_private: listOf(environment.KARTA_WEBHOOK_PRIVATE) },
         operator: { port: start.operatorPort },
+        ...(process.getuid?.() === 0 ? { run_as_uid: CONTROL_UID } : {}),
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
         ...publicUrlOf(environment),
         ...mailOf(environment),

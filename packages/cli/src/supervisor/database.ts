@@ -1,3 +1,5 @@
+import { chmod, chown, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { migrateControlPlane } from '@karta/control-plane';
 import { migrateDataPlane } from '@karta/data-plane';
 import {
@@ -8,8 +10,13 @@ import {
   startPostgres,
 } from '@karta/postgres';
 import { CliError } from '../cli-error.ts';
+import { CONTROL_UID } from './control-plane.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The group may pass through and connect, not look or change. */
+const GROUP_FOLDER_MODE = 0o710;
+const GROUP_SOCKET_MODE = 0o770;
 
 /** The two databases. Neither role of one can open the other. */
 const DATABASES = {
@@ -52,6 +59,9 @@ export async function startDatabases<Name extends DatabaseName>(
     if (given.some(([, access]) => access === null)) {
       embedded = await startPostgres({ home, log: (line) => log(`postgres: ${line}`) });
     }
+    if (embedded !== null && names.some((name) => name === 'control')) {
+      await letIn(embedded.socketFolder, CONTROL_UID);
+    }
     const urls: Partial<Record<Name, string>> = {};
     for (const [name, own] of given) {
       const access = own ?? (embedded && (await provisionDatabase(embedded, DATABASES[name].name)));
@@ -74,6 +84,23 @@ export async function startDatabases<Name extends DatabaseName>(
       { cause: error },
     );
   }
+}
+
+/**
+ * Lets a group connect to the embedded server beside the user that it runs as; roles and passwords
+ * are asked for all the same. Of a server that is not root everything runs as one user.
+ */
+async function letIn(socketFolder: string, gid: number): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid } = await stat(socketFolder);
+  for (const name of await readdir(socketFolder)) {
+    if (!/^\.s\.PGSQL\.\d+$/.test(name)) continue;
+    const socket = join(socketFolder, name);
+    await chown(socket, uid, gid);
+    await chmod(socket, GROUP_SOCKET_MODE);
+  }
+  await chown(socketFolder, uid, gid);
+  await chmod(socketFolder, GROUP_FOLDER_MODE);
 }
 
 /** A database of the operator's own; its role may be owner and application in one. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Isolation, UpstreamsAnswer } from '@karta/protocol';
 import { Karta } from '@karta/sdk';
@@ -180,7 +180,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       internalUrl: plane.internalUrl,
       controlInternalUrl: control.internalUrl,
       operatorUrl: control.operatorUrl,
-      operatorLinkFile: existsSync(operatorLinkPath(home)) ? operatorLinkPath(home) : null,
+      operatorLinkFile: holdsText(operatorLinkPath(home)) ? operatorLinkPath(home) : null,
       apiKey,
       credentialsPath: credentialsPath(home),
       isolation: plane.isolation,
@@ -205,6 +205,11 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     await started.disposeAsync();
     throw error;
   }
+}
+
+/** Whether a file is there with something in it. */
+function holdsText(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 function loopback(port: number): string {

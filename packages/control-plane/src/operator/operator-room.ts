@@ -16,7 +16,7 @@ import type { PriceBooks } from '../prices/price-books.ts';
 import { operatorPriceRoutes } from '../prices/price-routes.ts';
 import type { Database } from '../sql/database.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
-import { writeOperatorLink } from './link-file.ts';
+import { operatorLinkFile } from './link-file.ts';
 import { operatedOrgRoutes } from './operated-org-routes.ts';
 import { createOperatedOrgs } from './operated-orgs.ts';
 import { enrollLink, operatorRoutes } from './operator-routes.ts';
@@ -48,6 +48,7 @@ export interface OperatorRoom {
 export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<OperatorRoom> {
   const { config, database, log, identity } = deps;
   const settings = config.operator;
+  const linkFile = operatorLinkFile(config.home);
   let sweeping: NodeJS.Timeout | undefined;
   const background = {
     start() {
@@ -57,7 +58,10 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
         });
       }, SWEEP_MS);
     },
-    stop: () => clearInterval(sweeping),
+    stop() {
+      clearInterval(sweeping);
+      linkFile.close();
+    },
   };
   if (!settings) return { ...background, listen: async () => null };
 
@@ -73,7 +77,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
     mailer: null,
     log,
   });
-  const operators = createOperators(database, login, () => writeOperatorLink(config.home, null));
+  const operators = createOperators(database, login, () => linkFile.used());
   const mount = loginMount({
     login,
     prefix: '/v1/auth',
@@ -135,7 +139,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
       const server = await listenHttp(app, { host: settings.host, port: settings.port });
       if (settings.public_url === undefined) adminUrl = `http://localhost:${server.port}`;
       const first = await operators.firstLink();
-      await writeOperatorLink(config.home, first && enrollLink(adminUrl, first.token));
+      await linkFile.write(first && enrollLink(adminUrl, first.token));
       return server;
     },
   };

@@ -1,5 +1,6 @@
 import { listenHttp } from '@karta/http';
 import { loadPepper } from '@karta/service/home';
+import { dropTo, userToBecome } from '@karta/service/own-user';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import { createControlApp } from '../http/app.ts';
@@ -49,6 +50,11 @@ export async function serveControlPlane(
   started.defer(() => internal.close(CLOSE_MS));
   const operator = await rooms.listenOperator(() => ready);
   if (operator) started.defer(() => operator.close(CLOSE_MS));
+  const user = userToBecome(config.run_as_uid);
+  if (user !== null) {
+    dropTo(user);
+    log.info({ uid: process.getuid?.() }, 'root is given up');
+  }
   await rooms.start();
   started.defer(async () => {
     ready = false;

@@ -1,7 +1,9 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownFolder, userToBecome } from '@karta/service/own-user';
 import type { BoundInternalRoute, PlaneClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
-import { openBlobFolder } from '../blobs/blob-store.ts';
+import { type BlobStore, openBlobFolder } from '../blobs/blob-store.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import { gitRoutes } from '../git/git-routes.ts';
 import type { BoundRoute } from '../http/route.ts';
@@ -25,7 +27,7 @@ import { releaseRoutes } from './release-routes.ts';
 import { createReleases } from './releases.ts';
 
 export interface ReleasesRoomParts {
-  config: Pick<ControlPlaneConfig, 'home' | 'collection' | 'domain'>;
+  config: Pick<ControlPlaneConfig, 'home' | 'run_as_uid' | 'collection' | 'domain'>;
   database: Database;
   log: Logger;
   grants: OrgGrants;
@@ -46,7 +48,7 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
   const { config, database, log, nodes, sync } = parts;
   const { changed, synced } = sync;
   const urlOf = projectUrls(config.domain, sync.dataUrl);
-  const blobs = await openBlobFolder(join(config.home, 'blobs'));
+  const blobs = await openBlobs(config);
   const buildLog = createBuildLog(database);
   const queue = createBuildQueue({ database, nodes, log, buildLog, synced });
   const env = createEnvValues({ database, sealer: await openSealer(config.home), synced });
@@ -80,4 +82,12 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
       await queue.stop();
     },
   };
+}
+
+/** The folder of blobs, for whoever this process is going to be. */
+async function openBlobs({ home, run_as_uid }: ReleasesRoomParts['config']): Promise<BlobStore> {
+  const folder = join(home, 'blobs');
+  // Made here, where it can still be given away with the folder.
+  await mkdir(join(folder, 'drafts'), { recursive: true, mode: 0o700 });
+  return openBlobFolder(await ownFolder(folder, userToBecome(run_as_uid)));
 }

@@ -1,14 +1,1 @@
-/** The user to become, or `null` to stay who we are: not asked for, or not root. */
-export function userToBecome(runAs: number | undefined): number | null {
-  return runAs !== undefined && process.getuid?.() === 0 ? runAs : null;
-}
-
-/**
- * Becomes an ordinary user for good, with the group of the same number and no other group. All
- * modules must be loaded before: their files may be out of the new user's reach.
- */
-export function dropTo(uid: number): void {
-  process.setgroups?.([]);
-  process.setgid?.(uid);
-  process.setuid?.(uid);
-}
+export { dropTo, userToBecome } from '@karta/service/own-user';
