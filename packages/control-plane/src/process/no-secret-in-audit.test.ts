@@ -148,6 +148,12 @@ async function everyChange(planted: string, done: Set<string>): Promise<Set<stri
   });
   await change('updateProviderKeySettings', [], { platform_fallback: true });
   await change('destroyProviderKey', [provided.id]);
+  const budget = await change('createBudget', [], {
+    ...{ scope: 'org', metric: 'total_tokens', limit: 1, window: 'day' },
+  });
+  await change('updateBudget', [budget.id], { limit: 2 });
+  await change('deleteBudget', [budget.id]);
+  await change('updateSpendSettings', [], { unknown_model: 'count' });
   const url = `http://127.0.0.1:9/hook?key=${planted}`;
   const hook = await change('createWebhook', [], { url });
   await change('updateWebhook', [hook.id], { url: `${url}-too` });
