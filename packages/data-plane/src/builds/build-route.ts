@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { draftRelease } from '../releases/draft-release.ts';
 import type { BuildOutcome } from './build-in-sandbox.ts';
+import { sizeText } from './build-words.ts';
 import type { Builder } from './builder.ts';
 import { writeImageFile } from './image/image-file.ts';
 
@@ -73,6 +74,7 @@ async function build(
   signal: AbortSignal,
 ): Promise<BuildLine> {
   const draft = await draftRelease(home);
+  const log = (text: string) => say({ kind: 'log', at: Date.now(), text });
   try {
     const outcome = await builder.build(
       {
@@ -80,13 +82,16 @@ async function build(
         owner: { orgId: body.org_id, projectId: body.project_id },
         env: body.env,
         fallbackName: body.fallback_name,
-        log: (text) => say({ kind: 'log', at: Date.now(), text }),
+        log,
         signal,
       },
       draft.path,
     );
     if (!outcome.ok) return { kind: 'failed', problems: [...outcome.problems] };
     const imageBytes = await bringImage(home, client, body, draft.path, outcome, signal);
+    const { digest, totalBytes } = outcome.image.manifest;
+    const sizes = `${sizeText(totalBytes)}, ${sizeText(imageBytes)} compressed`;
+    log(`image sha256:${digest} (${sizes})`);
     await draft.keep(outcome.image.manifest.digest);
     return resultOf(outcome, imageBytes);
   } finally {

@@ -53,14 +53,22 @@ async function build(archive: Readable, env = { plain: {}, secret: [] as string[
 }
 
 test('an archive becomes a tree that is what its digest says', async () => {
-  const { outcome, target } = await build(
+  const { outcome, target, log } = await build(
     archiveOf({
       'AGENTS.md': 'You sell coffee.',
+      'karta.toml': '[sandbox]\nmemory = 1\n',
       '.opencode/agent/barista.md': '---\ndescription: x\n---\nBrew.',
     }),
   );
   if (!outcome.ok) throw new Error(outcome.problems.map(problemText).join('\n'));
   expect(await readFile(join(target, 'AGENTS.md'), 'utf8')).toBe('You sell coffee.');
+  expect(log).toEqual([
+    'unpacked 3 files, 65 bytes',
+    expect.stringMatching(/^harness: opencode \d/),
+    expect.stringMatching(/^agents: .*barista/),
+    expect.stringMatching(/^warning: karta.toml:2: /),
+    `content sha256:${outcome.facts.content_digest}`,
+  ]);
   expect(outcome.facts.agents).toContain('barista');
   expect(outcome.facts.content_digest).toBe(outcome.image.manifest.digest);
   expect(await readdir(join(home, 'builder/volumes'))).toEqual([]);
@@ -75,6 +83,7 @@ test('setup runs inside and its files are part of the release', async () => {
     }),
   );
   expect(log).toContain('hello');
+  expect(log.at(-1)).toMatch(/^setup took \d+\.\d s and leaves 3 files, /);
   if (!outcome.ok) throw new Error(outcome.problems.map(problemText).join('\n'));
   expect(await readFile(join(target, 'made.txt'), 'utf8')).toBe('made\n');
   expect(outcome.facts.content_digest).not.toBe(outcome.image.manifest.digest);

@@ -9,6 +9,7 @@ import { readKartaToml } from '../../releases/karta-toml.ts';
 import { hasErrors } from '../../releases/problem.ts';
 import { walkFolder } from '../../releases/walk.ts';
 import { type BuilderLine, type BuilderRequest, builderRequest } from '../build-wire.ts';
+import { findings, sizeOfTree } from '../build-words.ts';
 import { fileDigests, imageOf } from '../image/write-image.ts';
 import { BuildRefused } from './build-refused.ts';
 import { examine } from './examine.ts';
@@ -39,6 +40,7 @@ async function build(request: BuilderRequest, archive: Readable): Promise<void> 
   await mkdir(incoming, { recursive: true });
   await unpackArchive(archive, incoming);
   const walked = await walkFolder(incoming);
+  log(`unpacked ${sizeOfTree(walked.entries)}`);
   const flat = resolveConfigLinks(walked.entries);
   const guarded = [...walked.problems, ...flat.problems];
   if (hasErrors(guarded)) throw new BuildRefused(guarded);
@@ -49,6 +51,8 @@ async function build(request: BuilderRequest, archive: Readable): Promise<void> 
   );
   const content_digest = contentDigest(entries, digests);
   const { facts, setup } = await examine(workspace, entries, request);
+  for (const line of findings(facts)) log(line);
+  log(`content sha256:${content_digest}`);
   say({ kind: 'examined', content_digest, ...facts });
   if (setup === null) await sendImage(workspace, entries, digests);
   else if (facts.build_allow.length === 0) await finish(request, setup);
@@ -57,8 +61,11 @@ async function build(request: BuilderRequest, archive: Readable): Promise<void> 
 /** Runs the application's own code, and takes the tree as it leaves it. */
 async function finish({ workspace, env }: BuilderRequest, setup: string): Promise<void> {
   log(`$ ${setup}`);
+  const began = performance.now();
   await runSetup(setup, workspace, env.plain, log);
   const entries = await entriesOf(workspace);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  log(`setup took ${seconds} s and leaves ${sizeOfTree(entries)}`);
   await sendImage(workspace, entries, await fileDigests(workspace, entries));
 }
 
