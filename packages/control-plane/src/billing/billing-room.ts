@@ -3,12 +3,13 @@ import type { Logger } from 'pino';
 import type { BoundRoute } from '../http/route.ts';
 import type { Database } from '../sql/database.ts';
 import { billingRoutes } from './billing-routes.ts';
+import { cancelDeleted } from './cancel-deleted.ts';
 import { type BillingConfig, graceMs } from './config.ts';
 import { stripeClient } from './stripe-client.ts';
 import { stripeWebhookRoute } from './stripe-webhook.ts';
 import { sweepBilling, unblockAll } from './sweep.ts';
 
-/** How often it is looked whose grace is over, in ms. */
+/** How often it is looked whose grace is over, and which org was deleted, in ms. */
 const SWEEP_MS = 60_000;
 
 export interface BillingRoomDeps {
@@ -47,8 +48,9 @@ export function createBillingRoom(deps: BillingRoomDeps): BillingRoom {
   async function sweep(): Promise<void> {
     try {
       if (await sweepBilling(database, parts.graceMs)) await changed();
+      await cancelDeleted(database, stripe);
     } catch (error) {
-      log.warn(loggable(error), 'it could not be looked whose grace is over');
+      log.warn(loggable(error), 'not all that billing does by itself could be done');
     }
   }
   return {

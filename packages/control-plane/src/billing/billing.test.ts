@@ -5,6 +5,8 @@ import type { Answer, SignedIn } from '../identity/testing/identity-ground.ts';
 import { type PlaneGround, startPlane } from '../process/testing/plane-ground.ts';
 import { bookUsage } from '../usage/book-usage.ts';
 import { startReceiver } from '../webhooks/testing/webhook-receiver.ts';
+import { cancelDeleted } from './cancel-deleted.ts';
+import { stripeClient } from './stripe-client.ts';
 import { sweepBilling, unblockAll } from './sweep.ts';
 import {
   SECRET_KEY,
@@ -19,12 +21,15 @@ const GRACE_MS = 7 * DAY_MS;
 const CENT = 10_000_000_000n;
 
 let stripe: StripeDouble;
+/** As the product calls it. */
+let api: ReturnType<typeof stripeClient>;
 let plane: PlaneGround;
 /** With the role billing in every org of the test. */
 let payer: SignedIn;
 
 beforeAll(async () => {
   stripe = await startStripeDouble();
+  api = stripeClient({ secret_key: SECRET_KEY, api_url: stripe.url });
   plane = await startPlane([], {
     billing: {
       secret_key: SECRET_KEY,
@@ -310,6 +315,41 @@ it('has a last invoice made for what was used before a subscription ended', asyn
   if (last === undefined) throw new Error('no last invoice');
   await deliver(stripe.event('invoice.created', last));
   expect(amountsOf(last.id)).toEqual([9]);
+});
+
+it('ends the subscription of an org that was deleted, once, and bills what it used', async () => {
+  const { org, customer } = await customerOrg();
+  const subscription = stripe.subscription(customer, 'active');
+  await deliver(stripe.event('customer.subscription.created', subscription));
+  await use(org, 2n * CENT);
+  const { database } = plane.database;
+  await cancelDeleted(database, api);
+  expect(subscription.status).toBe('active');
+  await database
+    .updateTable('orgs')
+    .set({ deleted_at: new Date() })
+    .where('id', '=', org)
+    .execute();
+  await cancelDeleted(database, api);
+  await cancelDeleted(database, api);
+  expect(subscription.status).toBe('canceled');
+  await deliver(stripe.event('customer.subscription.deleted', subscription));
+  const asked = stripe.requests.length;
+  await cancelDeleted(database, api);
+  expect(stripe.requests.length).toBe(asked);
+  const last = [...stripe.invoices.values()].find((one) => one.customer === customer);
+  if (last === undefined) throw new Error('no last invoice');
+  await deliver(stripe.event('invoice.created', last));
+  expect(amountsOf(last.id)).toEqual([2]);
+});
+
+it('puts nothing on an invoice in another currency', async () => {
+  const { org, customer } = await customerOrg();
+  await use(org, CENT);
+  const euros = stripe.invoice(customer, { currency: 'eur' });
+  expect(await deliver(stripe.event('invoice.created', euros))).toBe(204);
+  expect(itemsOf(euros.id)).toEqual([]);
+  expect(plane.log.join('\n')).toContain('another currency');
 });
 
 it('tells endpoints of invoices once, with amounts and no text', async () => {

@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import type { Tx } from '../sql/database.ts';
 import { lockAccount } from './accounts.ts';
 import type { BillingLineRow } from './tables.ts';
-import type { InvoiceParts } from './take-invoice.ts';
+import { CURRENCY, type InvoiceParts } from './take-invoice.ts';
 
 /**
  * Puts an invoice's drawn lines on it at Stripe, those that are not there yet. When the invoice is a
@@ -102,7 +102,7 @@ function itemOf(
   return {
     customer,
     invoice,
-    currency: 'usd',
+    currency: CURRENCY,
     amount: Number(line.cents),
     description,
     period: { start: secondsOf(line.from_day), end: secondsOf(line.to_day) },

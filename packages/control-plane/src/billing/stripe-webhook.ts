@@ -12,7 +12,7 @@ const EVENT_BYTES = 1024 * 1024;
 
 export interface StripeWebhookParts extends InvoiceParts, SubscriptionParts {
   config: Pick<BillingConfig, 'webhook_secret'>;
-  log: Pick<Logger, 'warn'>;
+  log: Pick<Logger, 'warn' | 'error'>;
 }
 
 /**

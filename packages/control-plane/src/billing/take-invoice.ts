@@ -11,8 +11,11 @@ import { moveWaitingLines, sendLines } from './send-lines.ts';
 export interface InvoiceParts {
   database: Database;
   stripe: Stripe;
-  log: Pick<Logger, 'warn'>;
+  log: Pick<Logger, 'warn' | 'error'>;
 }
+
+/** Prices and the ledger are in it, as Stripe writes it. */
+export const CURRENCY = 'usd';
 
 /** Of Stripe's events those that orgs can hear of. */
 const TOLD = {
@@ -32,12 +35,17 @@ export async function takeInvoice(
   invoiceId: string,
   event: { id: string; type: string },
 ): Promise<void> {
-  const { database, stripe } = parts;
+  const { database, stripe, log } = parts;
   const taken = await database.transaction().execute(async (tx) => {
     const account = await lockAccount(tx, { customerId });
     if (account === null) return null;
     const orgId = account.org_id;
     const told = await stripe.invoices.retrieve(invoiceId);
+    if (told.currency !== CURRENCY) {
+      const about = { invoice: told.id, org: orgId, currency: told.currency };
+      log.error(about, `usage is in ${CURRENCY}: an invoice in another currency takes none`);
+      return null;
+    }
     const isNew = await keep(tx, orgId, told);
     if (isNew && takesUsage(told)) {
       const now = new Date();

@@ -5,7 +5,7 @@ import { owesUsage } from './draw-lines.ts';
 import { restand } from './standing.ts';
 
 /** States in which a subscription is over and another one may take its place. */
-const OVER: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);
+export const OVER: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);
 
 export interface SubscriptionParts {
   database: Database;

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { canonicalJson } from '../canonical-json.ts';
 import { BUILT_IN_PRICE_BOOK, BUILT_IN_PRICES } from './built-in/built-in-book.ts';
 import { affordableOutput, costBound, costOf } from './cost.ts';
 import { dollarsPerMillion, dollarsPerRequest } from './dollars-per-million.ts';
@@ -257,6 +259,12 @@ describe('published prices', () => {
 });
 
 describe('the built-in book', () => {
+  it('has another version whenever it has other prices: write both down here', () => {
+    const text = canonicalJson(BUILT_IN_PRICES.entries);
+    const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+    expect([BUILT_IN_PRICES.version, digest]).toEqual(['2026-11-22', '009067e84dbed6f7']);
+  });
+
   it('is a valid book, each price once', () => {
     expect(priceBookWire.safeParse(BUILT_IN_PRICES).error).toBeUndefined();
     const keys = BUILT_IN_PRICES.entries.map(

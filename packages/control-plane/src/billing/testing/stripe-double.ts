@@ -170,6 +170,12 @@ export async function startStripeDouble(): Promise<StripeDouble> {
       return { status: 200, body: { ...page, url: `https://portal.stripe.test/${page.id}` } };
     }
     if (method === 'GET' && kind === 'subscriptions') return found(double.subscriptions.get(id));
+    if (method === 'DELETE' && kind === 'subscriptions') {
+      const subscription = double.subscriptions.get(id);
+      if (subscription?.status === 'canceled') return invalid('it is canceled');
+      if (subscription !== undefined) subscription.status = 'canceled';
+      return found(subscription);
+    }
     if (method === 'GET' && kind === 'invoices') return found(double.invoices.get(id));
     if (method === 'POST' && path === '/v1/invoices') {
       const made = double.invoice(String(params.customer), {
