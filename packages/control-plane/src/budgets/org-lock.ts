@@ -7,10 +7,13 @@ import type { Tx } from '../sql/database.ts';
  * engines have it too.
  */
 export async function holdBudgets(tx: Tx, orgIds: readonly string[]): Promise<void> {
-  await sql`select 1 from orgs where id = any (${orgIds}) order by id for key share`.execute(tx);
+  await sql`select 1 from orgs where id = any (${orgIds}) order by id for share`.execute(tx);
 }
 
-/** Waits for all who hold the org's budgets, and keeps others out: taken by whoever changes them. */
+/**
+ * Waits for all who hold the org's budgets, and keeps others out: taken by whoever changes them,
+ * before anything else, and not in the way of rows that merely name the org.
+ */
 export async function lockBudgets(tx: Tx, orgId: string): Promise<void> {
-  await sql`select 1 from orgs where id = ${orgId} for update`.execute(tx);
+  await sql`select 1 from orgs where id = ${orgId} for no key update`.execute(tx);
 }

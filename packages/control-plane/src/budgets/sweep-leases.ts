@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../sql/database.ts';
 
-/** A lease is kept this long after its time, in ms: a node may still tell of it once more. */
-const KEPT_MS = 24 * 60 * 60 * 1000;
+/** A lease is kept this long after its time, in ms: a node may tell of it once more. */
+const KEPT_MS = 10 * 60 * 1000;
 /** A window that is over is kept for so long, in ms, to be looked at. */
 const WINDOW_KEPT_MS = 90 * 24 * 60 * 60 * 1000;
 

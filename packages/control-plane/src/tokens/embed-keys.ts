@@ -14,6 +14,7 @@ import { randomBase62 } from '@karta/service/home';
 import type { z } from 'zod';
 import { recordAudit } from '../audit/record.ts';
 import { insertBudget } from '../budgets/insert-budget.ts';
+import { lockBudgets } from '../budgets/org-lock.ts';
 import type { OrgActor } from '../http/actor.ts';
 import { deny } from '../keys/denials.ts';
 import type { EmbedKeyRow } from '../keys/tables.ts';
@@ -61,6 +62,7 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
         if (actor.mode === 'test' && body.mode !== 'test') {
           throw new KartaError('forbidden', 'A test key may create test keys only.');
         }
+        if (body.budget !== undefined) await lockBudgets(tx, actor.orgId);
         const project = await findProject(tx, actor.orgId, ref);
         const row = await tx
           .insertInto('embed_keys')
