@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -26,6 +26,8 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'kpg15-'));
   const user = process.getuid?.() === 0 ? await postgresUser() : null;
   if (user !== null) await chown(folder, user.uid, user.gid);
+  // As `/var/run/postgresql` is: processes of other users connect, too.
+  await chmod(folder, 0o755);
   const as = (program: string, args: string[]): [string, string[]] =>
     user === null
       ? [join(BIN, program), args]
