@@ -8,6 +8,7 @@ import { idleSessions } from './scenarios/idle-sessions.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { newSession } from './scenarios/new-session.ts';
 import { openStreams } from './scenarios/open-streams.ts';
+import { reserve } from './scenarios/reserve.ts';
 import { sandboxCost } from './scenarios/sandbox-cost.ts';
 import { wakeUp } from './scenarios/wake-up.ts';
 import { warmTurn } from './scenarios/warm-turn.ts';
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   auth,
   deploy,
   ingest,
+  reserve,
   sandboxCost,
   newSession,
   wakeUp,

@@ -271,6 +271,13 @@ describe('a block', () => {
     expect(granted(await reserve(demand(1, 100))).output).toBe(50);
   });
 
+  it('that has expired gives its rest back before more is asked for', async () => {
+    control.caps.push(cap('output_tokens', 500n));
+    settle(granted(await reserve(demand(1, 100))), 1, 100);
+    pass(10 * control.leaseMs);
+    expect(granted(await reserve(demand(1, 400))).output).toBe(400);
+  });
+
   it('of an earlier start is told before anything is leased, whatever was never named returns', async () => {
     const daily = cap('output_tokens', 1_000n);
     control.caps.push(daily);
@@ -433,7 +440,7 @@ describe('property', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
   });
 

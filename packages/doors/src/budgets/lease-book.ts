@@ -246,7 +246,7 @@ export class LeaseBook {
     );
   }
 
-  /** What comes within `ms`; else false. */
+  /** What comes within `ms` and while somebody waits; else false. */
   async #atMost(
     ms: number,
     work: Promise<boolean>,
@@ -254,14 +254,15 @@ export class LeaseBook {
   ): Promise<boolean> {
     const over = new AbortController();
     const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-    const late = this.#clock.pause(ms, until).then(
-      () => false,
-      () => false,
-    );
+    const late = this.#clock.pause(ms, until).then(never, never);
     try {
       return await Promise.race([work, late]);
     } finally {
-      over.abort();
+      over.abort(OVER);
     }
   }
 }
+
+/** Why a wait is called off. */
+const OVER = new Error('it came in time');
+const never = () => false;

@@ -67,6 +67,8 @@ export class LeaseLink {
   ): Promise<boolean> {
     return this.#attempt(async () => {
       const epoch = await this.#registered();
+      const now = this.#clock.instant();
+      for (const cap of org.caps) cap.sweep(this.time.at(now), now, false);
       const owed = [...org.caps].flatMap(({ blocks }) => blocks).filter((block) => block.owesWord);
       if (owed.length > 0 || !this.#earlierTold) await this.#report([org], () => owed);
       const sent = this.#clock.instant();
