@@ -4,8 +4,8 @@ import { LongestFirst } from './scripts/longest-first.ts';
 
 /**
  * Two tiers and two weights, described in CONTRIBUTING.md. `KARTA_TIER=full` adds the files named
- * `*.full.test.ts`. Heavy files start real harnesses, sandboxes, databases or whole servers: they
- * run after all the light ones and at most two at a time, as each keeps about one core busy.
+ * `*.full.test.ts`. Heavy files start real harnesses, sandboxes, planes or whole servers; they come
+ * after the light ones, the longest first (scripts/longest-first.ts).
  */
 const HEAVY = [
   'test/**/*.test.ts',
@@ -41,11 +41,16 @@ const RUNNER = 'packages/data-plane/src/runner/*.test.ts';
 const full = process.env.KARTA_TIER === 'full';
 const never = ['**/node_modules/**', ...(full ? [] : ['**/*.full.test.ts'])];
 
+/**
+ * Files at once, of all projects, so that no core is idle between the light ones and the heavy ones.
+ * A heavy one waits for its processes a third of the time; beyond four, timeouts would mean nothing.
+ */
+const maxWorkers = Math.min(4, availableParallelism() + 1);
+
 const light = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
-  maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
-  sequence: { groupOrder: 0 },
+  maxWorkers,
 };
 
 const heavy = {
@@ -56,8 +61,7 @@ const heavy = {
   hookTimeout: 120_000,
   // For a machine's hiccup only: `npm test` names at its end whatever needed it.
   retry: 1,
-  maxWorkers: Math.max(1, Math.min(2, availableParallelism())),
-  sequence: { groupOrder: 1 },
+  maxWorkers,
 };
 
 const onOpenCode = {
@@ -65,7 +69,6 @@ const onOpenCode = {
   name: 'runner-opencode',
   include: [RUNNER],
   env: { KARTA_RUNNER_HARNESS: 'opencode' },
-  sequence: { groupOrder: 2 },
 };
 
 export default defineConfig({

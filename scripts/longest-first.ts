@@ -20,16 +20,19 @@ const LONGEST = [
   'packages/doors/src/process/process.test.ts',
 ];
 
-/** Vitest's own order, but with {@link LONGEST} first within each group of projects. */
+/** Projects in their order; those that are not named come first: failures that cost little to see. */
+const LAST = ['heavy', 'runner-opencode'];
+
+/** Light files, then heavy ones, in each case those of {@link LONGEST} first. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    return sorted.sort((a, b) => groupOf(a) - groupOf(b) || rankOf(a) - rankOf(b));
+    return sorted.sort((a, b) => weightOf(a) - weightOf(b) || rankOf(a) - rankOf(b));
   }
 }
 
-function groupOf({ project }: TestSpecification): number {
-  return project.config.sequence.groupOrder;
+function weightOf({ project }: TestSpecification): number {
+  return LAST.indexOf(project.name);
 }
 
 function rankOf({ project, moduleId }: TestSpecification): number {

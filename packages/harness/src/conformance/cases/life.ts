@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { StoredMessage } from '../../port.ts';
+import type { HarnessSession, StoredMessage } from '../../port.ts';
 import { FREE, type Stand } from '../kit.ts';
 import { scripted } from '../script.ts';
 import { say, Talk } from '../talk.ts';
@@ -19,6 +19,8 @@ export function lifeCases(context: CaseContext): void {
   let stand: Stand;
   let resumeId: string;
   let firstInput = 0;
+  /** The session that has ended, however. */
+  let ended: HarnessSession | null = null;
 
   const stored = async (): Promise<StoredMessage[]> => {
     const messages: StoredMessage[] = [];
@@ -28,7 +30,8 @@ export function lifeCases(context: CaseContext): void {
     return messages;
   };
   const takeUp = async () => {
-    const { volume } = stand;
+    const { volume, session } = stand;
+    ended = session;
     await stand.end();
     stand = await context.own({ fixture: 'basic', volume, resumeId });
   };
@@ -92,8 +95,11 @@ export function lifeCases(context: CaseContext): void {
   ];
   for (const { when, reach, script } of deaths) {
     test(`a death by SIGKILL ${when} is told, and poisons nothing`, async () => {
+      // Only after a case that failed on its way: what it left is no live harness.
+      if (stand.session === ended) await takeUp();
       const talk = new Talk(stand.session, script);
       await reach(talk);
+      ended = stand.session;
       stand.killHarness();
       await talk.done;
       expect(talk.all('error'), talk.summary()).toMatchObject([{ code: 'harness_exited' }]);
