@@ -5,6 +5,7 @@ import { homeOption, jsonOption, sandboxOption } from './options.ts';
 import type { Terminal } from './output/terminal.ts';
 import { addAccountCommands } from './program/account.ts';
 import { addPlatformCommands } from './program/platform.ts';
+import { addProviderKeyCommands } from './program/provider-keys.ts';
 import { addReleaseCommands } from './program/releases.ts';
 import { addServeCommand } from './program/serve.ts';
 import { addSessionCommands } from './program/sessions.ts';
@@ -74,6 +75,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
   addReleaseCommands(program, terminal, finish);
   addAccountCommands(program, terminal, finish);
   addPlatformCommands(program, terminal, finish);
+  addProviderKeyCommands(program, terminal, finish);
   program
     .command('doctor')
     .description('show what this machine has: isolation, harnesses, database, room')

@@ -8,6 +8,7 @@ import { Members } from './management/members.ts';
 import { Orgs } from './management/orgs.ts';
 import { Prices } from './management/prices.ts';
 import { Projects } from './management/projects.ts';
+import { ProviderKeys } from './management/provider-keys.ts';
 import { Releases } from './management/releases.ts';
 import { SessionTokens } from './management/session-tokens.ts';
 import { Staff } from './management/staff.ts';
@@ -45,6 +46,7 @@ export class Karta {
   readonly members: Members;
   readonly keys: Keys;
   readonly projects: Projects;
+  readonly providerKeys: ProviderKeys;
   readonly releases: Releases;
   readonly builds: Builds;
   readonly env: Env;
@@ -75,6 +77,7 @@ export class Karta {
     this.members = new Members(control);
     this.keys = new Keys(control);
     this.projects = new Projects(control);
+    this.providerKeys = new ProviderKeys(control);
     this.releases = new Releases(control);
     this.builds = new Builds(control);
     this.env = new Env(control);

@@ -39,6 +39,20 @@ describe('a child', () => {
     await child.stop();
   });
 
+  test('leaves none of its memory on disk when it crashes', async () => {
+    const child = await start(
+      await programOf(
+        `import { readFileSync } from 'node:fs';
+         const line = /Max core file size +(\\d+) +(\\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.slice(1).join();
+         createInterface({ input: process.stdin })
+           .once('line', () => console.log(JSON.stringify({ ready: true, line, env: {} })))
+           .once('close', () => process.exit(0));`,
+      ),
+    );
+    expect(child.ready.line).toBe('0,0');
+    await child.stop();
+  });
+
   test('that ends at its start is reported with its last words', async () => {
     const main = await programOf(
       `console.error(JSON.stringify({ level: 60, msg: 'no room', err: { message: 'ENOSPC' } }));

@@ -5,6 +5,7 @@ import { billingOf } from './billing-settings.ts';
 import { type Child, startChild } from './child.ts';
 import { mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
+import { listSetting } from './list-setting.ts';
 import { announcedUrl } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -81,7 +82,11 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         domain: environment.KARTA_DOMAIN?.toLowerCase() || null,
         trusted_proxies: environment.KARTA_TRUSTED_PROXIES ?? '',
         signup: settings.signup,
-        webhooks: { allow_private: listOf(environment.KARTA_WEBHOOK_PRIVATE) },
+        webhooks: { allow_private: listSetting(environment.KARTA_WEBHOOK_PRIVATE) },
+        provider_keys: {
+          allow_private: listSetting(environment.KARTA_PROVIDER_PRIVATE),
+          ...(environment.KARTA_KEK ? { kek: environment.KARTA_KEK } : {}),
+        },
         operator: { port: start.operatorPort },
         ...(process.getuid?.() === 0 ? { run_as_uid: CONTROL_UID } : {}),
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
@@ -94,14 +99,6 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
     },
     (line) => readyLine.parse(line),
   );
-}
-
-/** Entries of a setting, by commas. */
-function listOf(setting: string | undefined): string[] {
-  return (setting ?? '')
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '');
 }
 
 function publicUrlOf({ KARTA_CONTROL_PUBLIC_URL: url }: Environment): { public_url?: string } {

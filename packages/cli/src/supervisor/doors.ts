@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 import { egressSettings } from './egress-settings.ts';
 import { getOverSocket } from './get-over-socket.ts';
+import { listSetting } from './list-setting.ts';
 import type { Upstream } from './provider-keys.ts';
 
 /**
@@ -55,6 +56,7 @@ export async function startDoors(options: {
         management_token: token,
         upstreams: options.upstreams,
         control: options.control,
+        own_keys: { allow_private: listSetting(options.environment.KARTA_PROVIDER_PRIVATE) },
         egress: await egressSettings(options.environment),
         ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
         metrics_port: 0,

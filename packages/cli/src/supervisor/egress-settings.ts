@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { addressPolicy } from '@karta/service/network';
 import { CliError } from '../cli-error.ts';
+import { listSetting } from './list-setting.ts';
 
 /** How the egress door of a server reaches the network, as its configuration line has it. */
 export interface EgressSettings {
@@ -18,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * certificates), each a list by commas. Throws `CliError('usage')` naming what cannot be read.
  */
 export async function egressSettings(environment: Environment): Promise<EgressSettings> {
-  const allow = listOf(environment.KARTA_EGRESS_PRIVATE);
+  const allow = listSetting(environment.KARTA_EGRESS_PRIVATE);
   try {
     addressPolicy(allow);
   } catch (error) {
@@ -26,22 +27,15 @@ export async function egressSettings(environment: Environment): Promise<EgressSe
   }
   return {
     allow_private: allow,
-    dns_servers: listOf(environment.KARTA_EGRESS_DNS),
+    dns_servers: listSetting(environment.KARTA_EGRESS_DNS),
     hosts: hostsOf(environment.KARTA_EGRESS_HOSTS),
     ca_certificates: await certificatesOf(environment.KARTA_EGRESS_CA),
   };
 }
 
-function listOf(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '');
-}
-
 function hostsOf(text: string | undefined): Record<string, string[]> {
   const hosts = new Map<string, string[]>();
-  for (const entry of listOf(text)) {
+  for (const entry of listSetting(text)) {
     const [name = '', address = '', ...more] = entry.split('=').map((part) => part.trim());
     if (name === '' || address === '' || more.length > 0) {
       throw unusable('KARTA_EGRESS_HOSTS', `"${entry}" is not name=address`);

@@ -6,6 +6,7 @@ import {
   planePublicKey,
 } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
+import { listSetting } from './list-setting.ts';
 import { isLoopback } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,8 +24,8 @@ export interface PlanePeer {
  */
 export function internalSurfaceOf(env: Environment, port: number): InternalSurface {
   const host = env.KARTA_INTERNAL_HOST || '127.0.0.1';
-  const hosts = listOf(env.KARTA_INTERNAL_HOSTS);
-  const addresses = listOf(env.KARTA_INTERNAL_ADDRESSES);
+  const hosts = listSetting(env.KARTA_INTERNAL_HOSTS);
+  const addresses = listSetting(env.KARTA_INTERNAL_ADDRESSES);
   if (isLoopback(host) && hosts.length === 0 && addresses.length === 0) {
     return { ...loopbackSurface(port), host };
   }
@@ -41,7 +42,7 @@ export function internalSurfaceOf(env: Environment, port: number): InternalSurfa
 
 /** The one control plane that `KARTA_CONTROL` names, as `<address>=<file with its public key>`. */
 export async function controlOf(text: string | undefined): Promise<PlanePeer> {
-  const [entry, ...more] = listOf(text);
+  const [entry, ...more] = listSetting(text);
   if (entry === undefined || more.length > 0) {
     throw new CliError(
       'usage',
@@ -62,7 +63,7 @@ export async function nodesOf(
 ): Promise<(PlanePeer & { doors_key: PlanePublicKey })[]> {
   const wanted = '/etc/karta/data.pub.json=/etc/karta/doors.pub.json';
   return Promise.all(
-    listOf(text).map(async (entry) => {
+    listSetting(text).map(async (entry) => {
       const { url, files } = addressAndFiles(entry, 2, 'KARTA_NODES', wanted);
       const [key, doorsKey] = await Promise.all([
         publicKeyIn(files[0] ?? ''),
@@ -118,11 +119,4 @@ async function jsonIn(path: string): Promise<unknown> {
   } catch {
     return null; // Refused by the caller, who names the file.
   }
-}
-
-function listOf(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
 }

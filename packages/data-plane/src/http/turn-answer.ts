@@ -14,7 +14,11 @@ const ANSWERED_AS_PROBLEM = [
   'harness_missing',
   'harness_failed',
   'storage_full',
+  'byok_key_rejected',
+  'control_unavailable',
 ] as const;
+/** Seconds after which a turn that failed for a passing reason may be sent again. */
+const RETRY_AFTER_S = 5;
 type ProblemCode = (typeof ANSWERED_AS_PROBLEM)[number];
 
 /**
@@ -83,7 +87,12 @@ function platformFailure(fold: FoldedTurn): KartaError | null {
   const last = fold.errors.at(-1);
   if (fold.stop_reason !== 'error' || last === undefined || fold.messages.length > 0) return null;
   if (!isProblemCode(last.code)) return null;
-  return new KartaError(last.code, last.message, { extra: { turn_id: fold.turn_id } });
+  const { code, message, provider } = last;
+  return new KartaError(code, message, {
+    // Under its own names, as whoever sent the key knows it.
+    extra: { turn_id: fold.turn_id, ...(provider === undefined ? {} : { provider, message }) },
+    ...(last.retryable ? { retryAfter: RETRY_AFTER_S } : {}),
+  });
 }
 
 function isProblemCode(code: string): code is ProblemCode & TurnErrorCode {
