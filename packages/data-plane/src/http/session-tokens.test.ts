@@ -1,6 +1,7 @@
-import type { Session } from '@karta/protocol';
+import { moneyToWire, type Session } from '@karta/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Principal, StaffRights, TokenRights } from '../control/port.ts';
+import { SCRIPTED_COST } from '../sessions/testing/scripted-runner.ts';
 import { ROUTES } from './routes/index.ts';
 import { type EngineServer, startEngineServer } from './testing/engine-server.ts';
 import { messagesOf } from './testing/serve-test.ts';
@@ -193,6 +194,19 @@ describe('a stream', () => {
     expect(answer.status).toBe(200);
     return { id, text: answer.text() };
   };
+
+  it('tells what a turn cost to whoever pays, never to an end user', async () => {
+    const key = tokenWith({});
+    const id = await idOf(await create(key));
+    const body = { text: 'hello', stream: true };
+    const theirs = await server.call('POST', `${base}/${id}/messages`, { key, body });
+    expect(await theirs.text()).toContain('"cost":null');
+    const read = (by: string) =>
+      server.call('GET', `${base}/${id}/events?after=0&until=done`, { key: by });
+    expect(await (await read(key)).text()).toContain('"cost":null');
+    const ours = await (await read(KEYS.full)).text();
+    expect(ours).toContain(`"cost":${JSON.stringify(moneyToWire(SCRIPTED_COST))}`);
+  });
 
   it('ends a minute after its token', async () => {
     const soon = Date.now() / 1000 - 60 + 0.3;

@@ -20,6 +20,7 @@ const USAGE: TurnUsageAnswer = {
   usage: NO_USAGE,
   calls: 3,
   estimated_calls: 0,
+  cost: '7',
   refusal: null,
 };
 const TURN = { id: 'turn_1', orgGrant: 'og1.x', payer: { ...NO_PAYER, end_user: 'eve' } };

@@ -73,5 +73,12 @@ async function usageOf(
 }
 
 function noUsage(turnId: string): TurnUsageAnswer {
-  return { turn_id: turnId, usage: NO_USAGE, calls: 0, estimated_calls: 0, refusal: null };
+  return {
+    turn_id: turnId,
+    usage: NO_USAGE,
+    calls: 0,
+    estimated_calls: 0,
+    cost: null,
+    refusal: null,
+  };
 }

@@ -127,7 +127,9 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
         until !== undefined &&
         session.current?.id !== until.turnId &&
         !session.queue.includes(until.turnId);
-      return session.events.follow({ ...query, over });
+      // End users learn nothing of money.
+      const costs = caller.principal.kind !== 'session_token';
+      return session.events.follow({ ...query, costs, over });
     },
 
     async history(caller, sessionId) {

@@ -14,6 +14,8 @@ interface Waiting {
 interface FollowOptions extends EventQuery {
   /** The turn of `until` is over: what is kept is all there will be of it. */
   over: boolean;
+  /** Whether the reader may learn what turns cost. */
+  costs: boolean;
 }
 
 /**
@@ -99,7 +101,8 @@ export class SessionEvents {
       if (kept === undefined) return undefined;
       cursor += 1;
       if (query.until !== undefined && this.#ends(kept.event, query.until)) finish();
-      return query.raw ? (kept.raw ?? kept.event) : kept.event;
+      const event = query.raw ? (kept.raw ?? kept.event) : kept.event;
+      return query.costs ? event : withoutCost(event);
     };
 
     const next = async (): Promise<IteratorResult<KartaEvent, undefined>> => {
@@ -206,4 +209,9 @@ export class SessionEvents {
     for (const wake of this.#asleep) wake();
     this.#asleep.clear();
   }
+}
+
+function withoutCost(event: KartaEvent): KartaEvent {
+  if (event.type !== 'done' || event.data.cost === null) return event;
+  return { ...event, data: { ...event.data, cost: null } };
 }

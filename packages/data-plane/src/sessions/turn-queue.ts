@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageIdOfTurn, NO_USAGE, type StopReason } from '@karta/protocol';
+import {
+  type MoneyWire,
+  messageIdOfTurn,
+  moneyToWire,
+  NO_USAGE,
+  type StopReason,
+} from '@karta/protocol';
 import type { Told } from '../outbox/lifecycle.ts';
 import { tellTurnEnd } from '../outbox/tell-turn-end.ts';
 import { cleanName } from './clean.ts';
@@ -71,7 +77,7 @@ export class TurnQueue {
       data: {
         stop_reason: outcome.stopReason,
         usage: outcome.usage?.usage ?? NO_USAGE,
-        cost: null,
+        cost: costOf(outcome),
         message: { id: messageIdOfTurn(turnId), role: 'assistant', text: outcome.text },
       },
     });
@@ -164,4 +170,10 @@ export class TurnQueue {
 /** The outcome of a turn that the harness never saw. */
 export function notRun(stopReason: StopReason, errorCode: string | null = null): TurnOutcome {
   return { stopReason, usage: null, resumeId: null, text: '', errorCode };
+}
+
+/** What the turn's calls cost; `null` where that is not known. */
+function costOf({ usage }: TurnOutcome): MoneyWire | null {
+  const cost = usage?.cost ?? null;
+  return cost === null ? null : moneyToWire(BigInt(cost));
 }

@@ -1,6 +1,7 @@
-import { KartaError, LIMITS } from '@karta/protocol';
+import { KartaError, LIMITS, moneyToWire } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
+import { SCRIPTED_COST } from './testing/scripted-runner.ts';
 import { CALLER, collect, summary, TestEngine } from './testing/test-engine.ts';
 
 let db: TestDatabase;
@@ -28,7 +29,7 @@ test('a turn streams its text and ends with one done that has usage and the mess
     source: 'karta',
     data: {
       usage: { input_tokens: 3, output_tokens: 9, total_tokens: 12 },
-      cost: null,
+      cost: moneyToWire(SCRIPTED_COST),
       message: {
         id: accepted.turnId.replace('turn_', 'msg_'),
         role: 'assistant',

@@ -74,7 +74,8 @@ export async function forwardCall(
       context.metrics.budgets.exceeded.inc({ upstream: upstream.id });
       context.log.error({ call: entry.id }, 'a provider counted more than the limits it was sent');
     }
-    const settled = booking?.finish();
+    // A call without an entry was never sent.
+    const settled = booking?.finish(entry === null ? 0n : entry.cost);
     if (settled !== undefined) context.metrics.settled(settled, booking?.turnId ?? null);
     context.metrics.calls.inc({ family: route.family, upstream: upstream.id, outcome });
     const line = {

@@ -13,6 +13,7 @@ export class JournalEntry {
   readonly #call: BegunCall;
   #settled: Promise<void> | null = null;
   #exceeded = false;
+  #cost: bigint | null = null;
 
   /**
    * Writes down that the call is about to be sent, with all that it may take where a cap rules: that
@@ -67,6 +68,11 @@ export class JournalEntry {
     return this.#exceeded;
   }
 
+  /** What it cost, in picodollars, once it is settled; `null` where its model has no price. */
+  get cost(): bigint | null {
+    return this.#cost;
+  }
+
   /**
    * Writes down what the call costs now, once, however often it is asked for. Resolves when that is
    * on the disk.
@@ -83,8 +89,12 @@ export class JournalEntry {
   #settlement(): Settlement {
     const booked = this.#meter.billed ? this.#meter.booked() : null;
     const spend = this.#priced.settle(booked);
-    if (booked === null || spend === null) return null;
+    if (booked === null || spend === null) {
+      this.#cost = 0n;
+      return null;
+    }
     this.#exceeded = spend.exceeded;
+    this.#cost = spend.cost === null ? null : BigInt(spend.cost);
     return { usage: booked.usage, estimated: booked.estimated, spend };
   }
 }

@@ -1,3 +1,5 @@
+import { costOf, priceOf } from '@karta/protocol';
+import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
@@ -63,6 +65,9 @@ describe('usage of a turn', () => {
       },
     });
     expect(reported.output).toBeGreaterThan(0);
+    const price = priceOf(BUILT_IN_PRICE_BOOK, 'demo', 'm', Date.now());
+    if (price === null) throw new Error('the demo model has no price');
+    expect(booked.cost).toBe(costOf(price, booked.usage).toString());
   });
 
   it('leaves out token counting and lists of models', async () => {

@@ -85,7 +85,7 @@ function bookRefused(channel: Channel, { route, body }: ModelCall, refusal: Turn
   meter.notSent();
   const booking = channel.ledger.begin(meter);
   booking.refused(refusal);
-  booking.finish();
+  booking.finish(0n);
 }
 
 function callOf(route: Route, request: IncomingMessage, body: Buffer, channel: Channel): ModelCall {

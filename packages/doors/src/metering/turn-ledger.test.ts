@@ -33,7 +33,7 @@ describe('the books of a channel', () => {
         const answers: Promise<{ usage: Usage }>[] = [];
         let [spent, off, on] = [0, 0, 0];
         const finish = (booking: CallBooking) => {
-          const settled = booking.finish();
+          const settled = booking.finish(1n);
           off += settled.offTurn.total_tokens;
           on += settled.onTurn.total_tokens;
         };
@@ -79,23 +79,39 @@ describe('the books of a channel', () => {
       estimated_calls: 1,
     });
     call.push(event({ type: 'message_delta', usage: { output_tokens: 30 } }));
-    expect(booking.finish()).toEqual({
+    expect(booking.finish(9n)).toEqual({
       onTurn: usage(10, 1),
       offTurn: usage(0, 29),
       estimated: false,
     });
   });
 
+  it('a turn costs what its calls cost together; what one cost may not be known', async () => {
+    const ledger = new TurnLedger();
+    const costOf = async (turn: string, costs: (bigint | null)[]) => {
+      ledger.open(turn);
+      for (const cost of costs) ledger.begin(costing(1, 1)).finish(cost);
+      return (await ledger.close(turn))?.cost;
+    };
+    expect(await costOf('turn_1', [2n ** 60n, 1n])).toBe((2n ** 60n + 1n).toString());
+    expect(await costOf('turn_2', [])).toBe('0');
+    expect(await costOf('turn_3', [5n, null, 7n])).toBeNull();
+  });
+
   it('a call without a turn is booked on none', () => {
     const booking = new TurnLedger().begin(costing(3, 4));
     expect(booking.turnId).toBeNull();
-    expect(booking.finish()).toEqual({ onTurn: NO_USAGE, offTurn: usage(3, 4), estimated: false });
+    expect(booking.finish(9n)).toEqual({
+      onTurn: NO_USAGE,
+      offTurn: usage(3, 4),
+      estimated: false,
+    });
   });
 
   it('totals of a turn can be asked for again, those of an unknown one never', async () => {
     const ledger = new TurnLedger();
     ledger.open('turn_1');
-    ledger.begin(costing(1, 2)).finish();
+    ledger.begin(costing(1, 2)).finish(5n);
     const first = await ledger.close('turn_1');
     expect(first).toMatchObject({ calls: 1, usage: usage(1, 2) });
     expect(await ledger.close('turn_1')).toEqual(first);

@@ -66,8 +66,8 @@ export interface CallBooking {
   answered(): void;
   /** The call was refused for good. */
   refused(refusal: TurnRefusal): void;
-  /** The call is over. */
-  finish(): Settled;
+  /** The call is over. `cost` in picodollars; `null` where it is not known. */
+  finish(cost: bigint | null): Settled;
 }
 
 /** What a call cost, and where it was booked. */
@@ -85,6 +85,8 @@ class OpenTurn {
   /** What calls had cost when the turn's totals were told while they still ran. */
   private readonly told = new Map<MeteredCall, Usage>();
   private usage: Usage = NO_USAGE;
+  /** `null` once the cost of a call is not known. */
+  private cost: bigint | null = 0n;
   private calls = 0;
   private estimated = 0;
   /** Counts calls, so that an answer is known to be to an older one than what was refused. */
@@ -107,7 +109,7 @@ class OpenTurn {
         if (this.refusal !== null && this.refusal.atCall < number) this.refusal = null;
       },
       refused: (refusal) => this.refuse(refusal),
-      finish: () => this.finish(call),
+      finish: (cost) => this.finish(call, cost),
     };
   }
 
@@ -115,13 +117,13 @@ class OpenTurn {
     this.refusal = { told, atCall: this.begun };
   }
 
-  private finish(call: MeteredCall): Settled {
+  private finish(call: MeteredCall, cost: bigint | null): Settled {
     const booked = call.booked();
     const { usage, estimated } = booked;
     const told = this.told.get(call);
     if (told !== undefined) return { onTurn: told, offTurn: grown(told, usage), estimated };
     this.inFlight.delete(call);
-    this.add(booked);
+    this.add(booked, cost);
     if (this.inFlight.size === 0) this.onIdle?.();
     return { onTurn: usage, offTurn: NO_USAGE, estimated };
   }
@@ -131,11 +133,12 @@ class OpenTurn {
     for (const call of this.inFlight) {
       const booked = call.booked();
       this.told.set(call, booked.usage);
-      this.add(booked);
+      this.add(booked, null);
     }
     const { id, usage, calls, estimated } = this;
     const refusal = this.refusal?.told ?? null;
-    return { turn_id: id, usage, calls, estimated_calls: estimated, refusal };
+    const cost = this.cost?.toString() ?? null;
+    return { turn_id: id, usage, calls, estimated_calls: estimated, cost, refusal };
   }
 
   private idle(): Promise<void> {
@@ -148,8 +151,9 @@ class OpenTurn {
     });
   }
 
-  private add({ usage, estimated }: Booked): void {
+  private add({ usage, estimated }: Booked, cost: bigint | null): void {
     this.usage = addUsage(this.usage, usage);
+    this.cost = this.cost === null || cost === null ? null : this.cost + cost;
     if (estimated) this.estimated += 1;
   }
 }

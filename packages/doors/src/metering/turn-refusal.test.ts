@@ -19,7 +19,7 @@ it('of a turn is told when the turn closes', async () => {
   const byKey = await refusalOf((ledger) => {
     const booking = ledger.begin(call());
     booking.refused({ ...REFUSAL, code: 'byok_key_rejected' });
-    booking.finish();
+    booking.finish(0n);
   });
   expect(byKey).toMatchObject({ code: 'byok_key_rejected' });
 });
@@ -29,14 +29,14 @@ it('is over when a call that began later is answered, not by one from before', a
     const title = ledger.begin(call());
     ledger.refused(REFUSAL);
     title.answered();
-    title.finish();
+    title.finish(0n);
   });
   expect(earlier).toEqual(REFUSAL);
   const later = await refusalOf((ledger) => {
     ledger.refused(REFUSAL);
     const next = ledger.begin(call());
     next.answered();
-    next.finish();
+    next.finish(0n);
   });
   expect(later).toBeNull();
 });
@@ -47,5 +47,5 @@ it('of a call that belongs to no turn is told to nobody', () => {
   const booking = ledger.begin(call());
   booking.refused(REFUSAL);
   booking.answered();
-  expect(booking.finish().estimated).toBe(true);
+  expect(booking.finish(0n).estimated).toBe(true);
 });

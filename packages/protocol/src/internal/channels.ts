@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KEY_PROVIDERS } from '../management/provider-keys.ts';
 import { hostName, NETWORK_TARGETS, networkPort } from '../network-target.ts';
 import { usage } from '../usage.ts';
+import { callCost } from './metering.ts';
 
 /**
  * The management API of the doors, spoken by the data plane over a host-only unix socket.
@@ -160,6 +161,8 @@ export const turnUsageAnswer = z.strictObject({
   calls: z.int().nonnegative(),
   /** Calls whose provider never reported a count, booked by our own. */
   estimated_calls: z.int().nonnegative(),
+  /** Of all calls together, picodollars; `null` where that of one is not known. */
+  cost: callCost.shape.cost,
   /** The latest refusal, unless a call that began after it was answered. */
   refusal: turnRefusal.nullable().default(null),
 });

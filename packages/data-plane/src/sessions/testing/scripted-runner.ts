@@ -12,6 +12,9 @@ import type {
   RunnerSession,
 } from '../../runner/port.ts';
 
+/** What every scripted turn costs, in picodollars. */
+export const SCRIPTED_COST = 1_500_000_000n;
+
 /** One step of a turn; a turn's text is a JSON array of them, or plain text that is echoed. */
 export interface Step {
   text?: string;
@@ -215,7 +218,14 @@ export class ScriptedRunner implements Runner {
       return {
         type: 'end',
         stopReason,
-        usage: { turn_id: turnId, usage, calls: 1, estimated_calls: 0, refusal: null },
+        usage: {
+          turn_id: turnId,
+          usage,
+          calls: 1,
+          estimated_calls: 0,
+          cost: SCRIPTED_COST.toString(),
+          refusal: null,
+        },
         resumeId: volume.resumeId,
       };
     };
