@@ -324,6 +324,22 @@ describe('releases', () => {
   });
 });
 
+test('what talks to sessions says what it cannot be told', async () => {
+  const both = ['run', 'Hello', '--folder', '.', '--project', 'till'];
+  expect(await fails(both)).toMatchObject({ exit: 'usage', code: 2 });
+  expect(await fails(['run', ' '])).toMatchObject({ exit: 'usage' });
+  expect(await fails(['run', 'Hello', '--project', 'nowhere'])).toMatchObject({ exit: 'refused' });
+  expect(await fails(['sessions', 'show', 'nonsense'])).toMatchObject({ exit: 'refused' });
+  expect(await fails(['sessions', '--status', 'odd'])).toMatchObject({ exit: 'usage' });
+  expect(await fails(['logs', '--limit', '0'])).toMatchObject({ exit: 'usage' });
+  expect(await fails(['sessions', '--org', 'nowhere'])).toMatchObject({ exit: 'refused' });
+  const nobody = join(work, 'nobody');
+  await mkdir(nobody, { mode: 0o700 });
+  expect(await fails(['sessions'], nobody)).toMatchObject({ exit: 'unreachable', code: 4 });
+  const named = ['run', 'Hello', '--project', 'till'];
+  expect(await fails(named, nobody)).toMatchObject({ exit: 'unreachable' });
+});
+
 test('usage as values by commas, and what cannot be asked', async () => {
   const [head = ''] = (await types(['usage', '--csv', '--by', 'day,model'])).split('\n');
   expect(head).toMatch(/^day,model,.*input_tokens/);
