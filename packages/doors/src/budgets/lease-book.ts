@@ -8,8 +8,8 @@ import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
 import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
 import { ASK_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS, STALE_MS } from './limits.ts';
-import { OrgBook, subjectKey } from './org-book.ts';
-import { planCall, type View } from './plan.ts';
+import { type KnownSubject, OrgBook, subjectKey } from './org-book.ts';
+import { type Plan, planCall, type View } from './plan.ts';
 import { Reservation } from './reservation.ts';
 
 /** Why a call may not be sent. */
@@ -75,15 +75,19 @@ export class LeaseBook {
     for (let asks = 0; asks < ASKS_PER_CALL; ) {
       const now = this.#clock.instant();
       const known = this.#known(org, asking.subject, now, view);
-      const caps = known ?? [];
+      const caps = known?.caps ?? [];
       const at = this.#beginning(caps, now);
       const unpriced = this.#unpriced(asking, demand, caps, at, now);
       if (unpriced !== null) return unpriced;
-      const plan =
+      const plan: Plan =
         known === null
           ? { ask: amountsAt(demand, demand.minOutput), output: demand.wantedOutput }
           : planCall(caps, demand, view, at, now);
-      if ('take' in plan) return this.#take(org, asking, demand, caps, plan.take, at, now);
+      if ('take' in plan) {
+        const reservation = this.#take(org, caps, plan, at, now);
+        this.#fetchAhead(org, asking, demand, known ?? { caps, learntAt: now }, at, now);
+        return reservation;
+      }
       if ('ask' in plan) {
         if (view === 'offline') return { refused: 'unavailable' };
         const ahead = amountsAhead(caps, amountsAt(demand, plan.output), plan.ask, org.waiting);
@@ -111,10 +115,10 @@ export class LeaseBook {
       const now = this.#clock.instant();
       const known = this.#known(org, asking.subject, now, view);
       if (known !== null) {
-        const at = this.#beginning(known, now);
+        const at = this.#beginning(known.caps, now);
         const left = (cap: Cap) =>
           cap.available(at, now) + cap.open + (view === 'offline' ? 0n : cap.left);
-        const lacking = known.filter((cap) => left(cap) < leastOf(cap));
+        const lacking = known.caps.filter((cap) => left(cap) < leastOf(cap));
         if (lacking.length === 0) return null;
         if (view === 'asked') {
           return { refused: 'exhausted', cap: tightest(lacking).tell(at, now) };
@@ -156,11 +160,11 @@ export class LeaseBook {
   }
 
   /** The caps of a subject; `null` when they must be asked for. */
-  #known(org: Org, subject: SpendSubject, now: Instant, view: View): readonly Cap[] | null {
+  #known(org: Org, subject: SpendSubject, now: Instant, view: View): KnownSubject | null {
     const known = org.book.known(subject);
     if (known === null) return null;
     const goodMs = view === 'offline' ? this.#staleMs : KNOWN_MS;
-    return elapsed(known.learntAt, now) < goodMs ? known.caps : null;
+    return elapsed(known.learntAt, now) < goodMs ? known : null;
   }
 
   /** When a call begins that begins now: in the windows of the blocks at hand. */
@@ -182,17 +186,13 @@ export class LeaseBook {
 
   #take(
     org: Org,
-    asking: Asking,
-    demand: Demand,
     caps: readonly Cap[],
-    output: number,
+    { take: amounts, output }: Extract<Plan, { take: Amounts }>,
     at: number,
     now: Instant,
   ): Reservation {
-    const amounts = amountsAt(demand, output);
     const parts = caps.flatMap((cap) => cap.take(counted(cap.metric, amounts), at, now));
-    this.#fetchAhead(org, asking, demand, caps, at, now);
-    return new Reservation({ at, output, demand, caps }, parts, () => org.book.settled());
+    return new Reservation({ at, output, amounts, caps }, parts, () => org.book.settled());
   }
 
   /** Asks for the next blocks before these run dry, and what is known before it is old. */
@@ -200,11 +200,10 @@ export class LeaseBook {
     org: Org,
     asking: Asking,
     demand: Demand,
-    caps: readonly Cap[],
+    { caps, learntAt }: KnownSubject,
     at: number,
     now: Instant,
   ): void {
-    const learntAt = org.book.known(asking.subject)?.learntAt ?? now;
     const old = elapsed(learntAt, now) > KNOWN_MS / 2;
     const low = caps.filter((cap) => cap.left > 0n && cap.available(at, now) < cap.low);
     if (!old && low.length === 0) return;

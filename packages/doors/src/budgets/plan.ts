@@ -11,8 +11,8 @@ export type View = 'cached' | 'asked' | 'offline';
 
 /** What to do for a call. */
 export type Plan =
-  /** Take it, with this output limit. */
-  | { take: number }
+  /** Take these amounts, with this output limit. */
+  | { take: Amounts; output: number }
   /** These amounts more are needed at hand, at the least; better what this output limit takes. */
   | { ask: Amounts; output: number }
   /** These caps do not cover its input and the least output. */
@@ -39,14 +39,17 @@ export function planCall(
     else output = Math.min(output, within);
   }
   if (lacking.length > 0 && view !== 'cached') return { lacking };
-  const deficits = deficitsOf(caps, amountsAt(demand, output), at, now);
-  if (lacking.length === 0 && deficits.every(({ deficit }) => deficit <= 0n)) {
-    return { take: output };
-  }
+  const amounts = output === demand.wantedOutput ? wanted : amountsAt(demand, output);
+  if (lacking.length === 0 && atHand(caps, amounts, at, now)) return { take: amounts, output };
+  const deficits = deficitsOf(caps, amounts, at, now);
   // What is left is not known exactly, so no more is demanded than without what nothing can be sent.
   const least =
     view === 'cached' ? deficitsOf(caps, amountsAt(demand, demand.minOutput), at, now) : deficits;
   return { ask: together(least), output };
+}
+
+function atHand(caps: readonly Cap[], amounts: Amounts, at: number, now: Instant): boolean {
+  return caps.every((cap) => cap.available(at, now) >= counted(cap.metric, amounts));
 }
 
 interface Deficit {

@@ -1,6 +1,6 @@
 import type { SpendCharge } from '@karta/protocol';
 import type { Cap, Taken } from './cap.ts';
-import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
+import { type Amounts, counted } from './demand.ts';
 
 /** What one call may take, taken from every cap that covers it. */
 export class Reservation {
@@ -16,13 +16,13 @@ export class Reservation {
   #settled: SpendCharge[] | null = null;
 
   constructor(
-    of: { at: number; output: number; demand: Demand; caps: readonly Cap[] },
+    of: { at: number; output: number; amounts: Amounts; caps: readonly Cap[] },
     parts: readonly Taken[],
     onSettled: () => void,
   ) {
     this.at = of.at;
     this.output = of.output;
-    this.amounts = amountsAt(of.demand, of.output);
+    this.amounts = of.amounts;
     this.#caps = of.caps;
     this.#parts = parts;
     this.#onSettled = onSettled;
