@@ -5,14 +5,13 @@ import {
   type LeasedBudget,
   newId,
 } from '@karta/protocol';
-import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
 import { blockSize } from './block-size.ts';
 import { requireEpoch } from './doors-epoch.ts';
-import { heldByLease } from './lease-held.ts';
-import { amountOf, countedOf } from './metric-amount.ts';
-import { type OpenWindow, openWindows, windowEntry, windowKey } from './open-windows.ts';
+import { amountOf, type Counted, countedOf } from './metric-amount.ts';
+import { type OpenWindow, openWindows, windowEntry } from './open-windows.ts';
 import { holdBudgets } from './org-lock.ts';
+import { standingOf } from './standing.ts';
 import { coveredSubject } from './subject.ts';
 import { tellThresholds } from './tell-thresholds.ts';
 
@@ -33,6 +32,8 @@ export interface Asker {
 export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promise<LeaseAnswer> {
   const { nodeId, now } = asker;
   const { subject: whom, epoch } = body;
+  const minimum = countedOf(body.minimum);
+  const wanted = countedOf(body.wanted);
   await requireEpoch(tx, nodeId, epoch);
   await holdBudgets(tx, [whom.org_id]);
   const budgets = await tx
@@ -40,32 +41,32 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
     .selectAll()
     .where('org_id', '=', whom.org_id)
     .execute();
-  const windows = await openWindows(
-    tx,
-    budgets.flatMap((budget) => {
-      const subject = coveredSubject(budget, whom);
-      return subject === null ? [] : [windowEntry(budget, subject, now)];
-    }),
-  );
-  const holdings = await holdingsOf(tx, windows, nodeId);
-  const minimum = countedOf(body.minimum);
-  const wanted = countedOf(body.wanted);
+  const entries = budgets.flatMap((budget) => {
+    const subject = coveredSubject(budget, whom);
+    return subject === null ? [] : [windowEntry(budget, subject, now)];
+  });
+  // A node that only looks what is left holds nobody up.
+  if (asksFor(minimum) || asksFor(wanted)) await openWindows(tx, entries);
+  const windows = await standingOf(tx, entries, nodeId);
   const expiresAt = new Date(now.getTime() + LEASE_MS);
   const refusing: OpenWindow[] = [];
   const granted: { window: OpenWindow; id: string; amount: bigint }[] = [];
   const answers = windows.map((window): LeasedBudget => {
     const { metric } = window.budget;
     const cap = BigInt(window.budget.cap);
-    const { held, nodes } = holdings.get(windowKey(window)) ?? { held: 0n, nodes: 1n };
-    const left = cap - window.spent - held;
+    const left = cap - window.spent - window.held;
     const needed = amountOf(metric, minimum);
-    const amount = blockSize({ left, minimum: needed, wanted: amountOf(metric, wanted), nodes });
+    const amount = blockSize({
+      left,
+      minimum: needed,
+      wanted: amountOf(metric, wanted),
+      nodes: window.nodes,
+    });
     if (amount === null) {
       // What other blocks hold may come back; what is spent does not.
       if (cap - window.spent < needed) refusing.push(window);
       return { ...shown(window), left: shownAmount(left), lease: null };
     }
-    // A node that only looks what is left wants nothing.
     if (amount === 0n) return { ...shown(window), left: shownAmount(left), lease: null };
     const id = newId('lease');
     granted.push({ window, id, amount });
@@ -96,37 +97,8 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
   return { now: isoTime(now), budgets: answers };
 }
 
-interface Holdings {
-  held: bigint;
-  /** Nodes that hold blocks, with the one that asks. */
-  nodes: bigint;
-}
-
-/** What is held of windows that are locked: a statement of its own, which sees what came before. */
-async function holdingsOf(
-  tx: Tx,
-  windows: readonly OpenWindow[],
-  nodeId: string,
-): Promise<Map<string, Holdings>> {
-  if (windows.length === 0) return new Map();
-  const { rows } = await sql<{ place: string; held: string; others: string }>`
-    select place, sum(${heldByLease}) as held,
-      count(distinct lease.node_id) filter (where lease.node_id <> ${nodeId}) as others
-    from unnest(
-      ${windows.map(({ budget }) => budget.id)}::text[],
-      ${windows.map(({ subject }) => subject)}::text[],
-      ${windows.map(({ bounds }) => bounds.start.toISOString())}::timestamptz[]
-    ) with ordinality as window_of (budget_id, subject, starts_at, place)
-    join budget_leases lease using (budget_id, subject, starts_at)
-    where not lease.closed or lease.consumed < lease.taken
-    group by place`.execute(tx);
-  return new Map(
-    rows.map(({ place, held, others }) => {
-      const window = windows[Number(place) - 1];
-      if (window === undefined) throw new Error(`no window ${place}`);
-      return [windowKey(window), { held: BigInt(held), nodes: BigInt(others) + 1n }];
-    }),
-  );
+function asksFor({ input_tokens: input, output_tokens: output, cost }: Counted): boolean {
+  return input + output + cost > 0n;
 }
 
 function shown({ budget, subject, bounds }: OpenWindow): Omit<LeasedBudget, 'left' | 'lease'> {

@@ -30,7 +30,8 @@ export function windowKey({ budget, subject, bounds }: Omit<WindowEntry, 'add'>)
 /**
  * Opens these windows or finds them, adds to what was spent, and locks them: in the order of their
  * keys, so that two transactions never wait for each other in a circle. A window that is opened here
- * begins at nothing: what was spent before its budget was made has been counted then.
+ * begins at nothing: what was spent before its budget was made has been counted then. Gives back the
+ * windows that were opened or added to; one that is only locked is not written.
  */
 export async function openWindows(tx: Tx, entries: readonly WindowEntry[]): Promise<OpenWindow[]> {
   if (entries.length === 0) return [];
@@ -59,7 +60,7 @@ export async function openWindows(tx: Tx, entries: readonly WindowEntry[]): Prom
       budget_id text, subject text, starts_at timestamptz, ends_at timestamptz, spent numeric)
     order by budget_id, subject, starts_at
     on conflict (budget_id, subject, starts_at)
-      do update set spent = budget_windows.spent + excluded.spent
+      do update set spent = budget_windows.spent + excluded.spent where excluded.spent <> 0
     returning budget_id, subject, starts_at, spent, told`.execute(tx);
   return rows.map((row) => {
     const key = JSON.stringify([row.budget_id, row.subject, row.starts_at.getTime()]);
