@@ -169,6 +169,25 @@ describe('a staff token', () => {
   });
 });
 
+describe('the end of a staff token', () => {
+  it('is that of its streams, a minute later, and of its tickets', async () => {
+    const id = await idOf(await create(KEYS.full));
+    const ended = Date.now() / 1000 - 60 + 0.3;
+    principals.ending = staff('per_1', 'read', { expiresAt: ended });
+    const stream = await server.call('GET', `${base}/${id}/events`, { key: 'ending' });
+    expect(stream.status).toBe(200);
+    // It resolves, since the stream ends by itself.
+    await stream.text();
+    expect(server.readersOf(id)).toBe(0);
+
+    const soon = Math.floor(Date.now() / 1000) + 60;
+    principals.soon = staff('per_1', 'write', { expiresAt: soon });
+    const issued = await server.call('POST', `${base}/${id}/stream_tickets`, { key: 'soon' });
+    const { expires_at } = (await issued.json()) as { expires_at: string };
+    expect(Date.parse(expires_at) / 1000).toBe(soon);
+  });
+});
+
 describe('pinned metadata', () => {
   it('is on each session that the token makes, and its holder cannot change it', async () => {
     const key = tokenWith({ metadata: { plan: 'free' } });
