@@ -200,6 +200,61 @@ describe('the usage journal', () => {
     expect(ids(await (await open()).unacknowledged(10))).toEqual([taken.id]);
   });
 
+  it('knows what was taken from each lease, however many files and starts ago, until it is told', async () => {
+    const taking = (lease: string, amount: number): BegunCall => ({
+      ...call(),
+      spend: {
+        ...UNPRICED,
+        charges: [
+          {
+            lease_id: lease,
+            budget_id: 'bud_1',
+            window_start: '2026-01-01T00:00:00Z',
+            amount: String(amount),
+          },
+        ],
+      },
+    });
+    let journal = await open();
+    expect([...journal.earlier()]).toEqual([]);
+    const spend = async (lease: string, reserved: number, took: number) => {
+      const begun = taking(lease, reserved);
+      await journal.begin(begun, true);
+      const { spend } = taking(lease, took);
+      await journal.settle(begun, { usage: usage(1), estimated: false, spend });
+    };
+    await spend('lease_a', 100, 30);
+    await spend('lease_told', 100, 50);
+    await journal.begin(taking('lease_a', 12), true);
+    const free = taking('lease_a', 5);
+    await journal.begin(free, true);
+    await journal.settle(free, null);
+    journal.forget('lease_told');
+    await journal.close();
+    journal = await open();
+    expect([...journal.earlier()]).toEqual([['lease_a', 42n]]);
+    const many = Math.ceil((1.5 * JOURNAL_SEGMENT_BYTES) / 900);
+    await Promise.all(Array.from({ length: many }, () => spend('lease_b', 9, 2)));
+    for (let page = await journal.unacknowledged(500); page.length > 0; ) {
+      await journal.acknowledge(page.at(-1)?.seq ?? 0);
+      page = await journal.unacknowledged(500);
+    }
+    // The files in which it was taken are gone.
+    expect(await readdir(folder)).toHaveLength(1);
+    await journal.close();
+    journal = await open();
+    expect(Object.fromEntries(journal.earlier())).toEqual({
+      lease_a: 42n,
+      lease_b: BigInt(2 * many),
+    });
+    journal.forget('lease_a');
+    journal.forget('lease_b');
+    await journal.close();
+    journal = await open();
+    expect([...journal.earlier()]).toEqual([]);
+    await journal.close();
+  });
+
   it('property: any end of the process leaves each call once, exact or estimated', async () => {
     const step = fc.record({
       kind: fc.constantFrom('begin', 'settle', 'void', 'ack', 'restart'),
