@@ -109,6 +109,7 @@ export function createBudgets({ database, invalidate, now = defaultNow }: Budget
       await database.transaction().execute(async (tx) => {
         await lockBudgets(tx, actor.orgId);
         const { scope, scope_id, metric, period, cap } = await findBudget(tx, actor.orgId, id);
+        await lockLeases(tx, id);
         await tx.deleteFrom('budgets').where('id', '=', id).execute();
         await recordAudit(tx, {
           actor,
@@ -135,6 +136,13 @@ async function findBudget(from: Database | Tx, orgId: string, id: string): Promi
     .executeTakeFirst();
   if (found === undefined) throw new KartaError('not_found', 'There is no such budget.');
   return found;
+}
+
+/** In the order in which nodes tell of them, so that nobody waits in a circle. */
+async function lockLeases(tx: Tx, budgetId: string): Promise<void> {
+  await sql`select 1 from budget_leases where budget_id = ${budgetId} order by id for update`.execute(
+    tx,
+  );
 }
 
 /**

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import { LEASE_MS } from './grant-leases.ts';
+import { sweepLeases } from './sweep-leases.ts';
 import { charged, LeaseGround } from './testing/lease-ground.ts';
 
 let database: TestDatabase;
@@ -236,4 +237,33 @@ describe('many nodes at once', () => {
       { numRuns: 5, endOnFailure: true },
     );
   });
+});
+
+it('what holds nothing any more is dropped in time, and nothing else', async () => {
+  const ground = await start();
+  const budget = await ground.budget({ cap: 1_000n });
+  const epoch = await ground.register('node_a');
+  const [unused, taken, open] = await Promise.all(
+    [0, 1, 2].map(
+      async () => (await ground.lease('node_a', epoch, [10, 10])).budgets[0]?.lease?.lease_id ?? '',
+    ),
+  );
+  const told = (lease_id = '', amount = 0) => ({ lease_id, taken: amount, closed: true });
+  await ground.report('node_a', epoch, [told(unused), told(taken, 7)]);
+  const left = async () => {
+    const rows = await database.database
+      .selectFrom('budget_leases')
+      .select('id')
+      .where('budget_id', '=', budget.id)
+      .execute();
+    return rows.map(({ id }) => id).sort();
+  };
+  await sweepLeases(database.database, ground.now);
+  expect(await left()).toHaveLength(3);
+  const later = new Date(ground.now.getTime() + 60 * 60 * 1000);
+  await sweepLeases(database.database, later);
+  expect(await left()).toEqual([taken, open].sort());
+  await ground.book('node_a', [ground.event(7, { spend: charged(taken ?? '', 7, budget) })]);
+  await sweepLeases(database.database, later);
+  expect(await left()).toEqual([open]);
 });

@@ -20,6 +20,7 @@ export async function reportLeases(
   await requireEpoch(tx, nodeId, body.epoch);
   const answer = await takeReports(tx, { nodeId, now }, body);
   if (body.earlier_told) await closeEarlier(tx, nodeId, body.epoch);
+  if (body.complete) await closeUnheard(tx, { nodeId, now }, body);
   return answer;
 }
 
@@ -32,6 +33,26 @@ async function closeEarlier(tx: Tx, nodeId: string, epoch: number): Promise<void
       order by id for update
     )
     update budget_leases lease set closed = true from forgotten where forgotten.id = lease.id
+  `.execute(tx);
+}
+
+/**
+ * Blocks of this start of the node that it does not have, because the answer never reached it. It
+ * says so long after it asked for the last time in vain, so that none of them is still on its way.
+ */
+async function closeUnheard(
+  tx: Tx,
+  { nodeId, now }: Asker,
+  { epoch, leases }: LeaseReportBody,
+): Promise<void> {
+  await sql`
+    with unheard as (
+      select id from budget_leases
+      where node_id = ${nodeId} and epoch = ${epoch} and not closed and expires_at < ${now}
+        and id <> all (${leases.map(({ lease_id }) => lease_id)}::text[])
+      order by id for update
+    )
+    update budget_leases lease set closed = true from unheard where unheard.id = lease.id
   `.execute(tx);
 }
 

@@ -11,7 +11,9 @@ export async function sweepLeases(database: Database, now: Date): Promise<void> 
   const expired = new Date(now.getTime() - KEPT_MS);
   const over = new Date(now.getTime() - WINDOW_KEPT_MS);
   await sql`
-    delete from budget_leases
-    where closed and consumed >= taken and expires_at < ${expired}`.execute(database);
+    delete from budget_leases where id in (
+      select id from budget_leases
+      where closed and consumed >= taken and expires_at < ${expired}
+      for update skip locked)`.execute(database);
   await sql`delete from budget_windows where ends_at < ${over}`.execute(database);
 }
