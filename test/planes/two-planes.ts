@@ -51,6 +51,10 @@ export interface TwoPlanesOptions {
   poolSize?: number;
   /** Who may sign up; whoever an operator invites unless said. */
   signup?: 'open';
+  /** Whom the doors reach; the demo model unless said. */
+  doors?: Parameters<typeof startDoors>[0];
+  /** Receives each line that the planes log. */
+  logged?: (line: string) => void;
 }
 
 /** Starts both planes over one PostgreSQL with a database each. */
@@ -67,8 +71,15 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   const keys = await planeKeys(home);
   const ports = { control: await freePort(), data: await freePort() };
   const controlUrl = `http://127.0.0.1:${ports.control}`;
-  const doors = await startDoors({ control: { internal_url: controlUrl, key: keys.doors } });
-  const log = pino({ level: process.env.KARTA_TEST_LOG ?? 'silent' });
+  const doors = await startDoors({
+    control: { internal_url: controlUrl, key: keys.doors },
+    ...options.doors,
+  });
+  const { logged } = options;
+  const log =
+    logged === undefined
+      ? pino({ level: process.env.KARTA_TEST_LOG ?? 'silent' })
+      : pino({ level: 'debug' }, { write: logged });
 
   const startControl = (more: Partial<z.input<typeof controlPlaneConfig>> = {}) =>
     serveControlPlane(
