@@ -62,6 +62,15 @@ test('the roles are those of a database of its own', async () => {
   await close();
 });
 
+test('templates that are asked for at once are each made', async () => {
+  const names = ['karta_one', 'karta_two', 'karta_three'];
+  const made = await Promise.all(names.map((name) => makeOwnDatabase(name, async () => {})));
+  for (const { applicationUrl, close } of made) {
+    expect(await run(applicationUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
+    await close();
+  }
+});
+
 test('a template that cannot be is told to whoever asked', async () => {
   const asked = makeOwnDatabase('no plain name', notes);
   await expect(asked).rejects.toThrow('no plain database name');

@@ -40,10 +40,16 @@ export async function shareTestServer(folder: string): Promise<SharedServer> {
     return server;
   };
   const templates = new Map<string, Promise<DatabaseAccess>>();
+  let latest: Promise<unknown> = Promise.resolve();
   const template = async (name: string): Promise<SharedTemplate> => {
     const running = await start();
-    const made = templates.get(name) ?? provisionDatabase(running, name);
-    templates.set(name, made);
+    let made = templates.get(name);
+    if (made === undefined) {
+      // One after the other: they write the same file of secrets.
+      made = latest.then(() => provisionDatabase(running, name));
+      latest = made.catch(() => undefined);
+      templates.set(name, made);
+    }
     return { ...(await made), superuserUrl: await running.superuserUrl('postgres') };
   };
   const serve = async (client: Socket) => {
