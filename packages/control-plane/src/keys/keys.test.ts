@@ -1,10 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { validatedCredential } from '@karta/protocol';
+import {
+  type apiKeyList,
+  type auditList,
+  type CreatedApiKey,
+  validatedCredential,
+} from '@karta/protocol';
 import { credentialsPath, isApiKey, keyPrefix, loadPepper } from '@karta/service/home';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { ensureFirstKey } from './first-key.ts';
 import { type KeysGround, startKeys, type TestOrg } from './testing/keys-ground.ts';
+
+type KeyList = z.infer<typeof apiKeyList>;
+type AuditPage = z.infer<typeof auditList>;
 
 let ground: KeysGround;
 let org: TestOrg;
@@ -14,14 +23,14 @@ beforeAll(async () => {
 });
 afterAll(() => ground.close());
 
-// biome-ignore lint/suspicious/noExplicitAny: an answer's fields are what the tests look at
-async function answerOf(response: Response): Promise<any> {
-  return response.status === 204 ? null : response.json();
+/** Of the answer that the test is for; of another one its fields are missing. */
+async function answerOf<Body>(response: Response): Promise<Body> {
+  return (await response.json()) as Body;
 }
 
 async function create(body: object, key = org.apiKey, headers: Record<string, string> = {}) {
   const response = await ground.call('POST', '/v1/keys', { key, body, headers });
-  return { status: response.status, body: await answerOf(response) };
+  return { status: response.status, body: await answerOf<CreatedApiKey>(response) };
 }
 
 const validate = (credential: string) =>
@@ -45,7 +54,7 @@ describe('an API key', () => {
       last_used_at: null,
       revoked_at: null,
     });
-    const list = await answerOf(await ground.call('GET', '/v1/keys', { key: org.apiKey }));
+    const list = await answerOf<KeyList>(await ground.call('GET', '/v1/keys', { key: org.apiKey }));
     expect(list.keys).toContainEqual(shown);
     expect(JSON.stringify(list)).not.toContain(secret);
     expect(await validate(secret)).toMatchObject({ principal_id: shown.id, org_id: org.id });
@@ -116,9 +125,9 @@ describe('an API key', () => {
     const made = (await create({ name: 'used', scopes: ['admin'] })).body;
     await validate(made.api_key);
     await ground.rooms.stop();
-    const list = await answerOf(await ground.call('GET', '/v1/keys', { key: org.apiKey }));
-    const found = list.keys.find((key: { id: string }) => key.id === made.id);
-    expect(Date.parse(found.last_used_at)).toBeGreaterThan(Date.now() - 60_000);
+    const list = await answerOf<KeyList>(await ground.call('GET', '/v1/keys', { key: org.apiKey }));
+    const found = list.keys.find((key) => key.id === made.id);
+    expect(Date.parse(found?.last_used_at ?? '')).toBeGreaterThan(Date.now() - 60_000);
   });
 
   it('is paged newest first', async () => {
@@ -128,10 +137,10 @@ describe('an API key', () => {
     let cursor: string | null = '';
     while (cursor !== null) {
       const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
-      const page = await answerOf(
+      const page = await answerOf<KeyList>(
         await ground.call('GET', `/v1/keys?limit=2${query}`, { key: paged.apiKey }),
       );
-      names.push(...page.keys.map((key: { name: string }) => key.name));
+      names.push(...page.keys.map((key) => key.name));
       cursor = page.next_cursor;
     }
     expect(names).toEqual(['n3', 'n2', 'n1', 'n0', 'first']);
@@ -146,9 +155,10 @@ describe('a repeated creation', () => {
     );
     expect(all.map((one) => one.status).sort()).toEqual([201, 409, 409, 409]);
     const made = all.find((one) => one.status === 201)?.body;
+    expect(made?.api_key).toMatch(/^kt_live_/);
     for (const { body } of all.filter((one) => one.status === 409)) {
-      expect(body).toMatchObject({ error: 'already_created', id: made.id });
-      expect(JSON.stringify(body)).not.toContain(made.api_key);
+      expect(body).toMatchObject({ error: 'already_created', id: made?.id });
+      expect(JSON.stringify(body)).not.toContain(made?.api_key);
     }
     const other = await create({ name: 'another' }, org.apiKey, headers);
     expect(other).toMatchObject({ status: 409, body: { error: 'idempotency_conflict' } });
@@ -160,8 +170,10 @@ describe('the audit log', () => {
     const audited = await ground.org();
     const made = (await create({ name: 'audited' }, audited.apiKey)).body;
     await ground.call('DELETE', `/v1/keys/${made.id}`, { key: audited.apiKey });
-    const log = await answerOf(await ground.call('GET', '/v1/audit', { key: audited.apiKey }));
-    const actions = log.events.map((event: { action: string }) => event.action);
+    const log = await answerOf<AuditPage>(
+      await ground.call('GET', '/v1/audit', { key: audited.apiKey }),
+    );
+    const actions = log.events.map((event) => event.action);
     expect(actions).toEqual(expect.arrayContaining(['keys.create', 'keys.revoke']));
     expect(JSON.stringify(log)).not.toContain(made.api_key);
   });

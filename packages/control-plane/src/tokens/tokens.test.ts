@@ -1,5 +1,18 @@
-import { validatedCredential } from '@karta/protocol';
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import {
+  type CreatedApiKey,
+  type CreatedEmbedKey,
+  type EmbedMintAnswer,
+  type MintedSessionToken,
+  validatedCredential,
+} from '@karta/protocol';
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  type JSONWebKeySet,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KeysGround, startKeys, type TestOrg } from '../keys/testing/keys-ground.ts';
 
@@ -15,22 +28,24 @@ beforeAll(async () => {
 });
 afterAll(() => ground.close());
 
-// biome-ignore lint/suspicious/noExplicitAny: an answer's fields are what the tests look at
-type Answer = { status: number; body: any; headers: Headers };
-
-async function call(method: string, path: string, options: Parameters<KeysGround['call']>[2] = {}) {
+/** `Body` is that of the answer that the test is for; of another one its fields are missing. */
+async function call<Body = unknown>(
+  method: string,
+  path: string,
+  options: Parameters<KeysGround['call']>[2] = {},
+): Promise<{ status: number; body: Body; headers: Headers }> {
   const response = await ground.call(method, path, options);
   const text = await response.text();
-  const body = text === '' ? null : JSON.parse(text);
-  return { status: response.status, body, headers: response.headers } satisfies Answer;
+  const body = (text === '' ? null : JSON.parse(text)) as Body;
+  return { status: response.status, body, headers: response.headers };
 }
 
 const mint = (body: object = {}, key = org.apiKey, ref = 'shop') =>
-  call('POST', `/v1/projects/${ref}/session_tokens`, { key, body });
+  call<MintedSessionToken>('POST', `/v1/projects/${ref}/session_tokens`, { key, body });
 
 /** As anybody verifies it: with the published keys. */
 async function verified(token: string) {
-  const { body } = await call('GET', '/v1/jwks.json');
+  const { body } = await call<JSONWebKeySet>('GET', '/v1/jwks.json');
   return jwtVerify(token, createLocalJWKSet(body), {
     algorithms: ['EdDSA'],
     typ: 'karta-session+jwt',
@@ -90,7 +105,7 @@ describe('a session token', () => {
     ]) {
       expect((await mint(body)).status, JSON.stringify(body)).toBe(422);
     }
-    const { body } = await call('POST', '/v1/keys', {
+    const { body } = await call<CreatedApiKey>('POST', '/v1/keys', {
       key: org.apiKey,
       body: { name: 'reader', scopes: ['read'] },
     });
@@ -110,8 +125,9 @@ describe('a session token', () => {
     const after = (await mint()).body;
     expect(await granted(after.token)).toBe(true);
 
-    const key = (await call('POST', '/v1/keys', { key: org.apiKey, body: { name: 'minter' } }))
-      .body;
+    const key = (
+      await call<CreatedApiKey>('POST', '/v1/keys', { key: org.apiKey, body: { name: 'minter' } })
+    ).body;
     const three = (await mint({}, key.api_key)).body;
     expect(await granted(three.token)).toBe(true);
     await call('DELETE', `/v1/keys/${key.id}`, { key: org.apiKey });
@@ -124,9 +140,9 @@ describe('the signing keys', () => {
     const before = (await mint()).body;
     const actor = { kind: 'system', id: 'test', orgId: org.id, label: 'test' } as const;
     const { kid } = await ground.rooms.tokenKeys.rotate(actor);
-    const { body } = await call('GET', '/v1/jwks.json');
+    const { body } = await call<JSONWebKeySet>('GET', '/v1/jwks.json');
     expect(body.keys).toHaveLength(2);
-    expect(body.keys.map((key: { kid: string }) => key.kid)).toContain(kid);
+    expect(body.keys.map((key) => key.kid)).toContain(kid);
     expect(JSON.stringify(body)).not.toContain('"d"');
     const after = (await mint()).body;
     expect(decodeProtectedHeader(after.token).kid).not.toBe(kid);
@@ -137,7 +153,7 @@ describe('the signing keys', () => {
     const before = (await mint()).body;
     const actor = { kind: 'system', id: 'test', orgId: org.id, label: 'test' } as const;
     const { kid } = await ground.rooms.tokenKeys.rotate(actor, { compromised: true });
-    expect((await call('GET', '/v1/jwks.json')).body.keys).toHaveLength(1);
+    expect((await call<JSONWebKeySet>('GET', '/v1/jwks.json')).body.keys).toHaveLength(1);
     await expect(verified(before.token)).rejects.toThrow();
     const after = (await mint()).body;
     expect(decodeProtectedHeader(after.token).kid).toBe(kid);
@@ -155,17 +171,16 @@ describe('the signing keys', () => {
 });
 
 describe('an embed key', () => {
-  // biome-ignore lint/suspicious/noExplicitAny: an answer's fields are what the tests look at
-  const created = async (body: object = {}): Promise<any> =>
+  const created = async (body: object = {}): Promise<CreatedEmbedKey> =>
     (
-      await call('POST', '/v1/projects/shop/embed_keys', {
+      await call<CreatedEmbedKey>('POST', '/v1/projects/shop/embed_keys', {
         key: org.apiKey,
         body: { name: 'page', allowed_origins: [ORIGIN], ...body },
       })
     ).body;
-  const mintFor = (embedKey: string, visitor?: string, origin: string | null = ORIGIN) =>
-    call('POST', '/v1/embed/session_tokens', {
-      body: { embed_key: embedKey, ...(visitor === undefined ? {} : { visitor }) },
+  const mintFor = (embedKey: string, visitor?: string | null, origin: string | null = ORIGIN) =>
+    call<EmbedMintAnswer>('POST', '/v1/embed/session_tokens', {
+      body: { embed_key: embedKey, ...(visitor == null ? {} : { visitor }) },
       headers: origin === null ? {} : { origin },
     });
 
@@ -219,6 +234,7 @@ describe('an embed key', () => {
     expect(good.body).toMatchObject({ sub: 'ann', visitor: null });
     expect((await mintFor(key.embed_key)).status).toBe(403);
     const anonymous = (await mintFor((await created()).embed_key)).body.visitor;
+    expect(anonymous).not.toBeNull();
     for (const [why, visitor] of [
       ['too long a life', await sign('ann', 3600)],
       ['expired', await sign('ann', -100)],
@@ -232,7 +248,7 @@ describe('an embed key', () => {
 
   it('is created once for an idempotency key', async () => {
     const create = () =>
-      call('POST', '/v1/projects/shop/embed_keys', {
+      call<CreatedEmbedKey>('POST', '/v1/projects/shop/embed_keys', {
         key: org.apiKey,
         body: { name: 'once', allowed_origins: [ORIGIN] },
         headers: { 'idempotency-key': 'embed-once' },
@@ -259,7 +275,7 @@ describe('an embed key', () => {
 
   it('mints at a limited rate for each address', async () => {
     const key = await created();
-    const all: Answer[] = [];
+    const all: Awaited<ReturnType<typeof mintFor>>[] = [];
     for (let n = 0; n < 35; n += 1) all.push(await mintFor(key.embed_key));
     const refused = all.filter(({ status }) => status === 429);
     expect(refused).toHaveLength(5);
