@@ -73,9 +73,6 @@ describe('the input of a call', () => {
       'messages',
       { messages: [{ content: [{ type: 'image', source: { type: 'url', url: 'u' } }] }] },
     ],
-    ['chat', { service_tier: 'priority' }],
-    ['messages', { speed: 'fast' }],
-    ['messages', { inference_geo: 'us' }],
   ])('cannot be bounded on %s with %j', (name, request) => {
     expect(bound(name, request)).toMatchObject({ problem: expect.stringContaining('budget') });
   });

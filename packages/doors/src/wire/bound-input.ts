@@ -16,13 +16,6 @@ export const BEYOND_BYTES = {
   request: 1_000,
 } as const;
 
-/** Deals that make a call dearer than its model's price. */
-const DEARER: readonly { member: string; usual: readonly unknown[] }[] = [
-  { member: 'service_tier', usual: ['auto', 'default', 'standard_only', 'flex'] },
-  { member: 'speed', usual: ['standard'] },
-  { member: 'inference_geo', usual: ['global'] },
-];
-
 /** What has a provider read more than it is sent. */
 const STORED = ['previous_response_id', 'conversation', 'prompt', 'container', 'mcp_servers'];
 
@@ -35,10 +28,6 @@ export type InputBound = { tokens: number } | { problem: string };
 export function boundInput(family: WireFamily, request: Json, bytes: number): InputBound {
   const stored = STORED.find((member) => request[member] != null && !isEmptyList(request[member]));
   if (stored !== undefined) return unbounded(stored);
-  for (const { member, usual } of DEARER) {
-    const value = request[member];
-    if (value != null && !usual.includes(value)) return unbounded(`${member} "${value}"`);
-  }
   const reach =
     family === 'anthropic'
       ? anthropicReach(Buffer.from(JSON.stringify(request)))
