@@ -15,7 +15,7 @@ import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { startDatabases } from './database.ts';
 import { startDoors } from './doors.ts';
-import { firstOrgOf } from './first-org.ts';
+import { notCarriedOver, readEarlierHome } from './earlier-home.ts';
 import { lockHome } from './home-lock.ts';
 import { openLog } from './log-file.ts';
 import { choosePorts } from './ports.ts';
@@ -101,6 +101,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     };
 
     const keys = await planeKeys(home);
+    const earlier = await readEarlierHome(home);
     const doors = await startDoors({
       ...{ home, runtimeFolder, upstreams, environment },
       control: { internal_url: loopback(ports.controlInternal), key: keys.doors },
@@ -128,7 +129,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
           },
         ],
         databaseUrl: databases.urls.control,
-        firstOrg: await firstOrgOf(home),
+        firstOrg: earlier === null ? {} : { id: earlier.orgId },
         environment,
         log: log('control-plane'),
         notice,
@@ -169,6 +170,11 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     const [first] = published;
     if (first !== undefined) await makeDefault(karta, first.ref);
     const projects = await servedProjects(karta);
+    const lost = notCarriedOver(
+      earlier,
+      projects.map(({ ref }) => ref),
+    );
+    if (lost !== null) notice(lost);
     for (const { ref, version } of projects) {
       await waitUntilServed({ url: plane.url, apiKey }, ref, version);
     }
