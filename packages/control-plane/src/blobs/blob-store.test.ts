@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -52,4 +53,29 @@ test('what is too large, another content or cut off leaves nothing behind', asyn
 test('a name that is no digest reaches no file', async () => {
   const store = await openBlobFolder(await folder());
   await expect(store.open('../../etc/passwd')).rejects.toThrow('not a digest');
+});
+
+test.runIf(process.getuid?.() === 0)('a full disk is told, and leaves nothing behind', async () => {
+  const path = await folder();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'karta-test', path]);
+  onTestFinished(() => void execFileSync('umount', [path]));
+  const store = await openBlobFolder(path);
+  const much = Readable.from(Array.from({ length: 10 }, () => Buffer.alloc(100_000, 'x')));
+  await expect(store.put(much, { maxBytes: 10_000_000 })).rejects.toMatchObject({
+    code: 'storage_full',
+  });
+  expect(await readdir(join(path, 'drafts'))).toEqual([]);
+  expect(await store.put(bytesOf('hello'), { maxBytes: 5 })).toMatchObject({ digest: HELLO });
+});
+
+test('what is listed is removed unless it was put since', async () => {
+  const store = await openBlobFolder(await folder());
+  await store.put(bytesOf('hello'), { maxBytes: 5 });
+  const listed = [];
+  for await (const blob of store.list()) listed.push(blob);
+  expect(listed).toMatchObject([{ digest: HELLO }]);
+  const at = listed[0]?.modifiedAt ?? 0;
+  expect(await store.remove(HELLO, at - 1)).toBe(0);
+  expect(await store.remove(HELLO, at)).toBe(5);
+  expect(await store.remove(HELLO)).toBe(0);
 });

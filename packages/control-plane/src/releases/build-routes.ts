@@ -1,5 +1,5 @@
-import { goneSignal } from '@karta/http';
-import { build, buildList, projectsListQuery, publishQuery } from '@karta/protocol';
+import { goneSignal, tooLarge } from '@karta/http';
+import { build, buildList, LIMITS, projectsListQuery, publishQuery } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json } from '../http/route.ts';
 import type { ProjectUrl } from '../projects/project-url.ts';
 import type { Database } from '../sql/database.ts';
@@ -32,6 +32,9 @@ export function buildRoutes(parts: BuildRouteParts): BoundRoute[] {
       query: publishQuery,
       answers: { 202: { description: 'The build, which has begun or waits', content: one } },
       async handle({ caller, param, query, context }) {
+        // Whoever says so before is not made to send it all.
+        const declared = Number(context.req.header('content-length') ?? 0);
+        if (declared > LIMITS.archiveBytes) throw tooLarge(LIMITS.archiveBytes);
         // The answer still has to go out over this socket, so an early end must not destroy it.
         const archive = context.env.incoming.iterator({ destroyOnReturn: false });
         const begun = await publishes.publish(caller, param('ref'), archive, {
