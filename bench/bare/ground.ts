@@ -46,6 +46,8 @@ export async function bareGround(
         session_id: newId('session'),
         mode: 'live',
       });
+      // All its turns are one to the doors: a call that has none waits for one.
+      await doors.management.openTurn(id, newId('turn'));
       const setup: HarnessSetup = {
         app,
         detection: harness.detect(app),

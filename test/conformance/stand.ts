@@ -90,6 +90,9 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
     session_id: options.warm ? null : sessionId,
     mode: options.warm ? 'parked' : 'live',
   });
+  // All its turns are one to the doors: a call that has none waits for one.
+  const openAny = () => doors.management.openTurn(id, 'turn_any');
+  await openAny();
   const app = await readAppFolder(release);
   const setup = {
     app,
@@ -141,6 +144,7 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
         await doors.management.openTurn(id, turnId);
         const result = await work();
         const { usage, calls } = await doors.management.closeTurn(id, turnId);
+        await openAny();
         return { result, usage, calls };
       },
       killHarness: () => spawned.at(-1)?.kill('SIGKILL'),

@@ -41,6 +41,11 @@ export const UPSTREAM_IDLE_MS = 10 * 60_000;
 export const UPSTREAM_ERROR_BYTES = 1024 * 1024;
 /** One line of an event stream, or one whole JSON answer, that is read for its usage. */
 export const METERED_UNIT_BYTES = 32 * 1024 * 1024;
+/**
+ * How long a call waits for a turn while none is open. A turn is opened when its prompt leaves, so
+ * the first call may be the faster one; one that still has no turn is booked on none.
+ */
+export const TURN_WAIT_MS = 2_000;
 /** How long closing a turn waits for its calls in flight. */
 export const TURN_CLOSE_MS = 2_000;
 /** Turns of one channel that may be open at once; normally one. */

@@ -72,9 +72,9 @@ async function* good(): AsyncGenerator<HarnessEvent> {
   yield { type: 'end', stopReason: 'end_turn' };
 }
 
-test('the booking stands before the prompt leaves, and the usage comes with the end', async () => {
+test('the booking leaves with the prompt, and the usage comes with the end', async () => {
   const { calls, events } = await run(good);
-  expect(calls).toEqual(['open', 'opened', 'prompt', 'close']);
+  expect(calls).toEqual(['open', 'prompt', 'opened', 'close']);
   expect(events).toEqual([
     { type: 'text', text: 'a' },
     { type: 'end', stopReason: 'end_turn', usage: USAGE, resumeId: 'ses_1' },
@@ -83,14 +83,23 @@ test('the booking stands before the prompt leaves, and the usage comes with the 
 
 test('a listener that goes away closes the booking', async () => {
   const { calls } = await run(good, {}, 1);
-  expect(calls).toEqual(['open', 'opened', 'prompt', 'close']);
+  expect(calls).toEqual(['open', 'prompt', 'opened', 'close']);
 });
 
-test('a turn that cannot be booked is never asked, fails visibly and gives the machine up', async () => {
-  const { calls, events } = await run(good, { open: true });
+test('a turn that cannot be booked is stopped, fails visibly and gives the machine up', async () => {
+  const { calls, events } = await run(
+    async function* (signal) {
+      yield { type: 'text', text: 'never told' };
+      if (!signal.aborted) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      }
+      yield { type: 'end', stopReason: 'cancelled' };
+    },
+    { open: true },
+  );
   expect(events.map((event) => event.type)).toEqual(['error', 'end']);
   expect(events[1]).toMatchObject({ stopReason: 'error', usage: { usage: NO_USAGE } });
-  expect(calls).toEqual(['open', 'opened', 'lost']);
+  expect(calls).toEqual(['open', 'prompt', 'opened', 'lost']);
 });
 
 test('a turn whose usage cannot be told still ends', async () => {

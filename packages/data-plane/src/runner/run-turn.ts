@@ -15,8 +15,8 @@ export interface TurnParts {
 
 /**
  * Runs one turn on a booted machine: books it at the doors, yields its events, closes the booking
- * and puts the usage on `end`. The prompt leaves only when the booking stands: a call that came
- * before it would be booked on no turn. A turn that failed since the doors refused its model calls
+ * and puts the usage on `end`. The booking leaves right after the prompt: the doors let a call that
+ * is faster than its turn wait for it. Nothing is told before the booking stands. A turn that failed since the doors refused its model calls
  * ends with their reason, not with what the harness made of it.
  */
 export async function* runTurn(
@@ -27,32 +27,48 @@ export async function* runTurn(
   signal: AbortSignal,
 ): AsyncGenerator<readonly RunnerEvent[], void, undefined> {
   const { id: turnId, orgGrant, payer } = turn;
-  try {
-    await doors.openTurn(id, { turn_id: turnId, org_grant: orgGrant, payer });
-  } catch (error) {
-    log.error({ err: error, turn: turnId }, 'a turn could not be booked at the doors');
-    lost();
-    yield [
-      { type: 'error', code: 'internal', message: UNBOOKED, retryable: true },
-      { type: 'end', stopReason: 'error', usage: noUsage(turnId), resumeId: machine.resumeId },
-    ];
-    return;
-  }
+  const giveUp = new AbortController();
+  let booked: boolean | null = null;
+  // One step later than the prompt, which is what somebody waits for.
+  const booking = Promise.resolve()
+    .then(() => doors.openTurn(id, { turn_id: turnId, org_grant: orgGrant, payer }))
+    .then(
+      () => {
+        booked = true;
+      },
+      (error: unknown) => {
+        booked = false;
+        log.error({ err: error, turn: turnId }, 'a turn could not be booked at the doors');
+        giveUp.abort();
+      },
+    );
   let end: Extract<HarnessEvent, { type: 'end' }> | null = null;
   let usage: TurnUsageAnswer;
   const events = new Refusable();
   try {
-    for await (const batch of machine.turn(input, signal)) {
+    for await (const batch of machine.turn(input, AbortSignal.any([signal, giveUp.signal]))) {
+      if (booked === null) await booking;
+      if (!booked) continue;
       for (const event of batch) if (event.type === 'end') end = event;
       const told = events.take(batch);
       if (told.length > 0) yield told;
     }
   } finally {
+    await booking;
     // Also when the listener has gone before the end: then the booking is over with the turn.
-    usage = await usageOf({ doors, log }, id, turnId);
+    usage = booked ? await usageOf({ doors, log }, id, turnId) : noUsage(turnId);
+    if (!booked) lost();
+  }
+  const { resumeId } = machine;
+  if (!booked) {
+    yield [
+      { type: 'error', code: 'internal', message: UNBOOKED, retryable: true },
+      { type: 'end', stopReason: 'error', usage, resumeId },
+    ];
+    return;
   }
   const ending = events.end(end ?? { type: 'end', stopReason: 'error' }, usage.refusal);
-  yield [...ending.told, { ...ending.end, usage, resumeId: machine.resumeId }];
+  yield [...ending.told, { ...ending.end, usage, resumeId }];
 }
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';

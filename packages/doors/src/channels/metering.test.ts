@@ -161,6 +161,14 @@ describe('usage of a turn', () => {
 });
 
 describe('calls while no turn is open', () => {
+  it('wait for the turn that is about to open', async () => {
+    const early = channel.anthropic.messages.create(ask(scripted({ text: 'x' })));
+    await inFlight(1);
+    await doors.management.openTurn(channel.id, 'turn_late');
+    await early;
+    expect(await doors.management.closeTurn(channel.id, 'turn_late')).toMatchObject({ calls: 1 });
+  });
+
   it('are served and counted, on no turn', async () => {
     const before = await metric('karta_doors_unattributed_calls_total');
     await channel.anthropic.messages.create(ask(scripted({ text: 'x' })));

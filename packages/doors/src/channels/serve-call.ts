@@ -62,6 +62,8 @@ export async function serveCall(
     const { hideUsage, model } = prepared;
     const exchange = { call, response, hideUsage, model };
     if (channel.parked) return await answerParked(context, exchange);
+    // Before anything is asked on its account: the turn says on whose.
+    if (route.billed) await channel.ledger.turnSoon();
     const served = await servedBy(context, channel, family);
     if ('refusal' in served) {
       if (served.told !== null && route.billed) bookRefused(channel, call, served.told);

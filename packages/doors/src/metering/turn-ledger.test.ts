@@ -1,6 +1,7 @@
 import { NO_USAGE, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { TURN_WAIT_MS } from '../limits.ts';
 import { MeteredCall } from './metered-call.ts';
 import { type CallBooking, TurnLedger } from './turn-ledger.ts';
 
@@ -106,6 +107,25 @@ describe('the books of a channel', () => {
       offTurn: usage(3, 4),
       estimated: false,
     });
+  });
+
+  it('a call waits for its turn to open, once, and not for ever', async () => {
+    vi.useFakeTimers();
+    try {
+      const ledger = new TurnLedger();
+      const early = [ledger.turnSoon(), ledger.turnSoon()];
+      ledger.open('turn_1');
+      await Promise.all(early);
+      expect(ledger.turnSoon()).toBeNull();
+      ledger.close('turn_1');
+      const between = ledger.turnSoon();
+      await vi.advanceTimersByTimeAsync(TURN_WAIT_MS);
+      await between;
+      expect(ledger.begin(costing(1, 1)).turnId).toBeNull();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('totals of a turn can be asked for again, those of an unknown one never', async () => {

@@ -5,7 +5,7 @@ import {
   type TurnUsageAnswer,
   type Usage,
 } from '@karta/protocol';
-import { CHANNEL_TURNS, CLOSED_TURNS, TURN_CLOSE_MS } from '../limits.ts';
+import { CHANNEL_TURNS, CLOSED_TURNS, TURN_CLOSE_MS, TURN_WAIT_MS } from '../limits.ts';
 import type { Booked, MeteredCall } from './metered-call.ts';
 
 /** Books the calls of one channel on the turn that was open when each began. */
@@ -13,6 +13,7 @@ export class TurnLedger {
   private readonly turns = new Map<string, OpenTurn>();
   private readonly closed = new Map<string, Promise<TurnUsageAnswer>>();
   private current: OpenTurn | null = null;
+  private readonly waiting = new Set<() => void>();
 
   /**
    * Calls that begin from now on belong to `turnId`. Beyond {@link CHANNEL_TURNS} open turns the
@@ -24,6 +25,24 @@ export class TurnLedger {
     this.turns.set(turnId, turn);
     const [oldest] = this.turns.keys();
     if (oldest !== undefined && this.turns.size > CHANNEL_TURNS) this.close(oldest);
+    for (const go of this.waiting) go();
+  }
+
+  /**
+   * A call is about to begin: resolves when a turn is open, after {@link TURN_WAIT_MS} at the latest.
+   * `null` when there is nothing to wait for.
+   */
+  turnSoon(): Promise<void> | null {
+    if (this.current !== null) return null;
+    return new Promise((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        this.waiting.delete(go);
+        resolve();
+      };
+      const timer = setTimeout(go, TURN_WAIT_MS);
+      this.waiting.add(go);
+    });
   }
 
   /**

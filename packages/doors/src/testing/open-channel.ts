@@ -17,7 +17,10 @@ export interface TestChannel {
   close(): Promise<void>;
 }
 
-/** Opens a channel, live unless told otherwise; `demo`: for a test session. */
+/**
+ * Opens a channel, live unless told otherwise, with a turn open on a live one; `demo`: for a test
+ * session.
+ */
 export async function openTestChannel(
   doors: StartedDoors,
   mode: 'live' | 'parked' = 'live',
@@ -32,6 +35,7 @@ export async function openTestChannel(
     mode,
     demo,
   });
+  if (mode === 'live') await doors.management.openTurn(id, 'turn_open');
   const bridge: Bridge = await bridgeTo(socket_path);
   const client = { apiKey: credential, maxRetries: 0 };
   const base = (family: 'anthropic' | 'openai') => `${bridge.origin}${CHANNEL_PATHS[family]}`;
