@@ -1,9 +1,9 @@
-/** How long the bytes of a flood gather, in milliseconds. */
-export const PACE_MS = 1;
+/** How long the bytes of a flood gather, in milliseconds: a quarter of a picture on a screen. */
+export const PACE_MS = 4;
 /** Pieces that are taken as they come before they count as a flood; one is forgiven each pace. */
 export const BURST = 32;
 /** A piece of so many bytes has gathered already: it is worth a wake-up, and the next one too. */
-export const WHOLE_BYTES = 16 * 1024;
+export const WHOLE_BYTES = 32 * 1024;
 
 /**
  * The bytes of `source` as they come; of a flood of small pieces what gathers in {@link PACE_MS}.
