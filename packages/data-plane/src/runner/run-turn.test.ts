@@ -72,9 +72,9 @@ async function* good(): AsyncGenerator<HarnessEvent> {
   yield { type: 'end', stopReason: 'end_turn' };
 }
 
-test('the booking leaves with the prompt, and the usage comes with the end', async () => {
+test('the booking leaves right after the prompt, and the usage comes with the end', async () => {
   const { calls, events } = await run(good);
-  expect(calls).toEqual(['open', 'prompt', 'opened', 'close']);
+  expect(calls).toEqual(['prompt', 'open', 'opened', 'close']);
   expect(events).toEqual([
     { type: 'text', text: 'a' },
     { type: 'end', stopReason: 'end_turn', usage: USAGE, resumeId: 'ses_1' },
@@ -83,7 +83,7 @@ test('the booking leaves with the prompt, and the usage comes with the end', asy
 
 test('a listener that goes away closes the booking', async () => {
   const { calls } = await run(good, {}, 1);
-  expect(calls).toEqual(['open', 'prompt', 'opened', 'close']);
+  expect(calls).toEqual(['prompt', 'open', 'opened', 'close']);
 });
 
 test('a turn that cannot be booked is stopped, fails visibly and gives the machine up', async () => {
@@ -99,7 +99,7 @@ test('a turn that cannot be booked is stopped, fails visibly and gives the machi
   );
   expect(events.map((event) => event.type)).toEqual(['error', 'end']);
   expect(events[1]).toMatchObject({ stopReason: 'error', usage: { usage: NO_USAGE } });
-  expect(calls).toEqual(['open', 'prompt', 'opened', 'lost']);
+  expect(calls).toEqual(['prompt', 'open', 'opened', 'lost']);
 });
 
 test('a turn whose usage cannot be told still ends', async () => {

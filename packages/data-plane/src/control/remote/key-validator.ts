@@ -9,6 +9,8 @@ import type { Trust } from './trust.ts';
 
 /** How long an answer of the control plane is taken without asking again, in milliseconds. */
 const FRESH_MS = 5_000;
+/** From this age on it is asked about beside a request that still takes it, so that none waits. */
+const AHEAD_MS = 4_000;
 /** The same of a refusal: a key may have been made a moment ago. */
 const REFUSED_MS = 1_000;
 /** After a failure to reach the control plane, how long it is not tried again, in milliseconds. */
@@ -41,8 +43,8 @@ export interface KeyValidator {
 }
 
 /**
- * Validates API keys with the control plane, each at most every five seconds, and however many
- * requests wait for one answer. While the control plane cannot be reached, a key that was good
+ * Validates API keys with the control plane: an answer counts for five seconds, is asked for anew
+ * from the fourth on while the key is used, and however many requests wait for it, once. While the control plane cannot be reached, a key that was good
  * counts for `staleMs` more, one that was refused does not.
  */
 export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
@@ -93,6 +95,10 @@ export function createKeyValidator(parts: KeyValidatorParts): KeyValidator {
       const before = known.get(name);
       const age = before === undefined ? Number.POSITIVE_INFINITY : now() - before.askedAt;
       if (before !== undefined && age < (before.principal === null ? REFUSED_MS : FRESH_MS)) {
+        if (before.principal !== null && age >= AHEAD_MS) {
+          // A failure is nobody's yet: whoever must wait for an answer asks again, and is told.
+          askOnce(name, credential).catch(() => undefined);
+        }
         return admitted(before.principal);
       }
       try {

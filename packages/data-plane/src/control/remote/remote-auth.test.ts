@@ -139,11 +139,43 @@ describe('an API key', () => {
     });
     expect(grants.of('org_1')).toBe('grant of org_1');
     expect(grants.of('org_2')).toBeNull();
-    clock += 4_999;
+    clock += 3_999;
     await validator.validate(key);
     expect(control.asked).toHaveLength(1);
-    clock += 2;
+    clock += 1_002;
     await validator.validate(key);
+    expect(control.asked).toHaveLength(2);
+  });
+
+  it('that is in use is asked for ahead of time, and nobody waits', async () => {
+    const key = makeKey();
+    const { validator } = keys();
+    await validator.validate(key);
+    const gate = Promise.withResolvers<void>();
+    control.hold(gate.promise);
+    clock += 4_500;
+    expect(await validator.validate(key)).not.toBeNull();
+    await expect.poll(() => control.asked.length).toBe(2);
+    expect(await validator.validate(key)).not.toBeNull();
+    expect(control.asked).toHaveLength(2);
+    control.known.clear();
+    gate.resolve();
+    await expect.poll(() => validator.validate(key)).toBeNull();
+  });
+
+  it('whose answer did not come ahead of time is waited for', async () => {
+    const key = makeKey();
+    const { validator } = keys();
+    await validator.validate(key);
+    const gate = Promise.withResolvers<void>();
+    control.hold(gate.promise);
+    clock += 4_500;
+    await validator.validate(key);
+    await expect.poll(() => control.asked.length).toBe(2);
+    clock += 501;
+    const late = validator.validate(key);
+    gate.resolve();
+    expect(await late).not.toBeNull();
     expect(control.asked).toHaveLength(2);
   });
 
