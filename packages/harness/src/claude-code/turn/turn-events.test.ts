@@ -89,6 +89,51 @@ describe('recorded turns', () => {
   });
 });
 
+describe('the start of a step', () => {
+  const stream = (event: object, parent: string | null = null) => ({
+    type: 'stream_event',
+    event,
+    parent_tool_use_id: parent,
+  });
+  const begin = stream({ type: 'message_start', message: { id: 'msg_1' } });
+  const block = stream({ type: 'content_block_start' });
+  const delta = (type: string, rest: object) =>
+    stream({ type: 'content_block_delta', delta: { type, ...rest } });
+  const stop = stream({ type: 'message_stop' });
+  const told = (frames: object[]) => {
+    const turn = new TurnEvents({ thinking: false, workspace: '/workspace' });
+    return frames.map((frame) => turn.of(frame as never).map(({ type }) => type));
+  };
+
+  it('goes with the first word', () => {
+    const word = delta('text_delta', { text: 'a' });
+    expect(told([begin, block, word, word, stop])).toEqual([
+      [],
+      [],
+      ['step_start', 'text'],
+      ['text'],
+      ['step_finish'],
+    ]);
+  });
+
+  it('does not wait for the end of thinking that nobody sees', () => {
+    const thought = delta('thinking_delta', { thinking: 'hm' });
+    expect(told([begin, block, thought, thought])).toEqual([[], [], ['step_start'], []]);
+  });
+
+  it('is told of every step, also of one in which nothing happened', () => {
+    expect(told([begin, stop])).toEqual([[], ['step_start', 'step_finish']]);
+    expect(told([begin, begin])).toEqual([[], ['step_start']]);
+    expect(told([begin, { type: 'new' }])).toEqual([[], ['step_start', 'system']]);
+  });
+
+  it('carries its own frame', () => {
+    const turn = new TurnEvents({ thinking: false, workspace: '/workspace' });
+    turn.of(begin);
+    expect(turn.of(stop).map(({ raw }) => raw)).toEqual([begin, stop]);
+  });
+});
+
 describe('frames that are not known', () => {
   const events = () => new TurnEvents({ thinking: true, workspace: '/workspace' });
 

@@ -40,6 +40,8 @@ export class TurnEvents {
   readonly #streamed = new Set<string>();
   #step = -1;
   #stepOpen = false;
+  /** Begun and not told yet. */
+  #heldStart: HarnessEvent | null = null;
   #failed = false;
   #maxTurns = false;
 
@@ -57,7 +59,23 @@ export class TurnEvents {
   of(frame: AnyFrame): HarnessEvent[] {
     const events = this.#map(frame) ?? [unknownFrame(frame)];
     for (const event of events) event.raw = frame;
-    return events;
+    return this.#withStart(events, frame);
+  }
+
+  /**
+   * A step's start goes with the first thing that happens in it, mostly a word, which comes within a
+   * millisecond and would wait until the start alone has passed each layer.
+   */
+  #withStart(events: HarnessEvent[], frame: AnyFrame): HarnessEvent[] {
+    const [first] = events;
+    const held = this.#heldStart;
+    if (first?.type === 'step_start') {
+      this.#heldStart = first;
+      return held === null ? [] : [held];
+    }
+    if (held === null || (first === undefined && !isDelta(frame))) return events;
+    this.#heldStart = null;
+    return [held, ...events];
   }
 
   /** `null`: the frame is of a kind, or of a form, that is not known. */
@@ -181,6 +199,11 @@ export class TurnEvents {
     this.#maxTurns = parsed.data.subtype === 'error_max_turns';
     return error === null ? this.#finishStep() : [...this.#finishStep(), error];
   }
+}
+
+function isDelta(frame: AnyFrame): boolean {
+  const { event } = frame as { event?: { type?: unknown } };
+  return event?.type === 'content_block_delta';
 }
 
 function unknownFrame(frame: AnyFrame): HarnessEvent {
