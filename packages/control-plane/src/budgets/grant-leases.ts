@@ -34,8 +34,10 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
   const { subject: whom, epoch } = body;
   const minimum = countedOf(body.minimum);
   const wanted = countedOf(body.wanted);
+  // A node that only looks what is left holds nobody up.
+  const asks = asksFor(minimum) || asksFor(wanted);
   await requireEpoch(tx, nodeId, epoch);
-  await holdBudgets(tx, [whom.org_id]);
+  if (asks) await holdBudgets(tx, [whom.org_id]);
   const budgets = await tx
     .selectFrom('budgets')
     .selectAll()
@@ -45,12 +47,11 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
     const subject = coveredSubject(budget, whom);
     return subject === null ? [] : [windowEntry(budget, subject, now)];
   });
-  // A node that only looks what is left holds nobody up.
-  if (asksFor(minimum) || asksFor(wanted)) await openWindows(tx, entries);
+  if (asks) await openWindows(tx, entries);
   const windows = await standingOf(tx, entries, nodeId);
   const expiresAt = new Date(now.getTime() + LEASE_MS);
   const refusing: OpenWindow[] = [];
-  const granted: { window: OpenWindow; id: string; amount: bigint }[] = [];
+  const granted: Granted[] = [];
   const answers = windows.map((window): LeasedBudget => {
     const { metric } = window.budget;
     const cap = BigInt(window.budget.cap);
@@ -76,25 +77,34 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
       lease: { lease_id: id, amount: amount.toString(), expires_at: isoTime(expiresAt) },
     };
   });
-  if (granted.length > 0) {
-    await tx
-      .insertInto('budget_leases')
-      .values(
-        granted.map(({ window: { budget, subject, bounds }, id, amount }) => ({
-          id,
-          budget_id: budget.id,
-          subject,
-          starts_at: bounds.start,
-          node_id: nodeId,
-          epoch: String(epoch),
-          amount: amount.toString(),
-          expires_at: expiresAt,
-        })),
-      )
-      .execute();
-  }
-  await tellThresholds(tx, refusing, true, now);
+  await insertLeases(tx, { nodeId, epoch, expiresAt }, granted);
+  if (asks) await tellThresholds(tx, refusing, true, now);
   return { now: isoTime(now), budgets: answers };
+}
+
+interface Granted {
+  window: OpenWindow;
+  id: string;
+  amount: bigint;
+}
+
+async function insertLeases(
+  tx: Tx,
+  { nodeId, epoch, expiresAt }: { nodeId: string; epoch: number; expiresAt: Date },
+  granted: readonly Granted[],
+): Promise<void> {
+  if (granted.length === 0) return;
+  const rows = granted.map(({ window: { budget, subject, bounds }, id, amount }) => ({
+    id,
+    budget_id: budget.id,
+    subject,
+    starts_at: bounds.start,
+    node_id: nodeId,
+    epoch: String(epoch),
+    amount: amount.toString(),
+    expires_at: expiresAt,
+  }));
+  await tx.insertInto('budget_leases').values(rows).execute();
 }
 
 function asksFor({ input_tokens: input, output_tokens: output, cost }: Counted): boolean {
