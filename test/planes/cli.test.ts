@@ -402,3 +402,37 @@ test('completion knows every command and option of these', async () => {
     for (const word of words) expect(line, command).toContain(word);
   }
 });
+
+describe('provider keys', () => {
+  test('are typed or piped in, listed by their last four, tested and destroyed', async () => {
+    const secret = 'sk-ant-typed-0123456789';
+    const set = await typed(['provider-keys', 'set', 'anthropic'], `${secret}\n`, home);
+    expect(set).toBe('anthropic: …6789 is set');
+    expect(await types(['provider-keys'])).toMatch(/anthropic +…6789/);
+    const [list] = await json(['provider-keys']);
+    expect(list).toMatchObject({ platform_fallback: false });
+    expect(JSON.stringify(list)).not.toContain(secret);
+    const account = { type: 'service_account', client_email: 'a@b', project_id: 'p' };
+    const file = JSON.stringify(
+      { ...account, private_key: 'k', private_key_id: 'id-4711' },
+      null,
+      2,
+    );
+    const vertex = ['provider-keys', 'set', 'vertex', '--location', 'europe-west1'];
+    expect(await typed(vertex, `${file}\n`, home)).toBe('vertex: …4711 is set');
+    const tested = await run(['provider-keys', 'test', 'vertex']);
+    expect(tested).toMatchObject({ code: 1 });
+    expect(tested.out).toContain('does not speak to vertex');
+    expect(await types(['provider-keys', 'fallback', 'on'])).toContain('used in its place');
+    for (const name of ['anthropic', 'vertex']) {
+      expect(await types(['provider-keys', 'remove', name])).toContain('is destroyed');
+    }
+    expect(await fails(['provider-keys', 'remove', 'anthropic'])).toMatchObject({ exit: 'usage' });
+    expect(await fails(['provider-keys', 'fallback', 'maybe'])).toMatchObject({ exit: 'usage' });
+    const wrong = await karta(['provider-keys', 'set', 'acme'], { home, input: 'x\n' });
+    expect(wrong.stderr).toContain('There is no provider "acme"');
+    const short = await karta(['provider-keys', 'set', 'openai'], { home, input: 'sk-1\n' });
+    expect(short.stderr).toContain('This is no key of openai');
+    expect(short.stderr).not.toContain('sk-1');
+  });
+});
