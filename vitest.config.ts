@@ -47,7 +47,11 @@ const never = ['**/node_modules/**', ...(full ? [] : ['**/*.full.test.ts'])];
  */
 const maxWorkers = Math.min(4, availableParallelism() + 1);
 
+/** What a test waits for comes in milliseconds, on a machine that has time: a default for all. */
+const expect = { poll: { timeout: 20_000 } };
+
 const light = {
+  expect,
   testTimeout: 60_000,
   hookTimeout: 60_000,
   maxWorkers,
@@ -59,6 +63,7 @@ const heavy = {
   exclude: never,
   testTimeout: 120_000,
   hookTimeout: 120_000,
+  expect,
   // For a machine's hiccup only: `npm test` names at its end whatever needed it.
   retry: 1,
   maxWorkers,
