@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { listenHttp } from '@karta/http';
 import { loopbackSurface } from '@karta/service/plane-auth';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listenInternal } from './internal-server.ts';
 import { startEngineServer } from './testing/engine-server.ts';
 import { collect, eventsOf } from './testing/serve-test.ts';
@@ -55,10 +55,9 @@ describe('the internal listener', () => {
     ready = false;
     expect((await fetch(`${internal.url}/readyz`)).status).toBe(503);
     await following.body?.cancel();
-    await vi.waitFor(async () => {
-      const after = await (await fetch(`${internal.url}/metrics`)).text();
-      expect(after).toContain('karta_http_streams_open 0');
-    });
+    await expect
+      .poll(async () => (await fetch(`${internal.url}/metrics`)).text())
+      .toContain('karta_http_streams_open 0');
     await internal.close(0);
   });
 });
@@ -72,7 +71,7 @@ describe('the access log', () => {
     });
     const { id } = (await made.json()) as { id: string };
     await server.call('GET', `/v1/sessions/${id}/files/secret-file`);
-    await vi.waitFor(() => expect(server.logged).toHaveLength(2));
+    await expect.poll(() => server.logged).toHaveLength(2);
     expect(server.logged[0]).toMatchObject({
       request_id: 'req-1',
       method: 'POST',
@@ -95,10 +94,9 @@ describe('the access log', () => {
     const text = await answer.text();
     expect(text).not.toMatch(/pool|secret/);
     const { request_id } = JSON.parse(text) as { request_id: string };
-    await vi.waitFor(() => {
-      const line = server.logged.find((one) => one.msg === 'request failed');
-      expect(line).toMatchObject({ request_id, message: 'pool is gone' });
-    });
+    await expect
+      .poll(() => server.logged.find((one) => one.msg === 'request failed'))
+      .toMatchObject({ request_id, message: 'pool is gone' });
     expect(JSON.stringify(server.logged)).not.toContain('secret-row');
   });
 
@@ -116,9 +114,9 @@ describe('the access log', () => {
     const text = await answer.text();
     expect(text.match(/^event: /gm)).toHaveLength(1);
     expect(text).not.toContain('secret-cause');
-    await vi.waitFor(() =>
-      expect(server.logged.some((one) => one.msg === 'event stream failed')).toBe(true),
-    );
+    await expect
+      .poll(() => server.logged.some((one) => one.msg === 'event stream failed'))
+      .toBe(true);
   });
 });
 
@@ -144,7 +142,7 @@ describe('closing', () => {
     const unary = server.call('POST', `/v1/sessions/${id}/messages`, {
       body: { text: server.script({ gate: 'closing' }, { text: 'whole' }) },
     });
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(2));
+    await expect.poll(() => server.readersOf(id)).toBe(2);
     const closed = server.http.close(10_000);
     await collect(eventsOf(following));
     server.runner.open('closing');
@@ -161,7 +159,7 @@ describe('closing', () => {
     const unary = server.call('POST', `/v1/sessions/${id}/messages`, {
       body: { text: server.script({ gate: 'never' }) },
     });
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
+    await expect.poll(() => server.readersOf(id)).toBe(1);
     const cut = expect(unary).rejects.toThrow();
     await server.http.close(50);
     await cut;

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { LIMITS } from '@karta/protocol';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineServer, startEngineServer } from './testing/engine-server.ts';
 import { collect, eventsOf, messagesOf } from './testing/serve-test.ts';
 import { KEYS } from './testing/test-control.ts';
@@ -191,10 +191,10 @@ describe('a client that goes away in mid-stream', () => {
     });
     const stream = eventsOf(answer);
     const first = (await stream.next()).value;
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
+    await expect.poll(() => server.readersOf(id)).toBe(1);
     gone.abort();
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0));
-    await vi.waitFor(() => expect(server.app.streams.size).toBe(0));
+    await expect.poll(() => server.readersOf(id)).toBe(0);
+    await expect.poll(() => server.app.streams.size).toBe(0);
     server.runner.open('alone');
     const path = `/v1/sessions/${id}/events?after=${first?.seq}&until=done`;
     const rest = await collect(eventsOf(await server.call('GET', path)));
@@ -208,10 +208,10 @@ describe('a client that goes away in mid-stream', () => {
       body: { text: server.script({ gate: 'patience' }, { text: 'done anyway' }) },
       signal: gone.signal,
     });
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
+    await expect.poll(() => server.readersOf(id)).toBe(1);
     gone.abort();
     await expect(call).rejects.toThrow();
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0));
+    await expect.poll(() => server.readersOf(id)).toBe(0);
     server.runner.open('patience');
     const rest = await server.call('GET', `/v1/sessions/${id}/events?until=done`);
     expect(await rest.text()).toContain('done anyway');
@@ -226,7 +226,7 @@ describe('a slow reader', () => {
     socket.write(
       `GET /v1/sessions/${id}/events HTTP/1.1\r\nHost: x\r\nx-api-key: ${KEYS.full}\r\n\r\n`,
     );
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(1));
+    await expect.poll(() => server.readersOf(id)).toBe(1);
     // More than socket buffers and the replay buffer hold together.
     const chunk: { text: string }[] = [];
     for (let n = 0; n < 16; n += 1) chunk.push({ text: 'x'.repeat(24_000) });
@@ -240,8 +240,8 @@ describe('a slow reader', () => {
       received = (received + data.toString()).slice(-50_000);
     });
     socket.resume();
-    await vi.waitFor(() => expect(server.readersOf(id)).toBe(0), 10_000);
-    await vi.waitFor(() => expect(received).toMatch(/\r\n0\r\n\r\n$/));
+    await expect.poll(() => server.readersOf(id)).toBe(0);
+    await expect.poll(() => received).toMatch(/\r\n0\r\n\r\n$/);
     const lastSeq = [...received.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1] ?? '';
     socket.destroy();
     const back = await server.call('GET', `/v1/sessions/${id}/events`, {
