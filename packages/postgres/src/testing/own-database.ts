@@ -64,7 +64,10 @@ async function copyOf(socket: string, name: string, migrate: Migrate): Promise<O
       await migrate(template.ownerUrl, template.applicationUrl);
       await client.query(`alter database ${name} is_template true`);
     }
-    await client.query(`create database ${own} template ${name} owner ${name}_owner`);
+    // As files: page by page through the log takes 0.4 s of CPU more, for a durability that is off.
+    await client.query(
+      `create database ${own} template ${name} owner ${name}_owner strategy file_copy`,
+    );
     await client.query(`revoke all on database ${own} from public`);
     await client.query(`grant connect on database ${own} to ${name}_app`);
   });
