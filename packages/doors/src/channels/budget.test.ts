@@ -12,6 +12,8 @@ import { type PlainServer, servePlain } from '../testing/plain-server.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
 
 const MODEL = 'claude-sonnet-5';
+/** For what comes by itself, also on a busy machine. */
+const WAIT = { timeout: 30_000 };
 /** What the provider answers, where a test has it lie. */
 let lie: ((body: string) => object | null) | null = null;
 let provider: PlainServer;
@@ -183,7 +185,7 @@ describe('a call under a cap', () => {
     await cap('output_tokens', 700n);
     const cut = channel.anthropic.messages.stream(ask(scripted({ text: 'hi', break: true })));
     await cut.finalMessage().catch(() => {});
-    await expect.poll(() => doors.management.usage()).toHaveLength(1);
+    await expect.poll(() => doors.management.usage(), WAIT).toHaveLength(1);
     expect(await fetchAll()).toMatchObject([
       { estimated: true, output_tokens: 700, spend: { charges: [{ amount: '700' }] } },
     ]);
@@ -291,7 +293,7 @@ describe('doors that were killed', () => {
     expect(paper.control.spent(limit.id)).toBe(300n + BigInt(after?.output_tokens ?? 0));
     await changed();
     await expect
-      .poll(() => paper.control.left(limit, 'all', 0))
+      .poll(() => paper.control.left(limit, 'all', 0), WAIT)
       .toBe(1_000n - paper.control.spent(limit.id));
   });
 });
