@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import type { PipedChild } from '../child/child-process.ts';
+import { readingOnDemand } from '../child/reading-on-demand.ts';
 import type { SandboxCommand } from '../port.ts';
 import { type Cover, innerArguments, nulSeparated } from './bwrap-arguments.ts';
 import { type Forwarder, forwarderArgument } from './forwarders.ts';
@@ -63,13 +64,15 @@ export function launch(plan: Launch, command: SandboxCommand): Launched {
   const filter = plan.filter === null ? null : openSync(plan.filter, 'r');
   try {
     const six: Stdio[] = ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'];
-    const child = spawn(argv[0] as string, argv.slice(1), {
-      env: {},
-      cwd: '/',
-      stdio: covering([...six, filter ?? nothing, 'pipe'], nothing),
-      // Signals of the platform's terminal are the platform's to handle.
-      detached: true,
-    }) as PipedChild;
+    const child = readingOnDemand(() =>
+      spawn(argv[0] as string, argv.slice(1), {
+        env: {},
+        cwd: '/',
+        stdio: covering([...six, filter ?? nothing, 'pipe'], nothing),
+        // Signals of the platform's terminal are the platform's to handle.
+        detached: true,
+      }),
+    ) as PipedChild;
     const stream = (fd: number) => child.stdio[fd] as Duplex;
     feed(stream(OUTER_ARGUMENTS_FD), [...plan.outer, '--info-fd', String(INFO_FD)]);
     feed(stream(INNER_ARGUMENTS_FD), innerArguments(command, plan.covers, filter !== null));

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { closeStreams, exitOf, type PipedChild } from '../child/child-process.ts';
+import { readingOnDemand } from '../child/reading-on-demand.ts';
 import {
   type Sandbox,
   type SandboxCommand,
@@ -71,12 +72,14 @@ export function processSandbox(parts: ProcessSandboxParts): Sandbox {
     checkCommand(spec, command);
     restoreProtected(spec.release, places.workspace, spec.protectedPaths);
     const [program, ...args] = command.argv;
-    const child: PipedChild = spawn(place(places, program), args, {
-      cwd: place(places, command.cwd ?? '/workspace'),
-      env: command.env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    });
+    const child: PipedChild = readingOnDemand(() =>
+      spawn(place(places, program), args, {
+        cwd: place(places, command.cwd ?? '/workspace'),
+        env: command.env,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: true,
+      }),
+    );
     children.add(child);
     const exited = exitOf(child);
     // As with namespaces, nothing that a process started outlives it.
