@@ -5,9 +5,9 @@ import { nextRevision } from '../sync/catalog-version.ts';
 /**
  * Marks the releases that nobody keeps: not the active one nor the one that a rollback would take,
  * not with a live preview, not among the `keep` newest of a project that is there. No further
- * session is pinned to them once the nodes have heard. Tells of how many projects.
+ * session is pinned to them once the nodes have heard.
  */
-export async function retireReleases(database: Database, keep: number, now: Date): Promise<number> {
+export async function retireReleases(database: Database, keep: number, now: Date): Promise<void> {
   const projects = await unkept(database, keep, now, null);
   for (const projectId of new Set(projects.map(({ project_id }) => project_id))) {
     await database.transaction().execute(async (tx) => {
@@ -27,7 +27,6 @@ export async function retireReleases(database: Database, keep: number, now: Date
         .execute();
     });
   }
-  return projects.length;
 }
 
 /** Keeps a release of a project, whose row the caller has locked, that was about to go. */
