@@ -35,7 +35,6 @@ export async function dev(
     notice: (message) => terminal.note(message),
   });
   const view = new DevView(terminal, options.json === true);
-  view.ready(server, modelLine(upstreams));
   const stopFollowing = new AbortController();
   const watchers = served.map((folder) =>
     watchFolder(folder, () => republish(folder, server, view)),
@@ -43,7 +42,7 @@ export async function dev(
   const karta = new Karta({ apiKey: server.apiKey, baseUrl: server.url });
   const following = followSessions(karta, (event) => view.event(event), stopFollowing.signal);
   try {
-    return await runUntilStopped(server, terminal);
+    return await runUntilStopped(server, terminal, () => view.ready(server, modelLine(upstreams)));
   } finally {
     for (const watcher of watchers) watcher.close();
     stopFollowing.abort();
