@@ -193,6 +193,7 @@ async function play(seed: number, planted?: Planted): Promise<{ kills: number }>
       session_id: sessionId,
       turn_id: null,
       payer: NO_PAYER,
+      org_grant: null,
       provider: 'demo',
       model: random() < 0.5 ? 'a' : 'b',
       input_tokens: Math.floor(random() * 100),

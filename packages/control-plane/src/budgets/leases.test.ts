@@ -90,6 +90,26 @@ describe('a block of a budget', () => {
     expect((await ground.report('node_a', epoch, used)).renewed).toHaveLength(1);
   });
 
+  it('returns when the node has never heard of it, and only then', async () => {
+    const ground = await start();
+    await ground.budget({ cap: 1_000n });
+    const epoch = await ground.register('node_a');
+    const ask = async () =>
+      (await ground.lease('node_a', epoch, [100, 100])).budgets[0]?.lease?.lease_id ?? '';
+    const known = await ask();
+    await ask();
+    const held = async () => (await ground.windows())[0]?.held;
+    const all = [{ lease_id: known, taken: 30, closed: false }];
+    await ground.report('node_a', epoch, all, { complete: true });
+    // Its answer may still be on its way.
+    expect(await held()).toBe(200);
+    ground.now = new Date(ground.now.getTime() + LEASE_MS + 1);
+    await ask();
+    expect(await held()).toBe(300);
+    await ground.report('node_a', epoch, all, { complete: true });
+    expect(await held()).toBe(200);
+  });
+
   it('belongs to the start of the doors that asked for it', async () => {
     const ground = await start();
     await ground.budget({ cap: 100n });
@@ -112,7 +132,7 @@ describe('a block of a budget', () => {
     await ground.report('node_a', after, said);
     expect(await ground.windows()).toMatchObject([{ held: 14 }]);
     expect(rest).not.toBe('');
-    await ground.report('node_a', after, [], true);
+    await ground.report('node_a', after, [], { earlier_told: true });
     expect(await ground.windows()).toMatchObject([{ held: 4 }]);
   });
 });

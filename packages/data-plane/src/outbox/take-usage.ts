@@ -13,7 +13,11 @@ export async function takeUsage(
   grantOf: GrantOf,
 ): Promise<void> {
   if (records.length === 0) return;
-  const told = records.map((record) => ({ ...record, org_grant: grantOf(record.org_id) }));
+  // A call may be told long after it was made, when this node holds a grant of a later time only.
+  const told = records.map((record) => ({
+    ...record,
+    org_grant: record.org_grant ?? grantOf(record.org_id),
+  }));
   await sql`
     insert into outbox (id, kind, org_id, event, org_grant)
     select call.id, 'usage', call.org_id, jsonb_build_object(

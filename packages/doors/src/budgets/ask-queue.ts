@@ -14,6 +14,11 @@ export class AskQueue {
     return this.#running.get(key) ?? null;
   }
 
+  /** No question runs. */
+  get idle(): boolean {
+    return this.#running.size === 0;
+  }
+
   /** Asks when it is its turn. Nothing else about this subject may run. */
   ask(key: string, question: () => Promise<boolean>): Promise<boolean> {
     const asking = this.#inTurn(question).finally(() => this.#running.delete(key));

@@ -139,10 +139,11 @@ export class LeaseBook {
   async tend(): Promise<void> {
     const now = this.#clock.instant();
     const at = this.link.time.at(now);
-    for (const [id, { book, waiting }] of this.#orgs) {
+    for (const [id, { book, asks, waiting }] of this.#orgs) {
       for (const cap of book.caps) cap.sweep(at, now, this.link.reached);
       book.forgetSubjects(this.#staleMs, now);
-      if (book.empty && waiting === 0) this.#orgs.delete(id);
+      // What an answer brings that nobody waits for any more must be told of as well.
+      if (book.empty && waiting === 0 && asks.idle) this.#orgs.delete(id);
     }
     await this.link.report([...this.#orgs.values()].map(({ book }) => book));
   }

@@ -2,9 +2,9 @@ import { KartaError, type LeaseReportBody, type SpendSubject } from '@karta/prot
 import type { Logger } from 'pino';
 import type { DoorsControl } from '../control/port.ts';
 import type { Block } from './block.ts';
-import { type Clock, ControlTime, type Instant } from './clock.ts';
+import { type Clock, ControlTime, elapsed, type Instant } from './clock.ts';
 import { type Amounts, toWire } from './demand.ts';
-import { REPORT_LEASES, REPORT_MS, SKEW_MS } from './limits.ts';
+import { LOST_MS, REPORT_LEASES, REPORT_MS, SKEW_MS } from './limits.ts';
 import type { OrgBook } from './org-book.ts';
 
 /** The control plane, as far as leases are concerned. */
@@ -36,6 +36,8 @@ export class LeaseLink {
   #fenced = false;
   #reporting: Promise<boolean> = Promise.resolve(true);
   #reached = true;
+  /** When nobody answered a question for leases: what it was granted all the same nobody has. */
+  #unansweredAt: Instant | null = null;
 
   constructor(
     control: LeaseControl,
@@ -75,7 +77,10 @@ export class LeaseLink {
       const { generation } = org;
       const body = { epoch, subject, minimum: toWire(minimum), wanted: toWire(wanted) };
       this.counts.asks += 1;
-      const answer = await this.#control.lease(body, grant);
+      const answer = await this.#control.lease(body, grant).catch((error: unknown) => {
+        this.#unansweredAt = this.#clock.instant();
+        throw error;
+      });
       if (answer === null) throw new Error('the grant is not good for the org');
       const told = Date.parse(answer.now);
       this.time.sync(sent, told);
@@ -86,13 +91,19 @@ export class LeaseLink {
     });
   }
 
-  /** Tells of leases that were closed, and from time to time of those that go on. */
+  /**
+   * Tells of leases that were closed, and from time to time of those that go on; long after a
+   * question without an answer, of each there is. `orgs` are all that this node spends for.
+   */
   async report(orgs: readonly OrgBook[]): Promise<boolean> {
     const now = this.#clock.instant();
     const due = (block: Block) => block.owesWord || block.untoldMs(now) >= REPORT_MS;
+    const unansweredAt = this.#unansweredAt;
+    const complete = unansweredAt !== null && elapsed(unansweredAt, now) >= LOST_MS;
     return this.#attempt(async () => {
       await this.#registered();
-      await this.#report(orgs, (blocks) => blocks.filter(due));
+      await this.#report(orgs, (blocks) => (complete ? blocks : blocks.filter(due)), complete);
+      if (complete && this.#unansweredAt === unansweredAt) this.#unansweredAt = null;
     });
   }
 
@@ -108,6 +119,7 @@ export class LeaseLink {
   async #report(
     orgs: readonly OrgBook[],
     choose: (blocks: readonly Block[]) => readonly Block[],
+    complete = false,
   ): Promise<void> {
     const before = this.#reporting;
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -116,21 +128,27 @@ export class LeaseLink {
     try {
       if (!this.#earlierTold) await this.#tellEarlier();
       const blocks = choose(orgs.flatMap((org) => [...org.caps].flatMap((cap) => cap.blocks)));
-      for (let start = 0; start < blocks.length; start += REPORT_LEASES) {
-        await this.#tell(orgs, blocks.slice(start, start + REPORT_LEASES));
+      // More than a report holds are told without saying that they are all.
+      const all = complete && blocks.length <= REPORT_LEASES;
+      for (let start = 0; start < blocks.length || (all && start === 0); start += REPORT_LEASES) {
+        await this.#tell(orgs, blocks.slice(start, start + REPORT_LEASES), all);
       }
     } finally {
       resolve(true);
     }
   }
 
-  async #tell(orgs: readonly OrgBook[], blocks: readonly Block[]): Promise<void> {
+  async #tell(
+    orgs: readonly OrgBook[],
+    blocks: readonly Block[],
+    complete: boolean,
+  ): Promise<void> {
     const sent = this.#clock.instant();
     const said = blocks.map((block) => ({ block, taken: block.taken, closed: block.closed }));
     const leases = said.map(({ block: { leaseId }, taken, closed }) => ({
       ...{ lease_id: leaseId, taken: taken.toString(), closed },
     }));
-    const answer = await this.#send({ leases });
+    const answer = await this.#send({ leases, complete });
     const renewed = new Map(answer.renewed.map((each) => [each.lease_id, each.expires_at]));
     const unknown = new Set(answer.unknown);
     for (const { block, taken, closed } of said) {

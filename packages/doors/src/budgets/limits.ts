@@ -19,6 +19,11 @@ export const LEFT_MS = 1_000;
 export const SKEW_MS = 2_000;
 /** A block from which nothing was taken for so long is closed: its rest returns. */
 export const IDLE_MS = 15_000;
+/**
+ * So long after a question that nobody answered it is told which leases are here: by then the
+ * question has been read or never will be, and what was leased in vain has run out.
+ */
+export const LOST_MS = 180_000;
 /** How often leases are looked after: idle ones closed, others reported and so renewed. */
 export const TEND_MS = 1_000;
 /** How often what was taken from an open lease is told. */

@@ -35,6 +35,7 @@ export class JournalEntry {
       session_id: of.channel.sessionId ?? '',
       turn_id: of.turnId,
       payer: of.channel.spending.payer,
+      org_grant: of.channel.spending.orgGrant,
       provider: of.provider,
       model: of.model,
       estimated: true,

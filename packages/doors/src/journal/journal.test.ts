@@ -46,6 +46,7 @@ function call(): BegunCall {
     session_id: 'sess_1',
     turn_id: 'turn_1',
     payer: NO_PAYER,
+    org_grant: null,
     provider: 'demo',
     model: 'm',
     input_tokens: 7,
@@ -226,13 +227,16 @@ describe('the usage journal', () => {
     await spend('lease_a', 100, 30);
     await spend('lease_told', 100, 50);
     await journal.begin(taking('lease_a', 12), true);
-    const free = taking('lease_a', 5);
-    await journal.begin(free, true);
-    await journal.settle(free, null);
+    for (const free of [taking('lease_a', 5), taking('lease_free', 5)]) {
+      await journal.begin(free, true);
+      await journal.settle(free, null);
+    }
     journal.forget('lease_told');
     await journal.close();
     journal = await open();
-    expect([...journal.earlier()]).toEqual([['lease_a', 42n]]);
+    // That one took nothing in the end is told as well.
+    expect(Object.fromEntries(journal.earlier())).toEqual({ lease_a: 42n, lease_free: 0n });
+    journal.forget('lease_free');
     const many = Math.ceil((1.5 * JOURNAL_SEGMENT_BYTES) / 900);
     await Promise.all(Array.from({ length: many }, () => spend('lease_b', 9, 2)));
     for (let page = await journal.unacknowledged(500); page.length > 0; ) {

@@ -7,6 +7,12 @@ export class LeaseSums {
   /** Adds the next line. */
   add(line: JournalLine): void {
     switch (line.kind) {
+      case 'begun':
+        // Told with what the call held: that it took nothing in the end must be told as well.
+        for (const { lease_id } of line.call.spend.charges) {
+          if (!this.#taken.has(lease_id)) this.#taken.set(lease_id, 0n);
+        }
+        break;
       case 'settled':
         for (const { lease_id, amount } of line.record?.spend.charges ?? []) {
           this.#taken.set(lease_id, (this.#taken.get(lease_id) ?? 0n) + BigInt(amount));

@@ -137,6 +137,11 @@ export const leaseReportBody = z.strictObject({
    * took nothing, and returns whole.
    */
   earlier_told: z.boolean().default(false),
+  /**
+   * These are all the leases that this start of the node has: another one of its epoch, whose time
+   * is over, it has never heard of, for the answer was lost. It returns whole.
+   */
+  complete: z.boolean().default(false),
   leases: z
     .array(
       z.strictObject({

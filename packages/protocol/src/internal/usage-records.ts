@@ -15,6 +15,8 @@ export const usageRecord = z.strictObject({
   turn_id: z.string().nullable(),
   /** Of that turn; of a call outside a turn those of its channel's latest one. */
   payer: turnPayer.default(NO_PAYER),
+  /** The org grant that the call was made under. */
+  org_grant: z.string().nullable().default(null),
   provider: z.string(),
   /** As it was asked for. */
   model: z.string(),

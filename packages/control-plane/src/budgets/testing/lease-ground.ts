@@ -92,10 +92,10 @@ export class LeaseGround {
     nodeId: string,
     epoch: number,
     leases: readonly { lease_id: string; taken: number; closed: boolean }[],
-    earlier_told = false,
+    more: { earlier_told?: boolean; complete?: boolean } = {},
   ) {
     const told = leases.map((lease) => ({ ...lease, taken: String(lease.taken) }));
-    const body = { epoch, leases: told, earlier_told };
+    const body = { epoch, leases: told, ...more };
     return this.#database.database
       .transaction()
       .execute((tx) => reportLeases(tx, { nodeId, now: this.now }, body));

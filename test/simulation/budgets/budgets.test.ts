@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGround } from './ground.ts';
+import { PLANTS } from './plants.ts';
+import { play } from './play.ts';
+
+/**
+ * Oracle, held against the scripted provider's own bills (`oracle.ts`): whatever dies, is lost, late
+ * or doubled, no cap is passed save by what a provider took beyond the limit it was sent; where
+ * nothing is broken no call is refused that every cap covers; and once all is at rest each billed
+ * call is one usage event, what each cap has spent is the sum of its events, and no block holds
+ * anything for nobody. One seed with all that happens: `node test/simulation/budgets/run.ts --seed N`.
+ */
+
+const SEEDS = process.env.KARTA_TIER === 'full' ? 10_000 : 200;
+/** Within so many seeds each planted mistake must show. */
+const PLANT_SEEDS = 150;
+const SEED_MS = 10_000;
+
+let ground: Awaited<ReturnType<typeof startGround>>;
+
+beforeAll(async () => {
+  ground = await startGround();
+});
+afterAll(() => ground?.close());
+
+test(`no cap is passed and nothing is lost, whatever breaks (${SEEDS} seeds)`, {
+  timeout: SEEDS * SEED_MS,
+}, async () => {
+  const sum = { calls: 0, refused: 0, kills: 0 };
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    try {
+      const played = await play(ground, seed);
+      sum.calls += played.calls;
+      sum.refused += played.refused;
+      sum.kills += played.kills;
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  // Otherwise it would show nothing.
+  expect(sum.calls).toBeGreaterThan(3 * SEEDS);
+  expect(sum.refused).toBeGreaterThan(SEEDS);
+  expect(sum.kills).toBeGreaterThan(SEEDS / 2);
+});
+
+test.each(PLANTS)(
+  'a planted mistake is caught: %s',
+  { timeout: PLANT_SEEDS * SEED_MS },
+  async (plant) => {
+    let caught: string | null = null;
+    for (let seed = 1; seed <= PLANT_SEEDS && caught === null; seed += 1) {
+      caught = await play(ground, seed, { plant }).then(
+        () => null,
+        (error: Error) => error.message,
+      );
+    }
+    expect(caught).not.toBeNull();
+  },
+);
