@@ -75,13 +75,15 @@ async function book(org: TestOrg, change: Partial<UsageEvent>): Promise<void> {
 async function told(org: TestOrg): Promise<unknown[]> {
   const rows = await ground.database.database
     .selectFrom('webhook_events')
-    .select(['type', 'body'])
+    .select(['type', 'body', 'created_at'])
     .where('org_id', '=', org.id)
-    .orderBy('created_at')
     .execute();
+  // Those of one moment have no order.
   return rows
     .filter(({ type }) => type.startsWith('budget.'))
-    .map(({ type, body }) => [type, JSON.parse(body).data.percent ?? 100]);
+    .map((row) => ({ ...row, percent: Number(JSON.parse(row.body).data.percent ?? 100) }))
+    .sort((a, b) => a.created_at.getTime() - b.created_at.getTime() || a.percent - b.percent)
+    .map(({ type, percent }) => [type, percent]);
 }
 
 async function listening(): Promise<TestOrg> {
