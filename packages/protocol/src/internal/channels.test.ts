@@ -38,7 +38,7 @@ describe('the management API of the doors', () => {
 
   it('books whole counts on a turn', () => {
     expect(accepts(openTurnBody, { turn_id: 'turn_1' })).toBe(true);
-    const answer = { turn_id: 'turn_1', usage: NO_USAGE, calls: 0, estimated_calls: 0 };
+    const answer = { turn_id: 'turn_1', usage: NO_USAGE, calls: 0, estimated_calls: 0, cost: null };
     expect(accepts(turnUsageAnswer, answer)).toBe(true);
     expect(accepts(turnUsageAnswer, { ...answer, calls: -1 })).toBe(false);
     expect(accepts(turnUsageAnswer, { ...answer, usage: {} })).toBe(false);
