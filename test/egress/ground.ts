@@ -54,9 +54,8 @@ export async function egressGround(names: readonly string[]): Promise<EgressGrou
   return {
     caInside: CA_INSIDE,
     async folder(name) {
-      const path = join(root, name);
-      await mkdir(path);
-      return path;
+      // A test that is tried again gets another.
+      return mkdtemp(join(root, `${name}-`));
     },
     async serve(name, handler) {
       const server = https.createServer(await authority.certificateFor(name), handler);

@@ -52,7 +52,11 @@ test('git clones over https from an allowed host, and from no other', async () =
   expect(other.code).not.toBe(0);
   expect(other.stderr).toMatch(/resolve/i);
   expect(ground.connections()).toContainEqual(
-    expect.objectContaining({ host: 'git.example.com', port, outcome: 'complete' }),
+    // Whether git or the server ends the connection first is nobody's to say.
+    expect.objectContaining({
+      ...{ host: 'git.example.com', port },
+      outcome: expect.stringMatching(/^(complete|cut)$/),
+    }),
   );
 });
 

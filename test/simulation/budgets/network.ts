@@ -74,7 +74,7 @@ export class Network {
 
   #delay(): number {
     const [least, most] = this.#faults.latency;
-    return this.healed ? least : least + this.#random() ** 3 * (most - least);
+    return this.healed ? least : least + this.#random() ** 2 * (most - least);
   }
 }
 

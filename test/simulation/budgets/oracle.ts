@@ -1,6 +1,7 @@
 import type { SpendSubject } from '@karta/protocol';
 import { costOf } from '@karta/protocol';
 import { LEFT_SHARE } from '../../../packages/control-plane/src/budgets/block-size.ts';
+import { windowAt } from '../../../packages/control-plane/src/budgets/window.ts';
 import { type Amounts, amountsAt } from '../../../packages/doors/src/budgets/demand.ts';
 import { boundCall } from '../../../packages/doors/src/wire/bound-call.ts';
 import type { SimulatedControl } from './control.ts';
@@ -133,6 +134,7 @@ export async function checkBooks(
   const events = new Map((await control.events()).map((event) => [event.id, event]));
   const spent = new Map<string, bigint>();
   for (const call of truth.calls.values()) {
+    checkCharges(control, call);
     const event = events.get(call.id);
     events.delete(call.id);
     const bill = provider.bills.get(call.id);
@@ -162,6 +164,18 @@ export async function checkBooks(
     const sum = spent.get(key) ?? 0n;
     if (booked !== sum) throw new Violation(`${key}: ${booked} spent, ${sum} by its events`);
     if (held !== 0n) throw new Violation(`${key}: ${held} are held by blocks of nobody`);
+  }
+}
+
+/** A call takes from blocks of the window in which it begins. */
+function checkCharges(control: SimulatedControl, { id, at, charges }: TrueCall): void {
+  for (const { budget_id, window_start } of charges) {
+    const budget = control.budgets.find((one) => one.id === budget_id);
+    if (budget === undefined) throw new Violation(`${id} took from a cap that there is not`);
+    const { start } = windowAt(budget.period, at);
+    if (start.getTime() !== Date.parse(window_start)) {
+      throw new Violation(`${id} of ${at.toISOString()} took from the window of ${window_start}`);
+    }
   }
 }
 

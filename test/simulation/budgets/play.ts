@@ -71,7 +71,7 @@ export async function play(
   const calmWorld = chance(0.2);
   const faults: NetworkFaults = calmWorld
     ? { loss: 0, duplicates: 0, latency: [1, 40] }
-    : { loss: random() * 0.15, duplicates: random() * 0.1, latency: [1, pick([40, 400, 4_000])] };
+    : { loss: random() * 0.15, duplicates: random() * 0.1, latency: [1, pick([40, 400, 8_000])] };
   const crashes = calmWorld ? 0 : pick([0, 0.01, 0.04]);
   const problems: unknown[] = [];
   const keep = (work: Promise<unknown>) => {
@@ -190,7 +190,7 @@ export async function play(
     for (const { node } of nodes) {
       if (!node.up) keep(node.start());
     }
-    time.after(between(50, 9_000), revive);
+    time.after(chance(0.5) ? 50 : between(50, 9_000), revive);
   };
   time.after(between(50, 9_000), revive);
 
