@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await receiver?.close();
   await planes?.stop();
-  await rm(work, { recursive: true, force: true });
+  if (work !== undefined) await rm(work, { recursive: true, force: true });
 });
 
 /** Runs a command in this process; it reads nothing. */

@@ -161,13 +161,21 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   return planes;
 }
 
-/** A port that was free a moment ago: each plane must know the other's before it starts. */
+/**
+ * A port that nobody has, and that the kernel gives nobody by itself: below the range from which it
+ * takes those of outgoing connections and of servers that ask for any.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { requireFreePort } from './port-check.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -38,13 +39,28 @@ export async function choosePorts(
   };
 }
 
+/**
+ * Ports that Linux gives nobody by itself: from 32,768 on it takes those of outgoing connections, one
+ * of which could have the port by the time that its server starts.
+ */
+const UNASSIGNED = { first: 20_000, count: 12_000 };
+
 /** As many different ports of loopback that nobody has at this moment. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
+  const servers: Server[] = [];
   // All are held until the last is known, so that none comes twice.
-  for (const server of servers) {
-    server.listen({ host: '127.0.0.1', port: 0, exclusive: true });
-    await once(server, 'listening');
+  while (servers.length < count) {
+    const server = createServer();
+    const port = UNASSIGNED.first + randomInt(UNASSIGNED.count);
+    server.listen({ host: '127.0.0.1', port, exclusive: true });
+    const free = await once(server, 'listening').then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EADDRINUSE') throw error;
+        return false;
+      },
+    );
+    if (free) servers.push(server);
   }
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   for (const server of servers) {
