@@ -1,4 +1,5 @@
 import { addressPolicy, createNameResolver } from '@karta/service/network';
+import { dropTo, ownFolder, userToBecome } from '@karta/service/own-user';
 import { planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
@@ -15,8 +16,6 @@ import { managementServer } from '../management/server.ts';
 import { createMetrics } from '../metrics.ts';
 import { selectUpstreams, type Upstreams } from '../upstreams/select.ts';
 import { openBudgets } from './budgets.ts';
-import { dropTo, userToBecome } from './drop-user.ts';
-import { journalFolder } from './journal-folder.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { listenPrivately, prepareFolders } from './sockets.ts';
 
@@ -40,7 +39,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const metrics = createMetrics();
   const upstreams = selectUpstreams(config.upstreams);
   let draining = false;
-  const journal = new Journal(await journalFolder(config.journal_dir, owner), log);
+  const journal = new Journal(await ownFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
   const bodies = { bytes: 0 };
   const orgs = orgLink(config, upstreams);

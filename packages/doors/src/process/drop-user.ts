@@ -1,1 +1,0 @@
-export { dropTo, userToBecome } from '@karta/service/own-user';

@@ -1,1 +1,0 @@
-export { ownFolder as journalFolder } from '@karta/service/own-user';
