@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { KeyProvider, WireFamily } from '@karta/protocol';
 import type { UpstreamKey } from '../keys/key-parts.ts';
-import type { Route } from '../wire/routes.ts';
+import type { Route, RouteName } from '../wire/routes.ts';
 
 /** Who answers model calls of a wire family. */
 export interface Upstream {
   readonly id: 'demo' | KeyProvider;
   readonly families: readonly WireFamily[];
+  /** Routes of its families that it has not; none when absent. */
+  readonly lacks?: readonly RouteName[];
   /** Where calls go, without credentials; `embedded` for the demo model. */
   readonly endpoint: string;
   /**
@@ -16,6 +18,11 @@ export interface Upstream {
    * 403.
    */
   send(call: ModelCall, key: UpstreamKey | null, signal: AbortSignal): Promise<ModelReply>;
+  /**
+   * How it names a model that others name so: what it is sent in the body, priced and booked as.
+   * Absent: as it is.
+   */
+  nameOf?(model: string): string;
   /** Frees idle connections. */
   close(): void;
 }
@@ -33,6 +40,8 @@ export interface ModelCall {
 
 export interface ModelReply {
   status: number;
+  /** The provider's own, where `status` is another since its answer could not be passed on. */
+  providerStatus?: number;
   /** Headers that may reach the sandbox, lower-case. */
   headers: Readonly<Record<string, string>>;
   /** Errors when the answer breaks off. */
