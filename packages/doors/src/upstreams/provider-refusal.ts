@@ -1,8 +1,9 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { WireFamily } from '@karta/protocol';
 import { UPSTREAM_ERROR_BYTES } from '../limits.ts';
 import { refuse } from '../wire/errors.ts';
 import type { ModelReply } from './port.ts';
+import { wholeReply } from './whole-reply.ts';
 
 /** What looks like a key of a provider, whole or masked. */
 const KEY_LIKE = /\b(?:sk|pk|key)[-_][\w*.-]{6,}/gi;
@@ -20,28 +21,25 @@ export async function providerRefusal(
   body: Readable,
   key: { whose: string; secrets: readonly string[] },
 ): Promise<ModelReply> {
-  const text = await readStart(body);
+  const text = await refusalText(body);
   if (status === 401 || status === 403) {
     const refusal = status === 401 ? 'unauthenticated' : 'forbidden';
-    return whole(refuse(family, refusal, `The model provider refused ${key.whose} key.`));
+    return wholeReply(refuse(family, refusal, `The model provider refused ${key.whose} key.`));
   }
   const error = errorIn(text);
   if (error === null || status < 400) {
-    return whole(refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.'));
+    return wholeReply(refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.'));
   }
   const clean = redact(JSON.stringify({ ...error.envelope, error: error.error }), key.secrets);
-  return whole({
+  return wholeReply({
     status,
     headers: { ...headers, 'content-type': 'application/json' },
     body: clean,
   });
 }
 
-function whole(answer: { status: number; headers: Record<string, string>; body: string }) {
-  return { ...answer, body: Readable.from([Buffer.from(answer.body)], { objectMode: false }) };
-}
-
-async function readStart(body: Readable): Promise<string> {
+/** The text of a refusal, or nothing where it is too long or broke off. */
+export async function refusalText(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -71,7 +69,8 @@ function errorIn(text: string): { envelope: object; error: Record<string, unknow
   }
 }
 
-function redact(text: string, secrets: readonly string[]): string {
+/** The text without secrets and without what looks like a key. */
+export function redact(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, HIDDEN);
   return clean.replace(KEY_LIKE, HIDDEN);
