@@ -166,6 +166,11 @@ export const ERRORS = {
     'The org has as many budgets as it may have',
     'Remove one that is not needed; a budget on each object covers many.',
   ),
+  too_many_rate_limits: entry(
+    409,
+    'The org has as many rate limits as it may have',
+    'Remove one that is not needed; a limit on each object covers many.',
+  ),
   input_already_resolved: entry(
     409,
     'The input is already answered',

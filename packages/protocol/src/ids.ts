@@ -32,6 +32,7 @@ const PREFIXES = {
   billing_line: 'bln_',
   budget: 'bud_',
   lease: 'lse_',
+  rate_limit: 'rlm_',
 } as const;
 
 export type IdKind = keyof typeof PREFIXES;

@@ -22,6 +22,7 @@ export * from './management/operator.ts';
 export * from './management/prices.ts';
 export * from './management/projects.ts';
 export * from './management/provider-keys.ts';
+export * from './management/rate-limits.ts';
 export * from './management/session-tokens.ts';
 export * from './management/staff-tokens.ts';
 export * from './management/usage.ts';

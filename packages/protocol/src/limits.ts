@@ -55,6 +55,8 @@ export const LIMITS = {
   invitationMs: 7 * 24 * 60 * 60 * 1000,
   /** Budgets of one org. */
   budgetsPerOrg: 100,
+  /** Rate limits of one org. */
+  rateLimitsPerOrg: 100,
   /** Life of a session token, at most and by default. */
   sessionTokenMs: 15 * 60 * 1000,
   /** Life of a staff token, by which a signed-in person reads and talks. */

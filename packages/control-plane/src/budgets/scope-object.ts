@@ -2,14 +2,14 @@ import { type CreateBudgetBody, KartaError } from '@karta/protocol';
 import type { Tx } from '../sql/database.ts';
 
 /**
- * The id of the one object that a budget is to be on: of the org itself, of a project by its ref, of
+ * The id of the one object that a budget or limit is to be on: of the org itself, of a project by its ref, of
  * a key that exists. End users and sessions are known to the nodes only: their ids are taken as they
  * are. `null`: each object. Throws `KartaError('validation_failed')`.
  */
 export async function scopeObject(
   tx: Tx,
   orgId: string,
-  { scope, scope_id: given }: CreateBudgetBody,
+  { scope, scope_id: given }: Pick<CreateBudgetBody, 'scope' | 'scope_id'>,
 ): Promise<string | null> {
   if (scope === 'org') return orgId;
   if (given === null || given === undefined) return null;

@@ -48,6 +48,8 @@ export const PERMISSIONS = {
   'usage.read': may('See usage', everyone, 'read'),
   'budgets.read': may('See budgets and what was used of them', everyone, 'read'),
   'budgets.manage': may('Create, change and remove budgets', [...admins, 'billing'], 'admin'),
+  'rate_limits.read': may('See rate limits', everyone, 'read'),
+  'rate_limits.manage': may('Set, change and remove rate limits', admins, 'admin'),
   'provider_keys.read': may('See provider keys, never their secret', builders, 'admin'),
   'provider_keys.manage': may('Set, test and destroy provider keys', admins, 'admin'),
   'webhooks.read': may('See webhook endpoints and deliveries', builders, 'read'),

@@ -14,6 +14,8 @@ import { signedInUser } from '../identity/person-authenticator.ts';
 import { operatorPages } from '../pages/operator-pages.ts';
 import type { PriceBooks } from '../prices/price-books.ts';
 import { operatorPriceRoutes } from '../prices/price-routes.ts';
+import { operatorRateLimitRoutes } from '../rate-limits/rate-limit-routes.ts';
+import { createOperatorRateLimits } from '../rate-limits/rate-limits.ts';
 import type { Database } from '../sql/database.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
 import { operatorLinkFile } from './link-file.ts';
@@ -110,6 +112,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
           }),
           ...operatedOrgRoutes(orgs),
           ...operatorPriceRoutes(database, deps.prices),
+          ...operatorRateLimitRoutes(createOperatorRateLimits(deps)),
           ...operatorAuditRoutes(deps.audit),
         ],
         authenticator: {

@@ -21,6 +21,8 @@ import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute, priceRoutes } from '../prices/price-routes.ts';
 import { ownKeyRules } from '../provider-keys/key-rules.ts';
 import { createProviderKeysRoom } from '../provider-keys/provider-keys-room.ts';
+import { rateLimitRoutes } from '../rate-limits/rate-limit-routes.ts';
+import { createRateLimits } from '../rate-limits/rate-limits.ts';
 import { createReleasesRoom } from '../releases/releases-room.ts';
 import type { Database } from '../sql/database.ts';
 import { invalidateDoors } from '../sync/invalidate-doors.ts';
@@ -130,6 +132,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
         ...billing.routes,
         ...budgets.routes,
         ...providerKeys.routes,
+        ...rateLimitRoutes(createRateLimits({ database, changed })),
         ...webhooks.routes,
       ],
       authenticator: byCredential(identity.authenticator, keys.authenticator),

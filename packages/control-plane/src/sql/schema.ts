@@ -7,6 +7,7 @@ import type { OperatorTables } from '../operator/tables.ts';
 import type { PriceTables } from '../prices/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
 import type { ProviderKeyTables } from '../provider-keys/tables.ts';
+import type { RateLimitTables } from '../rate-limits/tables.ts';
 import type { ReleasesTables } from '../releases/tables.ts';
 import type { UsageTables } from '../usage/tables.ts';
 import type { WebhookTables } from '../webhooks/tables.ts';
@@ -22,6 +23,7 @@ export interface ControlTables
     PriceTables,
     ProjectsTables,
     ProviderKeyTables,
+    RateLimitTables,
     ReleasesTables,
     UsageTables,
     WebhookTables {}

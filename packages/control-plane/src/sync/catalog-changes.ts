@@ -7,6 +7,7 @@ import {
   type SyncBody,
 } from '@karta/protocol';
 import { sql } from 'kysely';
+import { rateLimitsSince } from '../rate-limits/limits-of-orgs.ts';
 import type { ReleaseRow } from '../releases/tables.ts';
 import type { Database, Tx } from '../sql/database.ts';
 
@@ -17,7 +18,7 @@ import type { Database, Tx } from '../sql/database.ts';
 export async function catalogChanges(
   database: Database,
   since: number | null,
-  tokenKeys: SyncBody['token_keys'],
+  { tokenKeys, nodes }: { tokenKeys: SyncBody['token_keys']; nodes: number },
 ): Promise<SyncBody> {
   return database
     .transaction()
@@ -37,6 +38,8 @@ export async function catalogChanges(
         projects: news ? await projectsSince(tx, since) : [],
         releases: news ? await releasesSince(tx, since) : [],
         denials: news ? await denialsSince(tx, since) : [],
+        rate_limits: news ? await rateLimitsSince(tx, since) : [],
+        nodes,
         token_keys: tokenKeys,
       };
     });

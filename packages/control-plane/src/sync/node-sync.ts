@@ -67,7 +67,10 @@ export function createNodeSync(parts: NodeSyncParts): NodeSync {
   async function bring(index: number): Promise<void> {
     const node = parts.nodes[index] as PlaneClient;
     for (;;) {
-      const body = await catalogChanges(parts.database, known[index] ?? null, await tokenKeys());
+      const body = await catalogChanges(parts.database, known[index] ?? null, {
+        tokenKeys: await tokenKeys(),
+        nodes: parts.nodes.length,
+      });
       const answer = await node.call(
         {
           method: 'POST',

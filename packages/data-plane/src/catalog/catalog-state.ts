@@ -2,6 +2,7 @@ import {
   type Denial,
   denial,
   hostLabel,
+  orgRateLimits,
   type ProjectRecord,
   projectRecord,
   type ReleaseRecord,
@@ -10,6 +11,7 @@ import {
   syncBody,
 } from '@karta/protocol';
 import { z } from 'zod';
+import { type RateRules, rateRules } from '../rates/rate-rules.ts';
 import type { CatalogChange } from './catalog.ts';
 
 /** Everything a node was told, as it stands on its disk. */
@@ -19,6 +21,8 @@ export const catalogState = z.strictObject({
   projects: z.array(projectRecord),
   releases: z.array(releaseRecord),
   denials: z.array(denial),
+  rate_limits: z.array(orgRateLimits).default([]),
+  nodes: z.int().positive().default(1),
   token_keys: syncBody.shape.token_keys,
 });
 export type CatalogState = z.infer<typeof catalogState>;
@@ -29,6 +33,8 @@ export const EMPTY_CATALOG: CatalogState = {
   projects: [],
   releases: [],
   denials: [],
+  rate_limits: [],
+  nodes: 1,
   token_keys: { keys: [] },
 };
 
@@ -44,6 +50,7 @@ export interface CatalogIndex {
   defaults: ReadonlyMap<string, ProjectRecord>;
   /** By kind and id. */
   denials: ReadonlyMap<string, Denial>;
+  rateRules: RateRules;
 }
 
 export function indexOf(state: CatalogState): CatalogIndex {
@@ -69,13 +76,15 @@ export function indexOf(state: CatalogState): CatalogIndex {
       state.projects.filter((one) => one.is_default).map((project) => [project.org_id, project]),
     ),
     denials: new Map(state.denials.map((one) => [`${one.kind} ${one.id}`, one])),
+    rateRules: rateRules(state.rate_limits, state.nodes),
   };
 }
 
 /** The state after a sync; `null` when nothing is different. */
 export function withChanges(state: CatalogState, body: SyncBody): CatalogState | null {
   const keysAreSame = JSON.stringify(state.token_keys) === JSON.stringify(body.token_keys);
-  if (!body.complete && body.version === state.version && keysAreSame) return null;
+  const sameNodes = state.nodes === body.nodes;
+  if (!body.complete && body.version === state.version && keysAreSame && sameNodes) return null;
   const now = Date.now() / 1000;
   const base = body.complete ? EMPTY_CATALOG : state;
   return {
@@ -88,6 +97,10 @@ export function withChanges(state: CatalogState, body: SyncBody): CatalogState |
     denials: replaced(base.denials, body.denials, ({ kind, id }) => `${kind} ${id}`).filter(
       (one) => one.until > now,
     ),
+    rate_limits: replaced(base.rate_limits, body.rate_limits, ({ org_id }) => org_id ?? '').filter(
+      ({ limits }) => limits.length > 0,
+    ),
+    nodes: body.nodes,
     token_keys: body.token_keys,
   };
 }

@@ -56,6 +56,8 @@ function sync(since: number, version: number, change: Partial<SyncBody> = {}): S
     projects: [],
     releases: [],
     denials: [],
+    rate_limits: [],
+    nodes: 1,
     token_keys: { keys: [] },
     ...change,
   };

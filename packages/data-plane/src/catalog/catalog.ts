@@ -1,4 +1,5 @@
 import type { Denial, ProjectRecord, ReleaseRecord, SyncBody } from '@karta/protocol';
+import type { RateRules } from '../rates/rate-rules.ts';
 import { readCatalogFile, writeCatalogFile } from './catalog-file.ts';
 import {
   type CatalogState,
@@ -48,6 +49,8 @@ export interface Catalog {
   /** Denials that still count. */
   denial(kind: Denial['kind'], id: string): Denial | null;
   readonly tokenKeys: SyncBody['token_keys'];
+  /** The rate limits of all orgs, as they are now. */
+  readonly rateRules: RateRules;
   /** Calls `listener` after each sync that changed something. */
   onChange(listener: (change: CatalogChange) => void): void;
 }
@@ -108,6 +111,9 @@ export async function openCatalog(home: string): Promise<Catalog> {
     },
     get tokenKeys() {
       return state.token_keys;
+    },
+    get rateRules() {
+      return index.rateRules;
     },
     apply(body) {
       const applied = applying.then(() => take(body));

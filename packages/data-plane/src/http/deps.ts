@@ -4,6 +4,7 @@ import type { IdempotencyStore, TrustedProxies } from '@karta/http';
 import type { Logger } from 'pino';
 import type { StreamTickets } from '../auth/stream-tickets.ts';
 import type { ControlPlane, Principal, Project } from '../control/port.ts';
+import type { RateLimiter } from '../rates/rate-limiter.ts';
 import type { SessionService } from '../sessions/port.ts';
 import type { HttpMetrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -21,6 +22,8 @@ export interface HttpDeps {
   log: Logger;
   /** Whether new work is taken: false while starting and while draining. */
   ready(): boolean;
+  /** Counts requests, and refuses those that are too many; without it none is. */
+  rates?: Pick<RateLimiter, 'takeRequest'>;
   /** From `KARTA_TRUSTED_PROXIES`; none when absent. */
   trustedProxies?: TrustedProxies;
   /** Where projects have hosts of their own; nowhere when absent. */

@@ -22,6 +22,8 @@ export interface HttpMetrics {
   turnAccepted(): void;
   /** Counts a turn's end by its stop reason. */
   turnEnded(stopReason: string): void;
+  /** Counts a refusal by the figure of the rate limit that was reached. */
+  rateLimited(figure: string): void;
   /** Shows these numbers from now on. */
   watch(numbers: () => PlaneNumbers): void;
   /** Shows how many events wait for the control plane, and how many it refused. */
@@ -74,6 +76,12 @@ export function createMetrics(): HttpMetrics {
     labelNames: ['stop_reason'],
     registers,
   });
+  const limited = new Counter({
+    name: 'karta_rate_limited_total',
+    help: 'Refusals by rate limits.',
+    labelNames: ['figure'],
+    registers,
+  });
   new Gauge({
     name: 'karta_sessions_live',
     help: 'Sessions in use or in memory.',
@@ -114,6 +122,7 @@ export function createMetrics(): HttpMetrics {
     streamClosed: () => streams.dec(),
     turnAccepted: () => accepted.inc(),
     turnEnded: (stopReason) => ended.inc({ stop_reason: stopReason }),
+    rateLimited: (figure) => limited.inc({ figure }),
     watch(given) {
       numbers = given;
     },

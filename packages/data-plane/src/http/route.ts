@@ -17,6 +17,7 @@ import { projectForRoute, requireFlatFamily } from '../auth/route-family.ts';
 import { requireScope } from '../auth/scopes.ts';
 import { requireTokenScope, type TokenNeeds } from '../auth/token-rights.ts';
 import type { Principal, Project, Scope } from '../control/port.ts';
+import { requestObjects, tellsLimits } from '../rates/counted-objects.ts';
 import type { Caller } from '../sessions/port.ts';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -108,6 +109,7 @@ export function defineRoute<Body = undefined, Query = undefined>(
       c.set('principal', principal);
       const project = await projectOf(c, family, principal, deps);
       if (project !== null) c.set('project', project);
+      deps.rates?.takeRequest(requestObjects(principal, project), tellsLimits(principal));
       requireScope(principal, route.scope);
       requireTokenScope(principal, route.token);
       const search = new URL(c.req.url).searchParams;

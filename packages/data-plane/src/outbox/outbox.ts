@@ -1,4 +1,4 @@
-import type { eventBatchAnswer, UsageRecord } from '@karta/protocol';
+import type { eventBatchAnswer, UsageEvent, UsageRecord } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Database } from '../sql/index.ts';
@@ -29,6 +29,8 @@ export interface OutboxParts {
   journal: UsageJournal;
   send: SendBatch;
   grantOf: GrantOf;
+  /** Hears of each call once. */
+  taken?(calls: readonly UsageEvent[]): void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
@@ -75,12 +77,13 @@ export class Outbox {
 
   /** Moves everything that the doors have written down into the outbox. */
   async takeAll(): Promise<void> {
-    const { database, journal, grantOf } = this.#parts;
+    const { database, journal, grantOf, taken } = this.#parts;
     for (;;) {
       const records = await journal.usage();
       const last = records.at(-1);
       if (last === undefined) return;
-      await takeUsage(database, records, grantOf);
+      const calls = await takeUsage(database, records, grantOf);
+      taken?.(calls);
       await journal.ackUsage(last.seq);
     }
   }

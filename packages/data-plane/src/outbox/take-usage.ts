@@ -1,24 +1,25 @@
-import type { UsageRecord } from '@karta/protocol';
+import type { UsageEvent, UsageRecord } from '@karta/protocol';
 import { sql } from 'kysely';
 import type { Database } from '../sql/index.ts';
 import type { GrantOf } from './lifecycle.ts';
 
 /**
  * Takes calls over from the doors' journal, with who their turn is for. Once this resolves the
- * doors may forget them; a call that is told again stands here once.
+ * doors may forget them; a call that is told again stands here once. Answers those that were not
+ * told before.
  */
 export async function takeUsage(
   database: Database,
   records: readonly UsageRecord[],
   grantOf: GrantOf,
-): Promise<void> {
-  if (records.length === 0) return;
+): Promise<UsageEvent[]> {
+  if (records.length === 0) return [];
   // A call may be told long after it was made, when this node holds a grant of a later time only.
   const told = records.map((record) => ({
     ...record,
     org_grant: record.org_grant ?? grantOf(record.org_id),
   }));
-  await sql`
+  const { rows } = await sql<{ event: UsageEvent }>`
     insert into outbox (id, kind, org_id, event, org_grant)
     select call.id, 'usage', call.org_id, jsonb_build_object(
       'id', call.id, 'org_id', call.org_id, 'project_id', call.project_id,
@@ -39,5 +40,7 @@ export async function takeUsage(
     left join sessions on sessions.id = call.session_id
     left join turns on turns.id = call.turn_id
     order by call.seq
-    on conflict (id) do nothing`.execute(database);
+    on conflict (id) do nothing
+    returning event`.execute(database);
+  return rows.map(({ event }) => event);
 }

@@ -12,6 +12,8 @@ import {
   listenInternal,
   projectHosts,
 } from '../http/index.ts';
+import { RateLimiter } from '../rates/rate-limiter.ts';
+import { objectsOf } from '../rates/rate-subject.ts';
 import { createRunner } from '../runner/index.ts';
 import { SessionEngine } from '../sessions/session-engine.ts';
 import { migrateDataPlane, openDatabase } from '../sql/index.ts';
@@ -75,7 +77,21 @@ export async function serveDataPlane(
   const stopWatching = watchReleases(control, (releases) => runner.keepWarm(releases), log);
   started.defer(async () => stopWatching());
   const metrics = createMetrics();
-  const outbox = startOutbox({ database, doors: config.doors, record, metrics, log });
+  const rates = new RateLimiter({
+    rules: () => record.catalog.rateRules,
+    refused: (figure) => metrics.rateLimited(figure),
+  });
+  const outbox = startOutbox({
+    database,
+    doors: config.doors,
+    record,
+    taken(calls) {
+      for (const call of calls)
+        rates.spent(objectsOf(call), call.input_tokens + call.output_tokens);
+    },
+    metrics,
+    log,
+  });
   started.defer(() => outbox.stop());
 
   let ready = false;
@@ -86,6 +102,7 @@ export async function serveDataPlane(
     log,
     grantOf: record.grants.of,
     gate: record.gate,
+    rates,
     turnEnded: (stopReason) => metrics.turnEnded(stopReason),
   });
   metrics.watch(() => {
@@ -99,6 +116,7 @@ export async function serveDataPlane(
     tickets: createStreamTickets(await secretFile(config.home, 'stream-tickets')),
     harnesses,
     metrics,
+    rates,
     log,
     ready: () => ready,
     trustedProxies: trustedProxies(config.trusted_proxies),

@@ -1,3 +1,4 @@
+import type { UsageEvent } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { DataPlaneConfig } from '../config.ts';
 import type { HttpMetrics } from '../http/metrics.ts';
@@ -11,18 +12,21 @@ export interface OutboxStart {
   doors: DataPlaneConfig['doors'];
   /** Who books it. */
   record: Pick<SystemOfRecord, 'grants' | 'send'>;
+  /** Hears of each call once. */
+  taken(calls: readonly UsageEvent[]): void;
   metrics: Pick<HttpMetrics, 'watchOutbox'>;
   log: Logger;
 }
 
 /** Begins to bring usage from the doors to where it is booked. */
-export function startOutbox({ database, doors, record, metrics, log }: OutboxStart): {
+export function startOutbox({ database, doors, record, taken, metrics, log }: OutboxStart): {
   stop(): Promise<void>;
 } {
   const { management_socket: managementSocket, token } = doors;
   const journal = new DoorsClient({ managementSocket, token });
   const { grants, send } = record;
-  const outbox = new Outbox({ database, journal, send, grantOf: (org) => grants.of(org), log });
+  const grantOf = (org: string) => grants.of(org);
+  const outbox = new Outbox({ database, journal, send, grantOf, taken, log });
   metrics.watchOutbox(() => outbox.counts());
   outbox.start();
   return {

@@ -1,6 +1,7 @@
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { KartaError, LIMITS, newId, type SendMessageBody } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
+import { tellsLimits, turnObjects } from '../rates/counted-objects.ts';
 import type { StoredAttachment } from '../sql/index.ts';
 import { storeAttachments } from './attachments.ts';
 import { textDigest } from './attribution.ts';
@@ -23,7 +24,8 @@ export interface Message {
 /**
  * Accepts a message: once this resolves, the turn is on disk and will end with one `done`. It
  * begins at once when the session is free, else it waits its turn. Throws `KartaError`:
- * `unknown_agent`, `capability_missing`, `session_busy`, `session_ended`, `validation_failed`.
+ * `unknown_agent`, `capability_missing`, `session_busy`, `session_ended`, `validation_failed`,
+ * `rate_limited`.
  */
 export async function acceptMessage(
   engine: Engine,
@@ -49,18 +51,22 @@ export async function acceptMessage(
       afterSeq: session.events.lastSeq,
       agent,
     };
-    const begins = !turns.paused && session.current === null && session.queue.length === 0;
+    const begins = !turns.paused && !session.busy;
+    const { principal } = message.caller;
+    const payer = payerOf(principal, session.owner.sub);
+    const leave = begins
+      ? engine.rates?.enterTurn(turnObjects(payer, session.owner), tellsLimits(principal))
+      : undefined;
     const turn = { accepted, text, attachments, begins };
     // A harness that runs gets the prompt while the turn is being written; none is started for it.
     const ahead = begins && engine.runner.isLive(session.id);
     // The prompt leaves within this round of the event loop, before the write is even put together.
     const round = ahead ? nextRound() : Promise.resolve();
     const stored = round.then(() => store(engine, session, message, turn));
-    if (!ahead) await stored;
+    if (!ahead) await orLeave(stored, leave);
     if (begins) {
       const input = { text, agent, thinking: body.thinking, attachments };
-      const payer = payerOf(message.caller.principal, session.owner.sub);
-      turns.begin(session, { id: accepted.turnId, release, payer, input, stored });
+      turns.begin(session, { id: accepted.turnId, release, payer, input, stored, leave });
     }
     await stored;
     session.lastPosition += 1;
@@ -73,10 +79,19 @@ export async function acceptMessage(
   });
 }
 
+/** A turn that cannot be stored does not begin, and takes no place. */
+async function orLeave(stored: Promise<void>, leave: (() => void) | undefined): Promise<void> {
+  try {
+    await stored;
+  } catch (error) {
+    leave?.();
+    throw error;
+  }
+}
+
 function requireRoom(session: LiveSession, body: SendMessageBody): void {
   if (session.ended) throw new KartaError('session_ended');
-  const busy = session.current !== null || session.queue.length > 0;
-  if (busy && body.if_busy === 'reject') throw new KartaError('session_busy');
+  if (session.busy && body.if_busy === 'reject') throw new KartaError('session_busy');
   if (session.queue.length >= LIMITS.queuedTurns) {
     throw new KartaError('session_busy', `${LIMITS.queuedTurns} messages wait already.`);
   }

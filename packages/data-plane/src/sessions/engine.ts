@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { SpendGate } from '../budget/gate.ts';
 import type { ControlPlane } from '../control/port.ts';
 import type { GrantOf } from '../outbox/lifecycle.ts';
+import type { RateLimiter } from '../rates/rate-limiter.ts';
 import type { Runner } from '../runner/port.ts';
 import type { Database } from '../sql/index.ts';
 import type { EngineTimes } from './limits.ts';
@@ -21,6 +22,8 @@ export interface Engine {
   readonly grantOf?: GrantOf;
   /** Refuses turns for want of budget; without it none is. */
   readonly gate?: Pick<SpendGate, 'require'>;
+  /** Refuses what comes faster than it may; without it nothing is. */
+  readonly rates?: Omit<RateLimiter, 'spent'>;
   /** Counts turns by how they ended. */
   readonly turnEnded?: (stopReason: StopReason) => void;
 }

@@ -84,8 +84,13 @@ export class LiveSession {
     return gone ? 'hibernated' : 'active';
   }
 
+  /** Whether a turn runs or waits. */
+  get busy(): boolean {
+    return this.current !== null || this.queue.length > 0;
+  }
+
   get unused(): boolean {
-    return this.current === null && this.queue.length === 0 && this.events.readers === 0;
+    return !this.busy && this.events.readers === 0;
   }
 
   runnerSession(release: Release): RunnerSession {

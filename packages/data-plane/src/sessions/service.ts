@@ -1,5 +1,6 @@
 import { completeKey } from '@karta/postgres';
 import { type KartaEvent, LIMITS } from '@karta/protocol';
+import { messageObjects, tellsLimits, turnObjects } from '../rates/counted-objects.ts';
 import type { SessionRow } from '../sql/index.ts';
 import { acceptMessage } from './accept-message.ts';
 import { endSession } from './end-session.ts';
@@ -94,6 +95,7 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
       const pinned = { org_id: session.orgId, release_id: session.releaseId };
       await requireUnrevoked(engine, pinned);
       const release = await releaseOf(engine, pinned);
+      requireRate(engine, caller, session);
       const checking = requireBudget(engine, caller, session);
       // Waiting for nothing would cost the prompt a round of the event loop.
       if (checking !== undefined) await checking;
@@ -165,6 +167,19 @@ export function sessionService(engine: Engine, running: SessionEngine): SessionS
       await session.keepPlace(volumeId, null, null);
     },
   };
+}
+
+/** Refuses a message that comes too fast, or whose turn would run beside too many. */
+function requireRate({ rates }: Engine, caller: Caller, session: LiveSession): void {
+  if (rates === undefined) return;
+  const { principal } = caller;
+  const { owner } = session;
+  const tells = tellsLimits(principal);
+  const turn = turnObjects(payerOf(principal, owner.sub), owner);
+  rates.requireTokens(turn, tells);
+  // One that waits behind another of its session takes over the place of that one.
+  if (!session.busy) rates.requireTurn(turn, tells);
+  rates.takeRequest(messageObjects(caller, owner), tells);
 }
 
 /** Refuses a turn that no budget is left for. What test keys do costs nothing. */

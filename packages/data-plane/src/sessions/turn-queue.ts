@@ -8,6 +8,7 @@ import {
 } from '@karta/protocol';
 import type { Told } from '../outbox/lifecycle.ts';
 import { tellTurnEnd } from '../outbox/tell-turn-end.ts';
+import { turnObjects } from '../rates/counted-objects.ts';
 import { cleanName } from './clean.ts';
 import type { Engine } from './engine.ts';
 import type { LiveSession } from './live-session.ts';
@@ -126,14 +127,13 @@ export class TurnQueue {
         await this.#failBeforeStart(session, turnId);
         continue;
       }
+      const { api_key_id, embed_key_id, end_user } = row;
+      const payer = { api_key_id, embed_key_id, end_user };
       return new TurnRun(this.#engine, session, {
         id: row.id,
         release,
-        payer: {
-          api_key_id: row.api_key_id,
-          embed_key_id: row.embed_key_id,
-          end_user: row.end_user,
-        },
+        payer,
+        leave: this.#engine.rates?.joinTurn(turnObjects(payer, session.owner)),
         input: {
           text: row.text ?? '',
           agent: row.agent,

@@ -33,6 +33,8 @@ export interface TurnToRun {
   input: TurnInput;
   /** Resolves when the turn is on disk, rejects when it cannot be; absent when it is there. */
   stored?: Promise<void>;
+  /** Gives back its place among the turns that may run at the same time. */
+  leave?: (() => void) | undefined;
 }
 
 export interface TurnOutcome {
@@ -82,6 +84,7 @@ export class TurnRun {
   }
 
   markFinished(): void {
+    this.#turn.leave?.();
     this.#finish();
   }
 

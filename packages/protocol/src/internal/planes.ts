@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { orgRateLimits } from '../management/rate-limits.ts';
 import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
 import { callCost, UNPRICED } from './metering.ts';
 
@@ -98,6 +99,10 @@ export const syncBody = z.strictObject({
   projects: z.array(projectRecord),
   releases: z.array(releaseRecord),
   denials: z.array(denial),
+  /** Of each org whose limits have changed, all of them. */
+  rate_limits: z.array(orgRateLimits).default([]),
+  /** How many nodes share each rate limit. */
+  nodes: z.int().positive().default(1),
   /** Public keys of session tokens (a JWK Set), whole at each time. */
   token_keys: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }),
 });
