@@ -42,6 +42,11 @@ export const UPSTREAM_ERROR_BYTES = 1024 * 1024;
 /** One line of an event stream, or one whole JSON answer, that is read for its usage. */
 export const METERED_UNIT_BYTES = 32 * 1024 * 1024;
 /**
+ * Tokens that a provider may tell of one call, in each of its counts: a hundred times what any model
+ * takes. More is no count. Sums of many stay whole numbers, here and in every table.
+ */
+export const COUNTED_TOKENS = 1_000_000_000;
+/**
  * How long a call waits for a turn while none is open. A turn is opened when its prompt leaves, so
  * the first call may be the faster one; one that still has no turn is booked on none.
  */

@@ -185,6 +185,23 @@ describe('what a provider may send', () => {
     },
   );
 
+  it.each(['9007199254740991', '1000000001', '1e400', '-1', '1.5', '"12"', 'null', '{}'])(
+    'a count of %s is none',
+    (lie) => {
+      const usage = `"usage":{"input_tokens":5,"output_tokens":${lie}}`;
+      for (const route of ['messages', 'chat', 'responses'] as const) {
+        const report = read(route, [Buffer.from(`{${usage}}`)], 'application/json');
+        expect(report.final).toBe(false);
+        expect(report.output).toBeNull();
+      }
+      const input = Buffer.from(`{"usage":{"input_tokens":${lie},"output_tokens":5}}`);
+      expect(read('messages', [input], 'application/json').input).toBeNull();
+      const cached = `{"usage":{"input_tokens":5,"cache_read_input_tokens":${lie}}}`;
+      const read5 = read('messages', [Buffer.from(cached)], 'application/json').input;
+      expect(read5?.input_tokens).toBe(5);
+    },
+  );
+
   it('any bytes are survived', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 60 })), (chunks) => {

@@ -1,4 +1,5 @@
 import type { PricedCounts } from '@karta/protocol';
+import { COUNTED_TOKENS } from '../limits.ts';
 import type { RouteName } from '../wire/routes.ts';
 
 /**
@@ -122,5 +123,7 @@ function length(value: unknown): number {
 
 /** A token count, or `null` for anything that cannot be one. */
 function count(value: unknown): number | null {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null;
+  if (!Number.isSafeInteger(value)) return null;
+  const tokens = value as number;
+  return tokens >= 0 && tokens <= COUNTED_TOKENS ? tokens : null;
 }

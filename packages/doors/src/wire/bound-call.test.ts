@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS } from '../budgets/limits.ts';
+import { COUNTED_TOKENS } from '../limits.ts';
 import { type BoundCall, boundCall } from './bound-call.ts';
 import { BEYOND_BYTES } from './bound-input.ts';
 import type { Route } from './routes.ts';
@@ -107,12 +108,15 @@ describe('the output of a call', () => {
     ['messages', { max_tokens: 20 }, 20, 20],
     ['chat', { n: 4, max_tokens: 1_000 }, 4 * MIN_OUTPUT_TOKENS, 4_000],
     ['responses', {}, MIN_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS],
+    ['messages', { max_tokens: Number.MAX_SAFE_INTEGER }, MIN_OUTPUT_TOKENS, COUNTED_TOKENS],
+    ['chat', { n: 128, max_tokens: 2 ** 52 }, 128 * MIN_OUTPUT_TOKENS, 128 * COUNTED_TOKENS],
+    ['chat', { max_tokens: 1e300 }, MIN_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS],
   ])('of %s %j is at the least %i and wanted %i', (name, request, minOutput, wantedOutput) => {
     expect(good(name, request)).toMatchObject({ minOutput, wantedOutput });
   });
 
   it('of a number of answers that is none is refused', () => {
-    for (const n of [0, -1, 1.5, '2', 1e300])
+    for (const n of [0, -1, 1.5, '2', 129, Number.MAX_SAFE_INTEGER, 1e300])
       expect(bound('chat', { n })).toHaveProperty('problem');
   });
 

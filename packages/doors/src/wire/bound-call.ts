@@ -1,6 +1,6 @@
 import { DEFAULT_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS } from '../budgets/limits.ts';
 import { boundInput } from './bound-input.ts';
-import { askedOutput, type BilledRoute, limitOutput } from './output-limit.ts';
+import { ANSWERS, askedOutput, type BilledRoute, limitOutput } from './output-limit.ts';
 import type { Route } from './routes.ts';
 
 /** A call of which it is known what it can take at the most. */
@@ -31,7 +31,8 @@ export function boundCall(route: Route, body: Buffer): BoundCall | { problem: st
   const input = boundInput(route.family, request, body.length);
   if ('problem' in input) return input;
   const asked = askedOutput(name, request);
-  if (asked === null) return { problem: 'n must be a whole number of answers.' };
+  if (asked === null)
+    return { problem: `n must be a whole number of answers, at most ${ANSWERS}.` };
   const { answers } = asked;
   const limit = asked.limit ?? DEFAULT_OUTPUT_TOKENS;
   return {

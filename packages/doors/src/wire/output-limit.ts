@@ -1,5 +1,9 @@
 import { MIN_OUTPUT_TOKENS, MIN_THINKING_TOKENS } from '../budgets/limits.ts';
+import { COUNTED_TOKENS } from '../limits.ts';
 import type { RouteName } from './routes.ts';
+
+/** Answers that a request can ask for at once: as many as OpenAI gives. */
+export const ANSWERS = 128;
 
 type Json = Record<string, unknown>;
 
@@ -14,12 +18,15 @@ export interface AskedOutput {
   answers: number;
 }
 
-/** Reads the output limit of a parsed request. `null`: it asks for a number of answers that is none. */
+/**
+ * Reads the output limit of a parsed request; one beyond all that is ever counted as that. `null`: it
+ * asks for a number of answers that is none.
+ */
 export function askedOutput(route: BilledRoute, request: Json): AskedOutput | null {
   const limits = MEMBERS[route].map((member) => request[member]).filter(isCount);
-  const limit = limits.length === 0 ? null : Math.min(...limits);
+  const limit = limits.length === 0 ? null : Math.min(COUNTED_TOKENS, ...limits);
   const answers = route === 'chat' ? (request.n ?? 1) : 1;
-  return isCount(answers) ? { limit, answers } : null;
+  return isCount(answers) && answers <= ANSWERS ? { limit, answers } : null;
 }
 
 /**
