@@ -30,6 +30,14 @@ export const doorsConfig = z.strictObject({
     .min(1)
     .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
   /**
+        z.strictObject({ id: z.literal('openrouter'), base_url: baseUrl, api_key: apiKey }),
+        z.strictObject({
+          id: z.literal('openai-compatible'),
+          base_url: baseUrl,
+          api_key: apiKey,
+          /** Whether it has Responses beside Chat Completions. */
+          responses: z.boolean().default(false),
+        }),
    * The control plane, which need not run yet, and what the doors sign with there: it knows budgets
    * and the orgs' own provider keys. `null`: there are none of either.
    */

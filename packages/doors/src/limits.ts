@@ -37,6 +37,16 @@ export const CALL_IDLE_MS = 15 * 60_000;
 export const UPSTREAM_CONNECT_MS = 10_000;
 /** Silence of a provider before the call is given up. */
 export const UPSTREAM_IDLE_MS = 10 * 60_000;
+/** How often one call is sent to one upstream at the most. */
+export const UPSTREAM_ATTEMPTS = 3;
+/** From the first attempt at an upstream on: later none begins there any more. */
+export const RETRY_TIME_MS = 10_000;
+/** A provider that asks for a longer wait is not waited for: its answer is passed on. */
+export const RETRY_WAIT_MS = 5_000;
+/** The first wait where a provider names none; the next ones are twice as long each. */
+export const RETRY_BACKOFF_MS = 300;
+/** How long the head of a stream waits for its first event, which may be an error. */
+export const FIRST_EVENT_MS = 3_000;
 /** Body of a provider's refusal, which is read whole so that secrets can be taken out. */
 export const UPSTREAM_ERROR_BYTES = 1024 * 1024;
 /** One line of an event stream, or one whole JSON answer, that is read for its usage. */

@@ -28,6 +28,12 @@ export function createMetrics() {
     labelNames: ['family', 'upstream', 'outcome'] as const,
     registers,
   });
+  const retries = new Counter({
+    name: 'karta_doors_retries_total',
+    help: 'Attempts after one that failed, at the same upstream or at a fallback',
+    labelNames: ['upstream', 'reason'] as const,
+    registers,
+  });
   const tokens = new Counter({
     name: 'karta_doors_tokens_total',
     help: 'Tokens by kind; unattributed: no turn was open, or it was closed before the call ended',
@@ -90,7 +96,17 @@ export function createMetrics() {
   }
 
   const budgets = budgetMetrics(registry);
-  return { registry, calls, firstByte, channels, inFlight, settled, watchJournal, budgets };
+  return {
+    registry,
+    calls,
+    retries,
+    firstByte,
+    channels,
+    inFlight,
+    settled,
+    watchJournal,
+    budgets,
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

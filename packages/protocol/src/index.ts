@@ -37,6 +37,7 @@ export * from './prices/dollars-per-million.ts';
 export * from './prices/price.ts';
 export * from './prices/price-book.ts';
 export * from './session.ts';
+export * from './provider-model.ts';
 export * from './sse.ts';
 export * from './text.ts';
 export * from './usage.ts';

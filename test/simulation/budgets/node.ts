@@ -243,6 +243,7 @@ export class SimulatedNode {
       ...{ channel_id: 'c', org_id: subject.org_id, project_id: subject.project_id },
       ...{ session_id: subject.session_id, mode: 'live', demo: false, egress: [] },
       provider_tools: false,
+      fallback: [],
     });
     const { api_key_id, embed_key_id, end_user } = subject;
     channel.openTurn('turn_1', { orgGrant: grant, payer: { api_key_id, embed_key_id, end_user } });

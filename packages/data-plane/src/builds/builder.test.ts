@@ -22,7 +22,9 @@ beforeEach(async () => {
     sandbox: 'namespace',
     allowUnsandboxed: false,
     harnesses: [...createHarnesses().values()],
-    upstreams: async () => [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'x' }],
+    upstreams: async () => [
+      { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'x' },
+    ],
     openEgress: () => Promise.reject(new Error('no build here reaches anything')),
   });
 });

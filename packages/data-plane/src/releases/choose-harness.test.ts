@@ -18,7 +18,9 @@ async function choose(
     layoutHarness('opencode', ['.opencode/', 'AGENTS.md'], openCode, ['anthropic', 'openai']),
     layoutHarness('claude-code', ['.claude/', 'CLAUDE.md'], claude),
   ];
-  const upstreams: Upstreams = [{ id: 'demo', families: [family], endpoint: 'embedded' }];
+  const upstreams: Upstreams = [
+    { id: 'demo', families: [family], responses: true, endpoint: 'embedded' },
+  ];
   const choice = await chooseHarness(app, toml, harnesses, upstreams);
   if ('problem' in choice) return problemText(choice.problem);
   return `${choice.chosen.harness.id} ${choice.chosen.version}`;

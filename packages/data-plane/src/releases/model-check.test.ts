@@ -5,12 +5,19 @@ import { modelProblems, type Upstreams } from './model-check.ts';
 import { problemText } from './problem.ts';
 import { appOf, INSTALLED, layoutHarness } from './testing/layout-harness.ts';
 
-const DEMO: Upstreams = [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'embedded' }];
+const DEMO: Upstreams = [
+  { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'embedded' },
+];
 const ANTHROPIC: Upstreams = [
-  { id: 'anthropic', families: ['anthropic'], endpoint: 'https://api.anthropic.com' },
+  {
+    id: 'anthropic',
+    families: ['anthropic'],
+    responses: true,
+    endpoint: 'https://api.anthropic.com',
+  },
 ];
 const OPENAI: Upstreams = [
-  { id: 'openai', families: ['openai'], endpoint: 'https://api.openai.com/v1' },
+  { id: 'openai', families: ['openai'], responses: true, endpoint: 'https://api.openai.com/v1' },
 ];
 
 function check(

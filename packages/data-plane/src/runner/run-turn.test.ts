@@ -21,6 +21,7 @@ const USAGE: TurnUsageAnswer = {
   calls: 3,
   estimated_calls: 0,
   cost: '7',
+  fallbacks: [],
   refusal: null,
 };
 const TURN = { id: 'turn_1', orgGrant: 'og1.x', payer: { ...NO_PAYER, end_user: 'eve' } };

@@ -95,6 +95,7 @@ function noUsage(turnId: string): TurnUsageAnswer {
     calls: 0,
     estimated_calls: 0,
     cost: null,
+    fallbacks: [],
     refusal: null,
   };
 }

@@ -2,9 +2,9 @@ import type { SpendSubject } from '@karta/protocol';
 import type { Admission } from '../budgets/call-admission.ts';
 import type { ServedBy } from '../keys/serving-key.ts';
 import type { MeteredCall } from '../metering/metered-call.ts';
+import type { Exchange } from './attempt.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channel } from './channel.ts';
-import type { Exchange } from './forward-call.ts';
 import { JournalEntry } from './journal-entry.ts';
 
 /** Why a billed call may not be sent. */

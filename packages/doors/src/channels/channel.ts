@@ -18,6 +18,8 @@ export class Channel {
   readonly credential: Secret;
   /** Whether its requests may have the provider reach the network. */
   readonly providerTools: boolean;
+  /** Models, with their provider, for calls whose own upstream does not answer. */
+  readonly fallback: readonly string[];
   readonly ledger = new TurnLedger();
   /** Request bodies held in memory. */
   readonly bodies: BodyBudget = { bytes: 0 };
@@ -41,6 +43,7 @@ export class Channel {
     this.projectId = body.project_id;
     this.credential = credential;
     this.providerTools = body.provider_tools;
+    this.fallback = body.fallback;
     this.session = body.session_id;
     this.onDemo = body.demo;
     this.live = body.mode === 'live';

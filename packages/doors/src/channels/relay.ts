@@ -1,34 +1,54 @@
 import type { ServerResponse } from 'node:http';
+import { FIRST_EVENT_MS } from '../limits.ts';
 import type { ModelReply } from '../upstreams/port.ts';
 import { UsageChunkFilter } from '../wire/usage-chunk-filter.ts';
 
 export interface RelayOptions {
   /** Sees every byte, after it was passed on. */
   onChunk(chunk: Buffer): void;
+  /**
+   * Looks at the first bytes of a stream before anything is passed on, its head included, where they
+   * come soon. `true`: nothing shall be.
+   */
+  turnsAway?(first: Buffer): boolean;
   /** Take the usage chunk out of a Chat Completions stream. */
   hideUsage: boolean;
   /** Awaited before the client is told that the answer is complete. When it fails, it is cut. */
   beforeEnd?(): Promise<void>;
 }
 
+/** How an answer ended. */
+export type Relayed = 'complete' | 'cut' | 'gone' | 'turned_away';
+
 /**
  * Passes an answer on as it comes, each chunk at once; a slow reader slows the provider. Resolves
- * with how it ended: `complete`, `cut` by the provider (the client sees its connection cut), or
- * `gone` when the client went away.
+ * with how it ended: `complete`, `cut` by the provider (the client sees its connection cut), `gone`
+ * when the client went away, or `turned_away`: the client has been told nothing.
  */
 export function relay(
   reply: ModelReply,
   response: ServerResponse,
-  { onChunk, hideUsage, beforeEnd }: RelayOptions,
-): Promise<'complete' | 'cut' | 'gone'> {
+  { onChunk, hideUsage, beforeEnd, turnsAway }: RelayOptions,
+): Promise<Relayed> {
   const { body } = reply;
   const filter = hideUsage && isStream(reply) ? new UsageChunkFilter() : null;
-  response.writeHead(reply.status, reply.headers);
+  let judge = isStream(reply) ? turnsAway : undefined;
+  const sendHead = () => {
+    judge = undefined;
+    if (!response.headersSent) response.writeHead(reply.status, reply.headers);
+  };
+  const flushHead = () => {
+    sendHead();
+    response.flushHeaders();
+  };
+  if (judge === undefined) sendHead();
   // The head often comes with the first bytes: then both go on together. If not, it goes alone.
-  setImmediate(() => response.flushHeaders());
+  if (judge === undefined) setImmediate(() => response.flushHeaders());
+  const waiting = judge === undefined ? undefined : setTimeout(flushHead, FIRST_EVENT_MS);
   return new Promise((resolve) => {
     const onDrain = () => body.resume();
-    const settle = (ending: 'complete' | 'cut' | 'gone') => {
+    const settle = (ending: Relayed) => {
+      clearTimeout(waiting);
       response.off('drain', onDrain).off('close', onClose);
       resolve(ending);
     };
@@ -37,12 +57,22 @@ export function relay(
       settle('gone');
     };
     response.on('drain', onDrain).on('close', onClose);
-    body.on('data', (chunk: Buffer) => {
+    const turnAway = (first: Buffer) => {
+      body.off('data', onData).off('end', onEnd).off('error', cut);
+      // What it says from now on nobody hears.
+      body.on('error', () => {}).destroy();
+      onChunk(first);
+      settle('turned_away');
+    };
+    const onData = (chunk: Buffer) => {
+      if (judge?.(chunk) === true) return turnAway(chunk);
+      if (judge !== undefined) sendHead();
       const passed = filter === null ? chunk : filter.push(chunk);
       if (passed.length > 0 && !response.write(passed)) body.pause();
       onChunk(chunk);
-    });
+    };
     const complete = () => {
+      sendHead();
       response.off('close', onClose);
       response.end(filter?.flush());
       settle('complete');
@@ -53,11 +83,11 @@ export function relay(
       response.destroy();
       settle('cut');
     };
-    body.on('end', () => {
+    const onEnd = () => {
       if (beforeEnd === undefined) complete();
       else beforeEnd().then(complete, cut);
-    });
-    body.on('error', cut);
+    };
+    body.on('data', onData).on('end', onEnd).on('error', cut);
   });
 }
 

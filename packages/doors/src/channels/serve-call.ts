@@ -9,10 +9,11 @@ import type { ModelCall } from '../upstreams/port.ts';
 import { type Refusal, refuse } from '../wire/errors.ts';
 import { prepareRequest } from '../wire/prepare-request.ts';
 import { familyOf, type Route, routeOf } from '../wire/routes.ts';
+import type { Exchange } from './attempt.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channel } from './channel.ts';
 import { carries } from './credential.ts';
-import { type Exchange, forwardCall } from './forward-call.ts';
+import { forwardCall } from './forward-call.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
@@ -64,15 +65,12 @@ export async function serveCall(
     if (channel.parked) return await answerParked(context, exchange);
     // Before anything is asked on its account: the turn says on whose.
     if (route.billed) await channel.ledger.turnSoon();
-    const served = await servedBy(context, channel, family);
+    const served = await servedBy(context, channel, { route, model });
     if ('refusal' in served) {
       if (served.told !== null && route.billed) bookRefused(channel, call, served.told);
       return no(served.refusal, served.message);
     }
-    const outcome = await forwardCall(context, channel, served, exchange);
-    if (outcome === 'own_key_refused' && served.fallback !== null) {
-      await forwardCall(context, channel, served.fallback, exchange);
-    }
+    await forwardCall(context, channel, served, exchange);
   } finally {
     channel.bodies.bytes -= held;
     context.bodies.bytes -= held;

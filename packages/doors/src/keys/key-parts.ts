@@ -20,6 +20,11 @@ export class KeyParts {
     return value;
   }
 
+  /** A part that a key may lack; then `null`. */
+  optional(name: string): string | null {
+    return this.#parts.get(name) ?? null;
+  }
+
   /** What must never be told on: every part. */
   all(): readonly string[] {
     return [...this.#parts.values()];

@@ -1,8 +1,9 @@
-import type { KeyProvider } from '@karta/protocol';
 import type { AddressPolicy, NameResolver } from '@karta/service/network';
 import { anthropicUpstream } from '../upstreams/anthropic.ts';
 import { guardedAgents } from '../upstreams/guarded-agent.ts';
 import { openaiUpstream } from '../upstreams/openai.ts';
+import { compatibleUpstream } from '../upstreams/openai-compatible.ts';
+import { openrouterUpstream } from '../upstreams/openrouter.ts';
 import type { Upstream } from '../upstreams/port.ts';
 import type { Upstreams } from '../upstreams/select.ts';
 import type { KeyParts } from './key-parts.ts';
@@ -39,12 +40,11 @@ export class OwnUpstreams {
       case 'anthropic':
         return this.#kept(provider, () => anthropicUpstream({ baseUrl: this.#baseUrl(provider) }));
       case 'openai':
+        return this.#kept(provider, () => openaiUpstream({ baseUrl: this.#baseUrl(provider) }));
       case 'openrouter':
-        return this.#kept(provider, () =>
-          openaiUpstream({ id: provider, baseUrl: this.#baseUrl(provider) }),
-        );
+        return this.#kept(provider, () => openrouterUpstream({ baseUrl: this.#baseUrl(provider) }));
       case 'openai-compatible':
-        return this.#compatible(key.part('base_url'));
+        return this.#compatible(key.part('base_url'), key.optional('apis') === 'chat,responses');
       default:
         return null;
     }
@@ -65,17 +65,12 @@ export class OwnUpstreams {
     return known;
   }
 
-  #compatible(baseUrl: string): Upstream {
-    const name = `openai-compatible ${baseUrl}`;
+  #compatible(baseUrl: string, responses: boolean): Upstream {
+    const name = `openai-compatible ${responses} ${baseUrl}`;
     const known = this.#known.get(name);
     this.#known.delete(name);
-    const upstream =
-      known ??
-      openaiUpstream({
-        id: 'openai-compatible' satisfies KeyProvider,
-        baseUrl,
-        agent: guardedAgents(this.#network),
-      });
+    const agent = guardedAgents(this.#network);
+    const upstream = known ?? compatibleUpstream({ baseUrl, responses, agent });
     this.#known.set(name, upstream);
     this.#dropOldest();
     return upstream;

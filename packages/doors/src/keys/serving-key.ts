@@ -1,15 +1,28 @@
-import { KartaError, type TurnRefusal, type WireFamily } from '@karta/protocol';
+import {
+  KartaError,
+  type KeyProvider,
+  PROVIDER_FAMILY,
+  type ProviderModel,
+  providerModelOf,
+  type TurnRefusal,
+} from '@karta/protocol';
 import type { CallContext } from '../channels/call-context.ts';
 import type { Channel } from '../channels/channel.ts';
 import type { Upstream } from '../upstreams/port.ts';
+import { type PlatformUpstream, serves } from '../upstreams/select.ts';
+import type { Route } from '../wire/routes.ts';
 import type { UpstreamKey } from './key-parts.ts';
 
 /** Who answers a call, and under which key. */
 export interface ServedBy {
   upstream: Upstream;
   key: UpstreamKey | null;
-  /** Where the call goes when the org's own key is refused: only where the org allows it. */
-  fallback: ServedBy | null;
+  /** The model, as this upstream names it. */
+  model: string;
+  /** Whether the org lets the platform's key stand in for its own. */
+  platformAllowed: boolean;
+  /** Where the call goes when the org's own key is refused; `null`: nowhere. */
+  onRefusedKey: ServedBy | null;
 }
 
 /** Nobody answers. With `told`, the turn ends for this reason. */
@@ -19,45 +32,142 @@ export interface Unserved {
   told: TurnRefusal | null;
 }
 
-const NOBODY: Unserved = {
-  refusal: 'not_found',
-  message: 'No model provider serves this wire format.',
-  told: null,
-};
+/** What is asked: a route of a wire, and the model as the request names it. */
+export interface AskedModel {
+  route: Pick<Route, 'family' | 'name'>;
+  model: string;
+}
+
+/** What is known of an org's own keys, in the order in which they are used. */
+interface OwnKeys {
+  providers: readonly string[];
+  platformAllowed: boolean;
+  keyOf(provider: string): Promise<UpstreamKey | null>;
+}
+
+const NO_OWN_KEYS: OwnKeys = { providers: [], platformAllowed: true, keyOf: async () => null };
 const UNKNOWN = 'Whether this org has keys of its own is not known at the moment.';
 
 /**
- * Chooses for one call: an own key of the org first, else the platform's. Where nobody can say
- * whether the org has a key the call is not sent: the platform must not pay for what the org wants
- * to pay for itself, and the other way round.
+ * Chooses for one call: an own key of the org first, else the platform's, each in their order. A
+ * model that is named with its provider goes there and nowhere else. Where nobody can say whether
+ * the org has a key the call is not sent: the platform must not pay for what the org wants to pay
+ * for itself, and the other way round.
  */
 export async function servedBy(
   context: CallContext,
   channel: Channel,
-  family: WireFamily,
+  asked: AskedModel,
 ): Promise<ServedBy | Unserved> {
-  const { upstreams, orgs, log } = context;
-  if (channel.demo) return { upstream: upstreams.demo, key: null, fallback: null };
-  const serving = upstreams.serving(family);
-  const platform = serving === null ? null : { ...serving, fallback: null };
-  const { orgGrant } = channel.spending;
-  // Without a grant nothing of an org is ever known: its budgets refuse what is billed.
-  if (orgs === null || orgGrant === null) return platform ?? NOBODY;
+  const { demo } = context.upstreams;
+  if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
+  const own = await ownKeysOf(context, channel);
+  if (own === null) return unknown();
   try {
-    const rules = await orgs.rules.of(channel.orgId, orgGrant);
-    if (rules === null) return unknown();
-    for (const provider of rules.own_keys) {
-      const key = await orgs.keys.of(channel.orgId, provider, orgGrant);
-      const upstream = key === null ? null : orgs.upstreams.at(provider, key.parts);
-      if (upstream === null || !upstream.families.includes(family)) continue;
-      return { upstream, key, fallback: rules.platform_fallback ? platform : null };
-    }
+    return await choose(context, own, asked);
   } catch (error) {
     if (!KartaError.is(error)) throw error;
-    log.warn({ err: error, org: channel.orgId }, 'the keys of an org are not known');
+    context.log.warn({ err: error, org: channel.orgId }, 'the keys of an org are not known');
     return unknown();
   }
-  return platform ?? NOBODY;
+}
+
+async function choose(
+  context: CallContext,
+  own: OwnKeys,
+  { route, model }: AskedModel,
+): Promise<ServedBy | Unserved> {
+  const named = namedFor(route, model);
+  if (named === null) return (await firstOf(context, own, route, null, model)) ?? nobody(route);
+  const chosen = await firstOf(context, own, route, named.provider, named.model);
+  if (chosen !== null) return chosen;
+  // `anthropic/…` and `openai/…` also name the wire; on OpenAI's they are names at other providers.
+  if (named.provider !== route.family) return absent(named);
+  const whole = route.family === 'openai' ? model : named.model;
+  return (await firstOf(context, own, route, null, whole)) ?? nobody(route);
+}
+
+/** The first that serves, of `provider` alone where one is named. The demo model is everyone. */
+async function firstOf(
+  { upstreams, orgs }: CallContext,
+  own: OwnKeys,
+  route: AskedModel['route'],
+  provider: string | null,
+  model: string,
+): Promise<ServedBy | null> {
+  const is = (id: string) => provider === null || id === provider;
+  const ofFamily = (id: string) => PROVIDER_FAMILY[id as KeyProvider] === route.family;
+  const platform = upstreams
+    .serving(route)
+    .find(({ upstream }) => is(upstream.id) || upstream.id === 'demo');
+  for (const each of own.providers) {
+    const key = is(each) && ofFamily(each) ? await own.keyOf(each) : null;
+    const upstream = key === null ? null : (orgs?.upstreams.at(each, key.parts) ?? null);
+    if (upstream === null || !serves(upstream, route)) continue;
+    const stead = own.platformAllowed ? platform : undefined;
+    return {
+      ...{ upstream, key, model: nameAt(upstream, model) },
+      platformAllowed: own.platformAllowed,
+      onRefusedKey: stead === undefined ? null : platformTarget(stead, model),
+    };
+  }
+  return platform === undefined ? null : platformTarget(platform, model, own.platformAllowed);
+}
+
+function platformTarget(
+  { upstream, key }: PlatformUpstream,
+  model: string,
+  platformAllowed = true,
+): ServedBy {
+  return {
+    ...{ upstream, key, model: nameAt(upstream, model) },
+    ...{ platformAllowed, onRefusedKey: null },
+  };
+}
+
+function nameAt(upstream: Upstream, model: string): string {
+  return upstream.nameOf?.(model) ?? model;
+}
+
+/** The provider that a model's name chooses; of another wire it is but a part of the name. */
+function namedFor({ family }: AskedModel['route'], model: string): ProviderModel | null {
+  const named = providerModelOf(model);
+  return named !== null && PROVIDER_FAMILY[named.provider] === family ? named : null;
+}
+
+/** `null`: nobody can say. */
+async function ownKeysOf(
+  { orgs, log }: CallContext,
+  { orgId, spending: { orgGrant } }: Channel,
+): Promise<OwnKeys | null> {
+  // Without a grant nothing of an org is ever known: its budgets refuse what is billed.
+  if (orgs === null || orgGrant === null) return NO_OWN_KEYS;
+  try {
+    const rules = await orgs.rules.of(orgId, orgGrant);
+    if (rules === null) return null;
+    return {
+      providers: rules.own_keys,
+      platformAllowed: rules.platform_fallback,
+      keyOf: (provider) => orgs.keys.of(orgId, provider, orgGrant),
+    };
+  } catch (error) {
+    if (!KartaError.is(error)) throw error;
+    log.warn({ err: error, org: orgId }, 'the rules of an org are not known');
+    return null;
+  }
+}
+
+function nobody({ name }: AskedModel['route']): Unserved {
+  const message =
+    name === 'responses'
+      ? 'No model provider here serves Responses; Chat Completions may be served.'
+      : 'No model provider serves this wire format.';
+  return { refusal: 'not_found', message, told: null };
+}
+
+function absent({ provider, model }: ProviderModel): Unserved {
+  const message = `The model "${provider}/${model}" names the provider ${provider}, which does not serve this call: it is not configured here, and the org has no key of its own for it.`;
+  return { refusal: 'not_found', message, told: null };
 }
 
 function unknown(): Unserved {

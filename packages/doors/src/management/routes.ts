@@ -116,9 +116,9 @@ async function closeTurn({ channels }: Managed, [id, turnId]: string[]) {
 
 async function listUpstreams({ upstreams }: Managed) {
   const body: UpstreamsAnswer = {
-    upstreams: upstreams
-      .list()
-      .map(({ upstream: { id, endpoint }, families }) => ({ id, families, endpoint })),
+    upstreams: upstreams.list().map(({ upstream: { id, endpoint, lacks = [] }, families }) => {
+      return { id, families, responses: !lacks.includes('responses'), endpoint };
+    }),
   };
   return { status: 200, body };
 }

@@ -33,7 +33,9 @@ describe('the management API', () => {
   it('tells that it is well and what it serves', async () => {
     expect(await doors.management.send('GET', '/healthz')).toMatchObject({ status: 200 });
     expect(await doors.management.upstreams()).toEqual({
-      upstreams: [{ id: 'demo', families: ['anthropic', 'openai'], endpoint: 'embedded' }],
+      upstreams: [
+        { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'embedded' },
+      ],
     });
   });
 

@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { METERED_UNIT_BYTES } from '../limits.ts';
 import type { RouteName } from '../wire/routes.ts';
+import { isErrorEvent } from '../wire/stream-error.ts';
 import { emptyReport, READ_ANSWER, READ_EVENT, type Report } from './report.ts';
 
 /** Reads the usage out of an answer as its bytes pass, however they are cut. */
@@ -25,6 +26,9 @@ function streamReader(route: RouteName): AnswerReader {
     maxBufferSize: METERED_UNIT_BYTES,
     onEvent({ data }) {
       const event = parse(data);
+      const error = event !== null && isErrorEvent(event);
+      report.refused ||= error && !report.begun;
+      report.begun ||= !error;
       if (event !== null) read?.(report, event);
     },
     onError(error) {

@@ -56,13 +56,14 @@ export class MeteredCall {
     this.reader?.end();
   }
 
-  /** Whether anybody bills it: not a request that was refused or never sent. */
+  /** Whether anybody bills it: not a request that was refused, in a stream too, or never sent. */
   get billed(): boolean {
-    return !this.free;
+    const report = this.reader?.report;
+    return !this.free && !(report?.refused === true && !report.begun);
   }
 
   booked(): Booked {
-    if (this.free) return FREE;
+    if (!this.billed) return NOT_BILLED;
     const report = this.reader?.report;
     const { cache_write_1h_tokens, ...input } = report?.input ?? {
       input_tokens: this.limits?.input ?? tokensOfLength(this.requestBytes),
@@ -82,7 +83,8 @@ export class MeteredCall {
   }
 }
 
-const FREE: Booked = Object.freeze({
+/** What a call costs that nobody bills. */
+export const NOT_BILLED: Booked = Object.freeze({
   usage: NO_USAGE,
   parts: Object.freeze({ cache_write_1h_tokens: 0, reasoning_tokens: 0 }),
   estimated: false,

@@ -15,10 +15,17 @@ export interface Report {
   final: boolean;
   /** UTF-16 units of output seen: text, thinking, tool input. */
   outputUnits: number;
+  /** A stream began with something else than an error. */
+  begun: boolean;
+  /** Its first event was an error: it was refused, for which nobody bills. */
+  refused: boolean;
 }
 
 export function emptyReport(): Report {
-  return { input: null, output: null, reasoning: 0, final: false, outputUnits: 0 };
+  return {
+    ...{ input: null, output: null, reasoning: 0, final: false, outputUnits: 0 },
+    ...{ begun: false, refused: false },
+  };
 }
 
 type Json = Record<string, unknown>;

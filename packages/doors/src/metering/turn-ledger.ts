@@ -6,7 +6,12 @@ import {
   type Usage,
 } from '@karta/protocol';
 import { CHANNEL_TURNS, CLOSED_TURNS, TURN_CLOSE_MS, TURN_WAIT_MS } from '../limits.ts';
+import type { ModelNames } from './fallback-count.ts';
+import { FallbackCount } from './fallback-count.ts';
 import type { Booked, MeteredCall } from './metered-call.ts';
+
+/** What is counted of a call, however often it is tried. */
+export type CountedCall = Pick<MeteredCall, 'booked'>;
 
 /** Books the calls of one channel on the turn that was open when each began. */
 export class TurnLedger {
@@ -54,7 +59,7 @@ export class TurnLedger {
   }
 
   /** A call begins. */
-  begin(call: MeteredCall): CallBooking {
+  begin(call: CountedCall): CallBooking {
     return (this.current ?? UNATTRIBUTED).begin(call);
   }
 
@@ -83,6 +88,8 @@ export interface CallBooking {
   turnId: string | null;
   /** A provider answered the call. */
   answered(): void;
+  /** Another model answered it than the one that was asked for. */
+  fellBack(asked: ModelNames, served: ModelNames): void;
   /** The call was refused for good. */
   refused(refusal: TurnRefusal): void;
   /** The call is over. `cost` in picodollars; `null` where it is not known. */
@@ -100,14 +107,15 @@ export interface Settled {
 
 class OpenTurn {
   private readonly id: string;
-  private readonly inFlight = new Set<MeteredCall>();
+  private readonly inFlight = new Set<CountedCall>();
   /** What calls had cost when the turn's totals were told while they still ran. */
-  private readonly told = new Map<MeteredCall, Usage>();
+  private readonly told = new Map<CountedCall, Usage>();
   private usage: Usage = NO_USAGE;
   /** `null` once the cost of a call is not known. */
   private cost: bigint | null = 0n;
   private calls = 0;
   private estimated = 0;
+  private readonly fallbacks = new FallbackCount();
   /** Counts calls, so that an answer is known to be to an older one than what was refused. */
   private begun = 0;
   private refusal: { told: TurnRefusal; atCall: number } | null = null;
@@ -117,7 +125,7 @@ class OpenTurn {
     this.id = id;
   }
 
-  begin(call: MeteredCall): CallBooking {
+  begin(call: CountedCall): CallBooking {
     this.inFlight.add(call);
     this.calls += 1;
     this.begun += 1;
@@ -127,6 +135,7 @@ class OpenTurn {
       answered: () => {
         if (this.refusal !== null && this.refusal.atCall < number) this.refusal = null;
       },
+      fellBack: (asked, served) => this.fallbacks.add(asked, served),
       refused: (refusal) => this.refuse(refusal),
       finish: (cost) => this.finish(call, cost),
     };
@@ -136,7 +145,7 @@ class OpenTurn {
     this.refusal = { told, atCall: this.begun };
   }
 
-  private finish(call: MeteredCall, cost: bigint | null): Settled {
+  private finish(call: CountedCall, cost: bigint | null): Settled {
     const booked = call.booked();
     const { usage, estimated } = booked;
     const told = this.told.get(call);
@@ -157,7 +166,8 @@ class OpenTurn {
     const { id, usage, calls, estimated } = this;
     const refusal = this.refusal?.told ?? null;
     const cost = this.cost?.toString() ?? null;
-    return { turn_id: id, usage, calls, estimated_calls: estimated, cost, refusal };
+    const fallbacks = this.fallbacks.told();
+    return { turn_id: id, usage, calls, estimated_calls: estimated, cost, fallbacks, refusal };
   }
 
   private idle(): Promise<void> {
@@ -179,9 +189,10 @@ class OpenTurn {
 
 /** Where calls are booked while no turn is open. */
 const UNATTRIBUTED = {
-  begin: (call: MeteredCall): CallBooking => ({
+  begin: (call: CountedCall): CallBooking => ({
     turnId: null,
     answered: () => {},
+    fellBack: () => {},
     refused: () => {},
     finish: () => {
       const { usage, estimated } = call.booked();

@@ -28,7 +28,8 @@ export async function providerRefusal(
   }
   const error = errorIn(text);
   if (error === null || status < 400) {
-    return wholeReply(refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.'));
+    const answer = refuse(family, 'bad_gateway', 'The model provider answered unintelligibly.');
+    return wholeReply({ ...answer, headers: { ...waitOf(headers), ...answer.headers } });
   }
   const clean = redact(JSON.stringify({ ...error.envelope, error: error.error }), key.secrets);
   return wholeReply({
@@ -38,8 +39,14 @@ export async function providerRefusal(
   });
 }
 
-/** The text of a refusal, or nothing where it is too long or broke off. */
-export async function refusalText(body: Readable): Promise<string> {
+/** When to come again, as the provider says it. */
+function waitOf(headers: Record<string, string>): Record<string, string> {
+  const names = ['retry-after', 'retry-after-ms', 'x-should-retry'];
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => names.includes(name)));
+}
+
+/** The text of a short answer, or nothing where it is too long or broke off. */
+export async function answerText(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {

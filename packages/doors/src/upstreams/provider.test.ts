@@ -22,6 +22,7 @@ beforeAll(async () => {
       };
       if (body.includes('REDIRECT')) return answer(307, { location: 'http://127.0.0.1:1/' }, '');
       if (body.includes('GZIP')) return answer(200, { 'content-encoding': 'gzip' }, 'xx');
+      if (body.includes('PAGE')) return answer(200, { 'content-type': 'text/html' }, '<html>');
       if (body.includes('HTML')) return answer(502, { 'content-type': 'text/html' }, '<html>');
       if (body.includes('TALKATIVE')) {
         const error = {
@@ -66,9 +67,19 @@ describe('a real provider behind the doors', () => {
   it('serves both families in place of the demo model', async () => {
     const { upstreams } = await doors.management.upstreams();
     expect(upstreams).toEqual([
-      { id: 'demo', families: [], endpoint: 'embedded' },
-      { id: 'anthropic', families: ['anthropic'], endpoint: `${provider.origin}/anthropic` },
-      { id: 'openai', families: ['openai'], endpoint: `${provider.origin}/openai/v1` },
+      { id: 'demo', families: [], responses: true, endpoint: 'embedded' },
+      {
+        id: 'anthropic',
+        families: ['anthropic'],
+        responses: true,
+        endpoint: `${provider.origin}/anthropic`,
+      },
+      {
+        id: 'openai',
+        families: ['openai'],
+        responses: true,
+        endpoint: `${provider.origin}/openai/v1`,
+      },
     ]);
   });
 
@@ -164,13 +175,18 @@ describe('a real provider behind the doors', () => {
     }
   });
 
-  it.each(['REDIRECT', 'GZIP', 'HTML'])('%s is a bad gateway', async (text) => {
+  it.each([
+    ['REDIRECT', 1],
+    ['GZIP', 1],
+    ['PAGE', 1],
+    ['HTML', 3],
+  ])('%s is a bad gateway, after %i attempts', async (text, attempts) => {
     const count = provider.requests.length;
     const failed = await channel.anthropic.messages.create(ask(text)).catch((e) => e);
     expect(failed).toBeInstanceOf(Anthropic.InternalServerError);
     expect(failed.status).toBe(502);
     expect(failed.error.error.type).toBe('api_error');
-    expect(provider.requests.length).toBe(count + 1);
+    expect(provider.requests.length).toBe(count + attempts);
   });
 });
 

@@ -15,6 +15,9 @@ export interface ProviderOptions extends ConnectionOptions {
   authorize(key: KeyParts): Record<string, string>;
 }
 
+/** A page for people, from whatever stands before the provider. */
+const PAGE = /^(text\/html|application\/xhtml)/i;
+
 /**
  * Forwards calls to a provider and streams its answers through. Redirects are not followed, answers
  * are asked for uncompressed so that their usage can be read, refusals are freed of secrets.
@@ -41,18 +44,20 @@ export function providerUpstream(options: ProviderOptions): Upstream {
     return reply(await connection.send(request, signal), key);
   }
 
-  function reply(
+  async function reply(
     response: http.IncomingMessage,
     key: UpstreamKey | null,
-  ): ModelReply | Promise<ModelReply> {
+  ): Promise<ModelReply> {
     const status = response.statusCode ?? 0;
     const encoding = response.headers['content-encoding'] ?? 'identity';
     const headers = answerHeaders(response.headers);
-    if (status < 200 || status >= 300 || encoding !== 'identity') {
-      return providerRefusal(options.family, status, headers, response, {
+    const readable = encoding === 'identity' && !PAGE.test(headers['content-type'] ?? '');
+    if (status < 200 || status >= 300 || !readable) {
+      const refusal = await providerRefusal(options.family, status, headers, response, {
         whose: key?.ownId == null ? "the platform's" : "the org's own",
         secrets: [...(key?.parts.all() ?? []), ...connection.hosts],
       });
+      return { ...refusal, providerStatus: status };
     }
     return { status, headers, body: response satisfies Readable };
   }

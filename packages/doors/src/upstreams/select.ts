@@ -1,9 +1,12 @@
 import type { WireFamily } from '@karta/protocol';
 import type { DoorsConfig } from '../config.ts';
 import { platformKey, type UpstreamKey } from '../keys/key-parts.ts';
+import type { Route } from '../wire/routes.ts';
 import { anthropicUpstream } from './anthropic.ts';
 import { demoUpstream } from './demo.ts';
 import { openaiUpstream } from './openai.ts';
+import { compatibleUpstream } from './openai-compatible.ts';
+import { openrouterUpstream } from './openrouter.ts';
 import type { Upstream } from './port.ts';
 
 /** An upstream with the key of the platform, where it needs one. */
@@ -12,10 +15,10 @@ export interface PlatformUpstream {
   key: UpstreamKey | null;
 }
 
-/** The upstreams of this process and which of them serves a family. */
+/** The upstreams of this process and which of them serves what. */
 export interface Upstreams {
-  /** `null` when nobody serves the family. */
-  serving(family: WireFamily): PlatformUpstream | null;
+  /** Those that serve a route, in the order in which they are configured. */
+  serving(route: Pick<Route, 'family' | 'name'>): readonly PlatformUpstream[];
   /** The demo model, for test sessions: there whatever else is configured. */
   readonly demo: Upstream;
   /** Where the operator has configured this provider to be; `null`: nowhere. */
@@ -27,23 +30,34 @@ export interface Upstreams {
 
 const FAMILIES: readonly WireFamily[] = ['anthropic', 'openai'];
 
-/** Wires are never translated: a family goes to its provider, else to the demo model if there. */
+/** Whether an upstream has a route. Wires are never translated. */
+export function serves(
+  { families, lacks = [] }: Pick<Upstream, 'families' | 'lacks'>,
+  { family, name }: Pick<Route, 'family' | 'name'>,
+): boolean {
+  return families.includes(family) && !lacks.includes(name);
+}
+
+/** A family goes to its providers; to the demo model, if there, where it has none. */
 export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams {
   const upstreams = configured.map(build);
   const demo = upstreams.find(({ upstream }) => upstream.id === 'demo')?.upstream ?? demoUpstream();
-  const serving = (family: WireFamily): PlatformUpstream | null => {
+  const ofFamily = (family: WireFamily): PlatformUpstream[] => {
     const able = upstreams.filter(({ upstream }) => upstream.families.includes(family));
-    return able.find(({ upstream }) => upstream.id !== 'demo') ?? able[0] ?? null;
+    const real = able.filter(({ upstream }) => upstream.id !== 'demo');
+    return real.length > 0 ? real : able;
   };
   return {
-    serving,
+    serving: (route) => ofFamily(route.family).filter(({ upstream }) => serves(upstream, route)),
     demo,
     endpointOf: (provider) =>
       upstreams.find(({ upstream }) => upstream.id === provider)?.upstream.endpoint ?? null,
     list: () =>
       upstreams.map(({ upstream }) => ({
         upstream,
-        families: FAMILIES.filter((family) => serving(family)?.upstream === upstream),
+        families: FAMILIES.filter((family) =>
+          ofFamily(family).some((serving) => serving.upstream === upstream),
+        ),
       })),
     close: () => {
       for (const { upstream } of upstreams) upstream.close();
@@ -52,8 +66,22 @@ export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams
 }
 
 function build(configured: DoorsConfig['upstreams'][number]): PlatformUpstream {
-  if (configured.id === 'demo') return { upstream: demoUpstream(), key: null };
-  const options = { baseUrl: configured.base_url };
-  const make = configured.id === 'anthropic' ? anthropicUpstream : openaiUpstream;
-  return { upstream: make(options), key: platformKey(configured.api_key) };
+  switch (configured.id) {
+    case 'demo':
+      return { upstream: demoUpstream(), key: null };
+    case 'anthropic':
+      return keyed(anthropicUpstream({ baseUrl: configured.base_url }), configured.api_key);
+    case 'openai':
+      return keyed(openaiUpstream({ baseUrl: configured.base_url }), configured.api_key);
+    case 'openrouter':
+      return keyed(openrouterUpstream({ baseUrl: configured.base_url }), configured.api_key);
+    case 'openai-compatible': {
+      const { base_url: baseUrl, responses, api_key } = configured;
+      return keyed(compatibleUpstream({ baseUrl, responses }), api_key);
+    }
+  }
+}
+
+function keyed(upstream: Upstream, apiKey: string): PlatformUpstream {
+  return { upstream, key: platformKey(apiKey) };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KEY_PROVIDERS } from '../management/provider-keys.ts';
 import { hostName, NETWORK_TARGETS, networkPort } from '../network-target.ts';
+import { modelFallback } from '../provider-model.ts';
 import { usage } from '../usage.ts';
 import { callCost } from './metering.ts';
 
@@ -48,6 +49,8 @@ export const openChannelBody = z.strictObject({
     .default([]),
   /** Whether requests may have the provider reach the network: hosted tools, addresses to fetch. */
   provider_tools: z.boolean().default(false),
+  /** Models for calls whose own upstream does not answer. */
+  fallback: modelFallback.default([]),
 });
 export type OpenChannelBody = z.input<typeof openChannelBody>;
 export type ChannelOrder = z.output<typeof openChannelBody>;
@@ -163,6 +166,17 @@ export const turnUsageAnswer = z.strictObject({
   estimated_calls: z.int().nonnegative(),
   /** Of all calls together, picodollars; `null` where that of one is not known. */
   cost: callCost.shape.cost,
+  /** Calls that another model answered, since the one that was asked for could not. */
+  fallbacks: z
+    .array(
+      z.strictObject({
+        provider: z.string(),
+        model: z.string(),
+        instead_of: z.strictObject({ provider: z.string(), model: z.string() }),
+        calls: z.int().positive(),
+      }),
+    )
+    .default([]),
   /** The latest refusal, unless a call that began after it was answered. */
   refusal: turnRefusal.nullable().default(null),
 });
@@ -174,6 +188,8 @@ export const upstreamsAnswer = z.strictObject({
     z.strictObject({
       id: z.enum(['demo', ...KEY_PROVIDERS]),
       families: z.array(wireFamily),
+      /** Of the OpenAI wires: whether it has Responses beside Chat Completions. */
+      responses: z.boolean().default(true),
       /** Where calls go, without credentials; `embedded` for the demo model. */
       endpoint: z.string(),
     }),

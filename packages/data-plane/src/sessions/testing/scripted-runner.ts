@@ -224,6 +224,7 @@ export class ScriptedRunner implements Runner {
           calls: 1,
           estimated_calls: 0,
           cost: SCRIPTED_COST.toString(),
+          fallbacks: [],
           refusal: null,
         },
         resumeId: volume.resumeId,

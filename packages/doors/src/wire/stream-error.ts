@@ -1,0 +1,66 @@
+import { createParser } from 'eventsource-parser';
+
+type Json = Record<string, unknown>;
+
+/** HTTP statuses that providers would have answered, had they known before the stream began. */
+const STATUS_OF: Readonly<Record<string, number>> = {
+  overloaded_error: 529,
+  server_overloaded: 503,
+  service_unavailable: 503,
+  rate_limit_error: 429,
+  rate_limit_exceeded: 429,
+  requests: 429,
+  tokens: 429,
+  api_error: 500,
+  server_error: 500,
+  internal_server_error: 500,
+  timeout_error: 504,
+};
+/** Of an error that is none of these: it will not pass by itself. */
+const LASTING = 400;
+
+/** Whether an event of a stream, on any wire, tells an error and nothing else. */
+export function isErrorEvent(event: Json): boolean {
+  if (event.type === 'error') return true;
+  return isObject(event.error) && event.type === undefined && !Array.isArray(event.choices);
+}
+
+/**
+ * The status that the first event of a stream stands for when it is an error; `null` when it is
+ * none, or the bytes hold no whole event.
+ */
+export function firstEventStatus(bytes: Uint8Array): number | null {
+  let first: string | null = null;
+  const parser = createParser({
+    onEvent({ data }) {
+      first ??= data;
+    },
+  });
+  parser.feed(new TextDecoder().decode(bytes));
+  const event = first === null ? null : parsed(first);
+  return event !== null && isErrorEvent(event) ? statusOf(event) : null;
+}
+
+function statusOf(event: Json): number {
+  const error = isObject(event.error) ? event.error : event;
+  for (const told of [error.type, error.code, error.status]) {
+    if (Number.isInteger(told) && (told as number) >= 400) return told as number;
+    const status = typeof told === 'string' ? STATUS_OF[told] : undefined;
+    if (status !== undefined) return status;
+  }
+  return LASTING;
+}
+
+function parsed(text: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    // Not JSON: no error that anybody could read.
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
