@@ -21,7 +21,7 @@ export async function providerRefusal(
   body: Readable,
   key: { whose: string; secrets: readonly string[] },
 ): Promise<ModelReply> {
-  const text = await refusalText(body);
+  const text = await answerText(body);
   if (status === 401 || status === 403) {
     const refusal = status === 401 ? 'unauthenticated' : 'forbidden';
     return wholeReply(refuse(family, refusal, `The model provider refused ${key.whose} key.`));
@@ -56,7 +56,7 @@ export async function answerText(body: Readable): Promise<string> {
       chunks.push(chunk);
     }
   } catch {
-    // The refusal broke off: its status is known, its text is not intelligible.
+    // It broke off: its status is known, its text is not intelligible.
     return '';
   }
   return Buffer.concat(chunks).toString();
