@@ -1,5 +1,6 @@
-import { type IdKind, isId, KartaError } from '@karta/protocol';
+import { type IdKind, isId } from '@karta/protocol';
 import { z } from 'zod';
+import { badParameter } from './validate.ts';
 
 /** The last object of a page: the next page begins below it, newest first. */
 export interface Position {
@@ -26,9 +27,6 @@ export function decodeCursor(kind: IdKind, cursor: string): Position {
     if (!isId(kind, id)) throw new Error(`no ${kind}`);
     return { createdAt: new Date(time), id };
   } catch (cause) {
-    throw new KartaError('validation_failed', 'The cursor is none that this list gave out.', {
-      extra: { errors: [{ pointer: '/cursor', message: 'is not a cursor of this list' }] },
-      cause,
-    });
+    throw badParameter('cursor', 'is none that this list gave out', cause);
   }
 }

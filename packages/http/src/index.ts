@@ -32,4 +32,4 @@ export { requestId, requestIdOf } from './request-id.ts';
 export { close, type HttpServer, listen, listenHttp, type ServedApp } from './server.ts';
 export { nearestName } from './suggest.ts';
 export { patternOf, type ServedPath, unmatched } from './unmatched.ts';
-export { validBody, validQuery } from './validate.ts';
+export { badParameter, validBody, validQuery } from './validate.ts';

@@ -62,6 +62,9 @@ describe('validBody', () => {
     expect(errorsOf(() => validBody(schema, { choice: { path: 'a', extra: 1 } }))).toEqual([
       { pointer: '/choice/extra', message: 'unknown field' },
     ]);
+    expect(errorsOf(() => validBody(schema, { choice: { path: 'a', data: 'b' } }))).toEqual([
+      { pointer: '/choice/data', message: 'does not go with the other fields' },
+    ]);
   });
 
   it('stops at fifty', () => {
@@ -73,10 +76,35 @@ describe('validBody', () => {
 describe('validQuery', () => {
   const query = z.object({ limit: z.coerce.number().int().max(5).optional() });
 
-  it('ignores what it does not know, and names the parameter that is wrong', () => {
-    expect(validQuery(query, { limit: '3', other: 'x' })).toEqual({ limit: 3 });
-    expect(errorsOf(() => validQuery(query, { limit: '9' }))).toEqual([
+  const asked = (text: string) => new URLSearchParams(text);
+
+  it('names the parameter that is wrong', () => {
+    expect(validQuery(query, asked('limit=3'))).toEqual({ limit: 3 });
+    expect(validQuery(query, asked(''))).toEqual({});
+    expect(errorsOf(() => validQuery(query, asked('limit=9')))).toEqual([
       { pointer: '', parameter: 'limit', message: expect.any(String) },
     ]);
+  });
+
+  it('refuses what it does not know, with what was probably meant', () => {
+    expect(errorsOf(() => validQuery(query, asked('limti=3&limit=3')))).toEqual([
+      { pointer: '', parameter: 'limti', message: 'unknown parameter; did you mean "limit"?' },
+    ]);
+    expect(errorsOf(() => validQuery(undefined, asked('customer=c-1')))).toEqual([
+      { pointer: '', parameter: 'customer', message: 'unknown parameter' },
+    ]);
+    expect(errorsOf(() => validQuery(query, asked('__proto__=1&toString=2')))).toHaveLength(2);
+  });
+
+  it('refuses what is given twice', () => {
+    expect(errorsOf(() => validQuery(query, asked('limit=1&limit=2')))).toEqual([
+      { pointer: '', parameter: 'limit', message: 'is given twice' },
+    ]);
+  });
+
+  it('leaves to the handler what it reads by itself', () => {
+    const own = (name: string) => name.startsWith('metadata[');
+    expect(validQuery(query, asked('limit=1&metadata[a]=2'), own)).toEqual({ limit: 1 });
+    expect(validQuery(undefined, asked('metadata[a]=2'), own)).toBeUndefined();
   });
 });

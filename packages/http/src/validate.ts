@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { nearestName } from './suggest.ts';
 
 interface FieldError {
-  /** JSON pointer (RFC 6901) into the body; empty for the body itself and for a query parameter. */
+  /** JSON pointer (RFC 6901) into the body; empty for the body itself and for a parameter. */
   pointer: string;
   message: string;
-  /** The query parameter at fault. */
+  /** The parameter at fault, of the query or the path. */
   parameter?: string;
 }
 
@@ -25,20 +25,47 @@ export function validBody<T>(schema: z.ZodType<T>, value: unknown): T {
   throw refusal(errors);
 }
 
-/** Query parameters as the schema has them; unknown ones are ignored. Throws as `validBody`. */
-export function validQuery<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
+/**
+ * Query parameters as the schema has them. One that is unknown or given twice is refused, since a
+ * filter that is passed over answers with more than was asked for. `also` tells of parameters that
+ * the handler reads by itself. Throws as `validBody`.
+ */
+export function validQuery<T>(
+  schema: z.ZodType<T> | undefined,
+  search: URLSearchParams,
+  also: (name: string) => boolean = () => false,
+): T {
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const given: Record<string, string> = Object.create(null);
+  const errors: FieldError[] = [];
+  for (const [name, value] of search) {
+    if (name in given) errors.push(faultOf(name, 'is given twice'));
+    else if (!known.includes(name) && !also(name)) {
+      errors.push(faultOf(name, `unknown parameter${hintFor(name, known)}`));
+    }
+    given[name] = value;
+    if (errors.length >= MAX_ERRORS) break;
+  }
+  if (errors.length > 0) throw refusal(errors);
+  if (schema === undefined) return undefined as T;
+  const own = Object.entries(given).filter(([name]) => known.includes(name));
+  const parsed = schema.safeParse(Object.fromEntries(own));
   if (parsed.success) return parsed.data;
   throw refusal(
-    parsed.error.issues.map((issue) => ({
-      pointer: '',
-      parameter: String(issue.path[0] ?? ''),
-      message: issue.message,
-    })),
+    parsed.error.issues.map((issue) => faultOf(String(issue.path[0] ?? ''), issue.message)),
   );
 }
 
-function refusal(all: FieldError[]): KartaError {
+/** The refusal of a parameter, of the query or the path, that no schema could judge. */
+export function badParameter(parameter: string, message: string, cause?: unknown): KartaError {
+  return refusal([faultOf(parameter, message)], cause);
+}
+
+function faultOf(parameter: string, message: string): FieldError {
+  return { pointer: '', parameter, message };
+}
+
+function refusal(all: FieldError[], cause?: unknown): KartaError {
   const errors = all.slice(0, MAX_ERRORS);
   const [first] = errors;
   const where = first?.parameter ?? (first?.pointer || 'The body');
@@ -46,9 +73,7 @@ function refusal(all: FieldError[]): KartaError {
   return new KartaError(
     'validation_failed',
     `${where}: ${first?.message ?? 'is not valid'}${rest}`,
-    {
-      extra: { errors },
-    },
+    { extra: { errors }, ...(cause !== undefined && { cause }) },
   );
 }
 
@@ -61,11 +86,13 @@ function fieldErrors(
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path);
     // A body can have a million of them, and each is compared with every known name.
-    return issue.keys.slice(0, MAX_ERRORS).map((key) => {
-      const meant = nearestName(key, known);
-      const hint = meant === null ? '' : `; did you mean "${meant}"?`;
-      return { pointer: pointerOf([...path, key]), message: `unknown field${hint}` };
-    });
+    return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
+      pointer: pointerOf([...path, key]),
+      // Known to another alternative of a union: it is the others that it does not go with.
+      message: known.includes(key)
+        ? 'does not go with the other fields'
+        : `unknown field${hintFor(key, known)}`,
+    }));
   }
   if (issue.code === 'invalid_union') {
     // The alternative with the fewest complaints is the one that was meant.
@@ -73,6 +100,12 @@ function fieldErrors(
     if (closest?.length) return closest.flatMap((inner) => fieldErrors(inner, path, schema));
   }
   return [{ pointer: pointerOf(path), message: messageOf(issue) }];
+}
+
+/** What was probably meant, as the end of a sentence. */
+function hintFor(name: string, known: readonly string[]): string {
+  const meant = nearestName(name, known);
+  return meant === null ? '' : `; did you mean "${meant}"?`;
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {

@@ -52,7 +52,7 @@ export const ERRORS = {
   forbidden: entry(
     403,
     'The credential may not do this',
-    'Use a credential with the scope that the message names.',
+    'Use what the message names, or ask whoever made the credential.',
   ),
   org_suspended: entry(
     403,
@@ -94,11 +94,7 @@ export const ERRORS = {
     'Method not allowed',
     'Use a method that /openapi.json lists for this path.',
   ),
-  session_busy: entry(
-    409,
-    'The session is busy',
-    'Wait for the running turn, cancel it, or send with "if_busy":"interrupt".',
-  ),
+  session_busy: entry(409, 'The session is busy', 'Wait for the running turn, or cancel it.'),
   session_ended: entry(409, 'The session has ended', 'Create a new session.'),
   no_active_release: entry(
     409,

@@ -1,5 +1,6 @@
 import { problemResponse } from '@karta/http';
 import { KartaError } from '@karta/protocol';
+import { z } from 'zod';
 import type { OrgActor } from '../http/actor.ts';
 import { type Authenticator, type BoundRoute, defineRoute } from '../http/route.ts';
 import { type GitRepo, openGitRepo } from './git-repo.ts';
@@ -33,9 +34,10 @@ export function gitRoutes(parts: GitRouteParts): BoundRoute[] {
       method: 'get',
       path: `${root}/info/refs`,
       access: 'releases.publish',
+      query: z.object({ service: z.string().optional() }),
       answers: { 200: { description: "Git's own" } },
-      async handle({ context }) {
-        if (new URL(context.req.url).searchParams.get('service') !== SERVICE) {
+      async handle({ context, query }) {
+        if (query.service !== SERVICE) {
           throw new KartaError('forbidden', 'Only git push works here; nothing can be fetched.');
         }
         const repo = await openGitRepo();

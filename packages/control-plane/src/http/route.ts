@@ -98,12 +98,12 @@ export function defineRoute<A extends Access, Body = undefined, Query = undefine
     async serve(context, authenticator) {
       context.set('route', path);
       const caller = (await callerOf(access, context, authenticator)) as CallerOf<A>;
-      const search = Object.fromEntries(new URL(context.req.url).searchParams);
+      const asked = validQuery<Query>(query, new URL(context.req.url).searchParams);
       const read = body ? await readJsonBody(context.env.incoming) : null;
       return route.handle({
         caller,
         body: body && read ? validBody(body, read.value) : (undefined as Body),
-        query: query ? validQuery(query, search) : (undefined as Query),
+        query: asked,
         param: (name) => context.req.param(name) ?? '',
         context,
         bodyDigest: read?.digest ?? '',

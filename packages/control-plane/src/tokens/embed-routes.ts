@@ -24,7 +24,7 @@ import { keyPageQuery } from '../keys/key-routes.ts';
 import type { EmbedKeys, FoundEmbedKey } from './embed-keys.ts';
 import { signSessionToken } from './session-tokens.ts';
 import type { TokenKeys } from './token-keys.ts';
-import type { Visitor, Visitors } from './visitors.ts';
+import { isAnonymous, type Visitor, type Visitors } from './visitors.ts';
 
 /** Tokens that one address may have minted through one embed key. */
 const MINTS_OF_ADDRESS = { max: 30, windowMs: 60_000 };
@@ -136,7 +136,10 @@ function allowOrigin(key: FoundEmbedKey, context: Context<RequestEnv>): void {
   const { outgoing } = context.env;
   outgoing.setHeader('vary', 'Origin');
   if (origin === undefined || !key.allowed_origins.includes(origin)) {
-    throw new KartaError('forbidden', 'This embed key is not for pages of this origin.');
+    throw new KartaError(
+      'forbidden',
+      'This embed key is not for pages of this origin: its allowed_origins do not hold it exactly.',
+    );
   }
   outgoing.setHeader('access-control-allow-origin', origin);
   outgoing.setHeader('access-control-expose-headers', 'x-request-id, retry-after');
@@ -164,6 +167,13 @@ async function visitorOf(
     throw new KartaError(
       'forbidden',
       'This embed key needs a visitor that its builder signed for.',
+    );
+  }
+  if (known === null && token !== undefined && !isAnonymous(token)) {
+    // An anonymous visitor in place of a known one would lose who that is, and nobody would see it.
+    throw new KartaError(
+      'unauthenticated',
+      'The visitor must be a JWT that is signed with the visitor_secret of this embed key (HS256), with "sub" and an "exp" at most five minutes ahead.',
     );
   }
   return known ?? visitors.anonymous(key.project_id);

@@ -217,6 +217,11 @@ describe('an embed key', () => {
       body: { name: 'x', allowed_origins: [`${ORIGIN}/path`] },
     });
     expect(bad.status).toBe(422);
+    const wild = await call('POST', '/v1/projects/shop/embed_keys', {
+      key: org.apiKey,
+      body: { name: 'x', allowed_origins: ['https://*.example'] },
+    });
+    expect(wild.status).toBe(422);
     const preflight = await ground.call('OPTIONS', '/v1/embed/session_tokens');
     expect(preflight.status).toBe(204);
   });
@@ -243,6 +248,20 @@ describe('an embed key', () => {
       ['an anonymous one', anonymous],
     ] as const) {
       expect((await mintFor(key.embed_key, visitor)).status, why).toBe(403);
+    }
+  });
+
+  it('never makes an anonymous visitor of one that the backend signed for wrongly', async () => {
+    const key = await created();
+    const wrong = await new SignJWT()
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('ann')
+      .setExpirationTime('1m')
+      .sign(new TextEncoder().encode('x'.repeat(40)));
+    for (const visitor of [wrong, 'no-token']) {
+      const refused = await mintFor(key.embed_key, visitor);
+      expect(refused).toMatchObject({ status: 401, body: { error: 'unauthenticated' } });
+      expect(JSON.stringify(refused.body)).toContain('visitor_secret');
     }
   });
 

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { endUser, newId } from '@karta/protocol';
-import { jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 
 /** How long a page may bring an anonymous visitor back, in seconds. */
@@ -75,6 +75,16 @@ export function createVisitors(pepper: Buffer): Visitors {
       return (await fromUs(token, key.project_id)) ?? (await fromBackend(token, key.id));
     },
   };
+}
+
+/** Whether a token says that it is one of ours for an anonymous visitor, good or not. */
+export function isAnonymous(token: string): boolean {
+  try {
+    return decodeProtectedHeader(token).typ === ANONYMOUS_TYPE;
+  } catch {
+    // No JWT at all.
+    return false;
+  }
 }
 
 const backendClaims = z.object({ sub: endUser, exp: z.number() });

@@ -1,5 +1,5 @@
+import { badParameter } from '@karta/http';
 import {
-  KartaError,
   moneyToWire,
   type UsageGroup,
   type UsageQuery,
@@ -62,9 +62,7 @@ export function daysOf(query: UsageQuery, now: Date): { from: string; to: string
   const to = query.to ?? dayOf(now);
   const from = query.from ?? dayOf(new Date(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS));
   if (from > to) {
-    throw new KartaError('validation_failed', '"from" is after "to".', {
-      extra: { errors: [{ pointer: '/from', message: 'must not be after "to"' }] },
-    });
+    throw badParameter('from', 'must not be after "to"');
   }
   return { from, to };
 }
@@ -134,9 +132,6 @@ function positionOf(cursor: string, groups: number): string[] {
     const text = Buffer.from(cursor, 'base64url').toString('utf8');
     return z.array(z.string()).length(groups).parse(JSON.parse(text));
   } catch (error) {
-    throw new KartaError('validation_failed', 'The cursor is none that this report gave out.', {
-      extra: { errors: [{ pointer: '/cursor', message: 'is not a cursor of this report' }] },
-      cause: error,
-    });
+    throw badParameter('cursor', 'is none that this report gave out', error);
   }
 }

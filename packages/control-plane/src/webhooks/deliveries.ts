@@ -1,3 +1,4 @@
+import { badParameter } from '@karta/http';
 import {
   type DeliveryDetail,
   type DeliveryQuery,
@@ -149,9 +150,7 @@ async function requireEnabled(tx: Tx, orgId: string, endpointId: string): Promis
 /** A cursor is the position of the last delivery of a page. */
 function positionOf(cursor: string): string {
   if (/^[1-9]\d{0,17}$/.test(cursor)) return cursor;
-  throw new KartaError('validation_failed', 'The cursor is none that this list gave out.', {
-    extra: { errors: [{ pointer: '/cursor', message: 'is not a cursor of this list' }] },
-  });
+  throw badParameter('cursor', 'is none that this list gave out');
 }
 
 function shown(row: WebhookDeliveryRow): WebhookDelivery {

@@ -263,6 +263,21 @@ describe('what the reader refuses', () => {
     expect(text).not.toContain('hostile-words');
   });
 
+  it.each(['not_found', 'outside'] as const)(
+    '%s of a write is a path that cannot be',
+    async (code) => {
+      const { writeFile } = server.runner;
+      server.runner.writeFile = () => Promise.reject(new ReaderError(code, 'hostile-words'));
+      const answer = await put('a'.repeat(300), Buffer.from('x'));
+      server.runner.writeFile = writeFile;
+      expect(answer.status).toBe(422);
+      expect(await answer.json()).toMatchObject({
+        error: 'validation_failed',
+        errors: [{ parameter: 'path', message: expect.stringContaining('too long') }],
+      });
+    },
+  );
+
   it('is shown with times like all others, whatever the sandbox said', async () => {
     const { listFiles } = server.runner;
     const file = (modified_at: string) => ({

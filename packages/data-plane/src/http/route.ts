@@ -113,9 +113,7 @@ export function defineRoute<Body = undefined, Query = undefined>(
       requireScope(principal, route.scope);
       requireTokenScope(principal, route.token);
       const search = new URL(c.req.url).searchParams;
-      const query = route.query
-        ? validQuery(route.query, Object.fromEntries(search))
-        : (undefined as Query);
+      const query = validQuery<Query>(route.query, search, (name) => readByHandler(route, name));
       const schema = (family === 'project' ? route.projectBody : undefined) ?? route.body;
       const read = schema ? await readJsonBody(c.env.incoming) : null;
       const body = schema && read ? validBody(schema, read.value) : (undefined as Body);
@@ -149,6 +147,15 @@ export function defineRoute<Body = undefined, Query = undefined>(
       );
     },
   };
+}
+
+/** Whether `name` is a query parameter that the route's handler reads by itself. */
+function readByHandler({ parameters = [] }: Pick<Route<never, never>, 'parameters'>, name: string) {
+  return parameters.some(
+    (one) =>
+      one.in === 'query' &&
+      (one.style === 'deepObject' ? name.startsWith(`${one.name}[`) : name === one.name),
+  );
 }
 
 /** Whom a stream ticket was issued to. Throws `KartaError('unauthenticated')`. */

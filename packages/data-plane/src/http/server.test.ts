@@ -19,7 +19,8 @@ describe('the internal listener', () => {
   it('has metrics by route, on loopback only', async () => {
     const internal = await listenInternal(server.deps, loopbackSurface(0), []);
     const { id } = await server.session();
-    await server.call('GET', `/v1/sessions/${id}?metadata[name]=secret-value`);
+    await server.call('GET', `/v1/sessions/${id}`);
+    await server.call('GET', '/v1/sessions?metadata[name]=secret-value');
     await server.call('POST', `/v1/sessions/${id}/messages`, { body: { text: 'hi' } });
     await server.call('GET', '/v1/secret-path');
     const following = await server.call('GET', `/v1/sessions/${id}/events`);
@@ -65,13 +66,15 @@ describe('the internal listener', () => {
 describe('the access log', () => {
   it('holds route, ids and times, never bodies, credentials or values', async () => {
     const body = { metadata: { note: 'secret-body' } };
-    const made = await server.call('POST', '/v1/sessions?secret-query=1', {
+    const made = await server.call('POST', '/v1/sessions', {
       body,
       headers: { 'x-request-id': 'req-1', 'x-forwarded-for': '6.6.6.6' },
     });
     const { id } = (await made.json()) as { id: string };
     await server.call('GET', `/v1/sessions/${id}/files/secret-file`);
-    await expect.poll(() => server.logged).toHaveLength(2);
+    await server.call('GET', '/v1/sessions?metadata[secret-key]=secret-value');
+    await server.call('GET', '/v1/sessions?secret-query=1');
+    await expect.poll(() => server.logged).toHaveLength(4);
     expect(server.logged[0]).toMatchObject({
       request_id: 'req-1',
       method: 'POST',

@@ -7,6 +7,10 @@ import { tomlLine } from './toml-lines.ts';
 /** Where the values of `[env]` come from: locally the environment of `karta serve`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What to do about a value that is missing. */
+const HOW_TO_SET =
+  'set it by karta env set, or in the environment of karta serve <folder>, and publish again';
+
 /**
  * Names that an application may not ask for: the platform's own secrets, the variables by which it
  * leads a harness to its model proxy, and those that change how programs load.
@@ -36,7 +40,7 @@ export function releaseEnv(
     const value = environment[name];
     if (value === undefined && variable.required) {
       const about = variable.description === undefined ? '' : ` (${variable.description})`;
-      problems.push(appError(KARTA_TOML, line, `${name}${about} is required; set it and retry`));
+      problems.push(appError(KARTA_TOML, line, `${name}${about} is required; ${HOW_TO_SET}`));
     }
     if (variable.secret && variable.expose) {
       problems.push(

@@ -55,6 +55,16 @@ test('a wrong value is an error with its line and its path', () => {
   expect(problems[1]).toMatch(/^error karta\.toml:5: sandbox\.vcpus: /);
 });
 
+test('of a value that may have several forms, the form that was meant is told', () => {
+  const { problems } = read(
+    '[network]\nallow = [\n"10.0.0.1:443",\n"shop.example",\n{ host = "*.example:443" },\n7]\n',
+  );
+  expect(problems[0]).toContain('network.allow.0: "10.0.0.1:443" must be "host:port", with a name');
+  expect(problems[1]).toContain('network.allow.1: "shop.example" must be "host:port"');
+  expect(problems[2]).toContain('network.allow.2.host: "*.example:443" must be "host:port"');
+  expect(problems.at(-1)).toContain('network.allow.3: ');
+});
+
 test('an unknown key is a warning with what was meant, and the rest counts', () => {
   const { toml, problems } = read(
     '[sandbox]\nmemroy_mb = 1\ndisk_mb = 64\n[modle]\n[env]\nA = {secert = true}\n',

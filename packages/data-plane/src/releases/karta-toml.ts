@@ -1,5 +1,6 @@
 import type { AppFolder, AppProblem } from '@karta/harness';
 import { parse, TomlError } from 'smol-toml';
+import type { z } from 'zod';
 import { type KartaToml, kartaTomlSchema } from './karta-toml-schema.ts';
 import { appError, appWarning } from './problem.ts';
 import { closest } from './suggest.ts';
@@ -47,7 +48,7 @@ export function readKartaToml(
   );
   const result = kartaTomlSchema.safeParse(parsed.value);
   if (!result.success) {
-    for (const issue of result.error.issues) {
+    for (const issue of result.error.issues.flatMap(ofAlternatives)) {
       const path = issue.path.map(String);
       problems.push(
         appError(KARTA_TOML, tomlLine(text, path), `${path.join('.')}: ${issue.message}`),
@@ -63,6 +64,21 @@ export function readKartaToml(
     }
   }
   return { toml: result.data, problems };
+}
+
+/** An issue, or of one that no alternative of a union took, those of the alternative that was meant. */
+function ofAlternatives(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  // One that fails for its type alone was not meant.
+  const meant = issue.errors.find((inner) => !inner.some(isTypeOfWhole)) ?? [];
+  if (meant.length === 0) return [issue];
+  return meant.flatMap((inner) =>
+    ofAlternatives({ ...inner, path: [...issue.path, ...inner.path] }),
+  );
+}
+
+function isTypeOfWhole({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && path.length === 0;
 }
 
 function parseToml(text: string): { value: unknown } | { problem: AppProblem } {

@@ -11,6 +11,8 @@ export const RELEASE_LIMITS = {
   fileBytes: 100 * 1024 * 1024,
   /** A path relative to the folder, in UTF-8 bytes. */
   pathBytes: 1024,
+  /** One name of a path, in UTF-8 bytes: what file systems take. */
+  nameBytes: 255,
   /** Folders within folders. */
   depth: 40,
   /** A text file that detection reads, in bytes. */

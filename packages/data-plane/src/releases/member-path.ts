@@ -21,6 +21,9 @@ export function memberPathFault(path: string): string | null {
   for (const component of components) {
     if (component === '' || component === '.') return 'is not a normal path';
     if (component === '..') return 'leads out of the folder';
+    if (Buffer.byteLength(component) > RELEASE_LIMITS.nameBytes) {
+      return `has a name longer than ${RELEASE_LIMITS.nameBytes} bytes`;
+    }
   }
   return null;
 }

@@ -91,7 +91,10 @@ async function orLeave(stored: Promise<void>, leave: (() => void) | undefined): 
 
 function requireRoom(session: LiveSession, body: SendMessageBody): void {
   if (session.ended) throw new KartaError('session_ended');
-  if (session.busy && body.if_busy === 'reject') throw new KartaError('session_busy');
+  if (session.busy && body.if_busy === 'reject') {
+    const why = 'A turn is running, which "if_busy":"queue" waits for and "interrupt" ends.';
+    throw new KartaError('session_busy', why);
+  }
   if (session.queue.length >= LIMITS.queuedTurns) {
     throw new KartaError('session_busy', `${LIMITS.queuedTurns} messages wait already.`);
   }

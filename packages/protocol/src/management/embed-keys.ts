@@ -3,12 +3,7 @@ import { cleanText } from '../text.ts';
 import { embedKeyBudget } from './budgets.ts';
 import { keyMode } from './keys.ts';
 import { mintedSessionToken, tokenScope } from './session-tokens.ts';
-
-/** An exact origin of a browser: scheme, host and port, without a path. */
-export const webOrigin = z
-  .string()
-  .max(255)
-  .refine(isOrigin, 'must be an origin such as https://shop.example, without a path');
+import { webOrigin } from './web-origin.ts';
 
 /** An embed key: public, stands in a web page, and mints session tokens for its visitors. */
 export const embedKey = z.strictObject({
@@ -68,8 +63,3 @@ export const embedMintAnswer = z.strictObject({
   visitor: z.string().nullable(),
 });
 export type EmbedMintAnswer = z.infer<typeof embedMintAnswer>;
-
-function isOrigin(value: string): boolean {
-  const url = URL.parse(value);
-  return url !== null && /^https?:$/.test(url.protocol) && url.origin === value;
-}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { webOrigin } from './web-origin.ts';
 
 const moment = z.iso.datetime({ offset: true });
 const cursor = z.string().nullable();
@@ -32,15 +33,7 @@ export const projectRef = z
 /** `v1`, `v2`, … within a project. */
 export const releaseVersion = z.string().regex(/^v[1-9]\d{0,8}$/, 'must be "v" and a number');
 
-/** An exact origin such as `https://shop.example`: scheme, host and port, nothing else. */
-export const exactOrigin = z
-  .string()
-  .max(300)
-  .refine((value) => URL.canParse(value) && new URL(value).origin === value, {
-    message: 'must be an origin: scheme, host and port only',
-  });
-
-const allowedOrigins = z.array(exactOrigin).max(100);
+const allowedOrigins = z.array(webOrigin).max(100);
 
 /** `POST /v1/projects` */
 export const createProjectBody = z.strictObject({

@@ -92,6 +92,11 @@ test.each<[string, Member[], RegExp]>([
   ],
   ['a hard link outwards', [{ name: 'a', type: 'link', linkname: '/etc/passwd' }], /hard link/],
   ['a hard link upwards', [{ name: 'a', type: 'link', linkname: '../a' }], /hard link/],
+  [
+    'a name that no file can have',
+    [{ name: 'é'.repeat(128), content: 'x' }],
+    /name longer than 255/,
+  ],
   ['a device', [{ name: 'a', type: 'character-device' }], /character-device/],
   ['a FIFO', [{ name: 'a', type: 'fifo' }], /fifo/],
   ['nothing', [], /empty/],

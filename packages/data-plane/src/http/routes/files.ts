@@ -3,7 +3,7 @@ import { tooLarge } from '@karta/http';
 import { isoTime, KartaError, LIMITS } from '@karta/protocol';
 import { z } from 'zod';
 import { fileBody } from '../file-body.ts';
-import { readerErrors } from '../file-errors.ts';
+import { readerErrors, writeErrors } from '../file-errors.ts';
 import { attachmentHeader, filePathOf } from '../file-path.ts';
 import { defineRoute, json, noContent } from '../route.ts';
 import { fileList, storedFile } from '../schemas.ts';
@@ -87,7 +87,7 @@ export const writeFile = defineRoute({
     const body = atMost(call.incoming, limit);
     try {
       const writing = deps.sessions.writeFile(call.caller, sessionId, path, body);
-      const { size } = await readerErrors(writing);
+      const { size } = await writeErrors(writing);
       return json(200, { path, size });
     } catch (error) {
       // The reader only sees that the body broke off; why is known here.

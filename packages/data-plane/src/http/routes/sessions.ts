@@ -196,12 +196,16 @@ async function flatProject(call: Call<CreateBody, undefined>, deps: HttpDeps): P
   throw new KartaError('no_active_release', 'Nothing has been published yet.');
 }
 
-/** `metadata[key]=value` parameters; the last one of a key counts. */
+/** `metadata[key]=value` parameters. */
 function metadataFilter(search: URLSearchParams): Record<string, string> {
   const filter: Record<string, string> = Object.create(null);
   for (const [name, value] of search) {
+    if (!name.startsWith('metadata[')) continue;
     const key = /^metadata\[(.+)\]$/s.exec(name)?.[1];
-    if (key !== undefined) filter[key] = value;
+    if (key === undefined) {
+      throw new KartaError('invalid_request', 'A filter must be metadata[key]=value.');
+    }
+    filter[key] = value;
   }
   if (Object.keys(filter).length > LIMITS.metadataKeys) {
     throw new KartaError('invalid_request', `At most ${LIMITS.metadataKeys} metadata filters.`);
