@@ -304,3 +304,4 @@ const CONFIG = {
   network_allow: [],
   provider_tools: false,
 };
+  model_fallback: [],

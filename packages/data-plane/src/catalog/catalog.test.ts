@@ -37,6 +37,7 @@ function release(id: string, change: Partial<ReleaseRecord> = {}): ReleaseRecord
       env: {},
       secrets: [],
       model_default: null,
+      model_fallback: [],
       network_allow: [],
       provider_tools: false,
     },

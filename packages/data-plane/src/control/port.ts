@@ -119,6 +119,8 @@ export interface ReleaseConfig {
   env: Readonly<Record<string, string>>;
   /** `[model] default`, when the folder itself chooses none. */
   modelDefault: string | null;
+  /** `[model] fallback`: models, with their provider, for calls whose own does not answer. */
+  modelFallback: readonly string[];
   /** Hosts that its sandboxes may reach. */
   networkAllow: readonly NetworkTarget[];
   /** Whether the model's provider may reach the network for the agent. */

@@ -12,7 +12,14 @@ function release(id: string): Release {
     digest: 'd',
     harness: { id: 'opencode', version: '1' },
     createdAt: new Date(0),
-    config: { ...config, env: {}, modelDefault: null, networkAllow: [], providerTools: false },
+    config: {
+      ...config,
+      env: {},
+      modelDefault: null,
+      modelFallback: [],
+      networkAllow: [],
+      providerTools: false,
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { NETWORK_TARGETS, type NetworkTarget } from '@karta/protocol';
+import { modelFallback, NETWORK_TARGETS, type NetworkTarget } from '@karta/protocol';
 import { z } from 'zod';
 import { allowedTarget, plainTarget, sameTarget } from './network-targets.ts';
 
@@ -31,7 +31,7 @@ export const kartaTomlSchema = z.object({
   /** The project's name; its ref is made from it in place of the folder's name. */
   name: text.max(128).optional(),
   harness: z.object({ type: text.optional(), version: text.optional() }).optional(),
-  model: z.object({ default: text.optional(), fallback: text.optional() }).optional(),
+  model: z.object({ default: text.optional(), fallback: modelFallback.optional() }).optional(),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a variable name'), envVariable)
     .optional(),

@@ -82,12 +82,20 @@ test('keys of the prototype are unknown keys', () => {
 });
 
 test('what has no effect locally is said', () => {
-  const { problems } = read(
-    '[build]\nsetup = "npm ci"\n[model]\nfallback = "a/b"\n[cli]\ninput_policy = "ask"\n',
-  );
-  expect(problems).toHaveLength(3);
+  const { problems } = read('[build]\nsetup = "npm ci"\n[cli]\ninput_policy = "ask"\n');
+  expect(problems).toHaveLength(2);
   expect(problems[0]).toContain('karta.toml:2: build.setup has no effect');
-  expect(problems[2]).toContain('karta.toml:6: cli.input_policy has no effect');
+  expect(problems[1]).toContain('karta.toml:4: cli.input_policy has no effect');
+});
+
+test('models that stand in are a list of names with their provider', () => {
+  const list = '["openrouter/openai/gpt-5", "openai/gpt-5"]';
+  const { toml, problems } = read(`[model]\nfallback = ${list}\n`);
+  expect([toml.model?.fallback, problems]).toEqual([JSON.parse(list), []]);
+  for (const wrong of ['"openai/gpt-5"', '["gpt-5"]', '["acme/gpt-5"]', '[1]']) {
+    const text = `[model]\ndefault = "x"\nfallback = ${wrong}\n`;
+    expect(read(text).problems[0]).toMatch(/^error karta\.toml:3: model\.fallback/);
+  }
 });
 
 test('lines are right behind strings over several lines', () => {

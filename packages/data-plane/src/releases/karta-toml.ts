@@ -16,7 +16,6 @@ interface Ineffective {
 
 /** Keys that a publish reads without acting on them. */
 const WITHOUT_EFFECT: readonly Ineffective[] = [
-  { path: ['model', 'fallback'], why: 'one upstream serves each model' },
   { path: ['cli', 'hidden_event_types'], why: 'the commands show every event' },
   { path: ['cli', 'input_policy'], why: 'karta run --approve says it' },
 ];

@@ -29,6 +29,7 @@ async function releaseOf(home: string): Promise<Release> {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      modelFallback: [],
       networkAllow: [],
       providerTools: false,
     },

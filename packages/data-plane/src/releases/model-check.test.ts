@@ -1,5 +1,5 @@
 import type { WireFamily } from '@karta/protocol';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readKartaToml } from './karta-toml.ts';
 import { modelProblems, type Upstreams } from './model-check.ts';
 import { problemText } from './problem.ts';
@@ -72,4 +72,48 @@ test('[model] default is held to the same', () => {
   const toml = '[model]\n\ndefault = "openai/gpt-5"\n';
   expect(check(ANTHROPIC, null, { toml })).toEqual([expect.stringMatching(/^karta\.toml:3: no/)]);
   expect(check(OPENAI, null, { toml })).toEqual([]);
+});
+
+describe('a model that is named with its provider', () => {
+  const ROUTER: Upstreams = [
+    {
+      id: 'openrouter',
+      families: ['openai'],
+      responses: true,
+      endpoint: 'https://openrouter.ai/api/v1',
+    },
+  ];
+
+  test('needs that very provider', () => {
+    expect(check(ROUTER, 'openrouter/anthropic/claude-x')).toEqual([]);
+    expect(check(DEMO, 'openrouter/anthropic/claude-x')).toEqual([]);
+    expect(check(OPENAI, 'openrouter/anthropic/claude-x')).toEqual([
+      'opencode.json:4: no upstream serves the model "openrouter/anthropic/claude-x"; this server has openai; set OPENROUTER_API_KEY',
+    ]);
+    expect(check(ROUTER, 'openai-compatible/llama')).toEqual([
+      expect.stringContaining('set OPENAI_COMPATIBLE_BASE_URL'),
+    ]);
+    expect(check(ANTHROPIC, 'openai/gpt-5', { families: ['anthropic'] })).toHaveLength(1);
+  });
+
+  test('by the name of its wire is served by whoever speaks that', () => {
+    expect(check(ROUTER, 'openai/gpt-5')).toEqual([]);
+    expect(check(ROUTER, 'anthropic/claude-x')).toHaveLength(1);
+  });
+
+  test('stands in where it is there, on the wire of the application', () => {
+    const both = [...OPENAI, ...ROUTER];
+    const toml = (list: string) => ({ toml: `[model]\nfallback = ${list}\n` });
+    const fine = toml('["openrouter/openai/gpt-5", "openai/gpt-5-mini"]');
+    expect(check(both, 'openai/gpt-5', fine)).toEqual([]);
+    expect(check(both, null, fine)).toEqual([]);
+    expect(check(OPENAI, 'openai/gpt-5', fine)).toEqual([
+      expect.stringMatching(/^karta\.toml:2: fallback: no upstream serves the model "openrouter/),
+    ]);
+    expect(check(ROUTER, 'openai/gpt-5', toml('["openai/gpt-5"]'))).toHaveLength(1);
+    const other = check([...both, ...ANTHROPIC], 'openai/gpt-5', toml('["anthropic/claude-x"]'));
+    expect(other).toEqual([
+      'karta.toml:2: fallback: "anthropic/claude-x" speaks the anthropic wire, the application openai: wires are not translated',
+    ]);
+  });
 });

@@ -19,6 +19,7 @@ export function recordConfig(toml: KartaToml, env: Readonly<Record<string, strin
       .filter(({ secret }) => secret)
       .map(({ name, expose, required }) => ({ name, expose, required })),
     model_default: config.modelDefault,
+    model_fallback: [...config.modelFallback],
     network_allow: [...config.networkAllow],
     provider_tools: config.providerTools,
   };
@@ -33,6 +34,7 @@ export function configOfRecord(config: RecordConfig): ReleaseConfig {
     maxTurnMs: config.max_turn_ms,
     env: config.env,
     modelDefault: config.model_default,
+    modelFallback: config.model_fallback,
     networkAllow: config.network_allow,
     providerTools: config.provider_tools,
   };

@@ -14,6 +14,7 @@ export function releaseConfigOf(
     maxTurnMs: max_turn_s === undefined ? null : max_turn_s * 1000,
     env,
     modelDefault: toml.model?.default ?? null,
+    modelFallback: toml.model?.fallback ?? [],
     networkAllow: toml.network?.allow ?? [],
     providerTools: toml.network?.provider_tools ?? false,
   };

@@ -71,7 +71,7 @@ async function openChannel(
   release: Release,
   session: Pick<RunnerSession, 'sessionId' | 'mode'> | null,
 ) {
-  const { networkAllow, providerTools } = release.config;
+  const { networkAllow, providerTools, modelFallback } = release.config;
   const secrets = await secretsOf(release, injectedSecrets(networkAllow));
   const egress = egressOrder(networkAllow, secrets);
   try {
@@ -85,6 +85,7 @@ async function openChannel(
       demo: session?.mode === 'test',
       egress,
       provider_tools: providerTools,
+      fallback: [...modelFallback],
     });
     return { families: served, channel, hosts: sandboxHosts(egress, channel.egress) };
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
-import { CHANNEL_PATHS } from '@karta/protocol';
+import { CHANNEL_PATHS, type OpenChannelBody } from '@karta/protocol';
 import OpenAI from 'openai';
 import { type Bridge, bridgeTo } from './bridge.ts';
 import type { StartedDoors } from './start-doors.ts';
@@ -25,6 +25,7 @@ export async function openTestChannel(
   doors: StartedDoors,
   mode: 'live' | 'parked' = 'live',
   demo = false,
+  more: Partial<OpenChannelBody> = {},
 ): Promise<TestChannel> {
   const id = `sbx_${randomBytes(12).toString('hex')}`;
   const { socket_path, credential } = await doors.management.openChannel({
@@ -34,6 +35,7 @@ export async function openTestChannel(
     session_id: mode === 'live' ? 'sess_1' : null,
     mode,
     demo,
+    ...more,
   });
   if (mode === 'live') await doors.management.openTurn(id, 'turn_open');
   const bridge: Bridge = await bridgeTo(socket_path);

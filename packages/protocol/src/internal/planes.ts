@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { orgRateLimits } from '../management/rate-limits.ts';
 import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
+import { modelFallback } from '../provider-model.ts';
 import { callCost, UNPRICED } from './metering.ts';
 
 /**
@@ -36,6 +37,8 @@ export const releaseRecord = z.strictObject({
       z.strictObject({ name: z.string(), expose: z.boolean(), required: z.boolean() }),
     ),
     model_default: z.string().nullable(),
+    /** `[model] fallback`. */
+    model_fallback: modelFallback.default([]),
     /** `[network] allow`: what the egress door lets its sandboxes reach. */
     network_allow: z.array(networkTarget).max(NETWORK_TARGETS),
     /**

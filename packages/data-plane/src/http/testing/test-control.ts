@@ -144,6 +144,7 @@ function releaseOf(orgId: string, releaseId: string): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      modelFallback: [],
       networkAllow: [],
       providerTools: false,
     },

@@ -30,6 +30,7 @@ export function releaseNamed(id: string): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      modelFallback: [],
       networkAllow: [],
       providerTools: false,
     },

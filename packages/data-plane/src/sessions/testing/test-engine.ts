@@ -211,6 +211,7 @@ function releaseOf(of: Project): Release {
       maxTurnMs: null,
       env: {},
       modelDefault: null,
+      modelFallback: [],
       networkAllow: [],
       providerTools: false,
     },
