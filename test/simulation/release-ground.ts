@@ -301,7 +301,7 @@ const CONFIG = {
   env: {},
   secrets: [],
   model_default: null,
+  model_fallback: [],
   network_allow: [],
   provider_tools: false,
 };
-  model_fallback: [],
