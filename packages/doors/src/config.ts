@@ -25,11 +25,6 @@ export const doorsConfig = z.strictObject({
         z.strictObject({ id: z.literal('demo') }),
         z.strictObject({ id: z.literal('anthropic'), base_url: baseUrl, api_key: apiKey }),
         z.strictObject({ id: z.literal('openai'), base_url: baseUrl, api_key: apiKey }),
-      ]),
-    )
-    .min(1)
-    .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
-  /**
         z.strictObject({ id: z.literal('openrouter'), base_url: baseUrl, api_key: apiKey }),
         z.strictObject({
           id: z.literal('openai-compatible'),
@@ -38,6 +33,11 @@ export const doorsConfig = z.strictObject({
           /** Whether it has Responses beside Chat Completions. */
           responses: z.boolean().default(false),
         }),
+      ]),
+    )
+    .min(1)
+    .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'each id once'),
+  /**
    * The control plane, which need not run yet, and what the doors sign with there: it knows budgets
    * and the orgs' own provider keys. `null`: there are none of either.
    */
