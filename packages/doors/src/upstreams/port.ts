@@ -23,6 +23,11 @@ export interface Upstream {
    * Absent: as it is.
    */
   nameOf?(model: string): string;
+  /**
+   * Asks for nothing but whether the key is taken, where no route of its family tells it. Costs
+   * nothing; rejects as `send` does.
+   */
+  probe?(key: UpstreamKey, signal: AbortSignal): Promise<ProbeResult>;
   /** Frees idle connections. */
   close(): void;
 }
@@ -46,6 +51,13 @@ export interface ModelReply {
   headers: Readonly<Record<string, string>>;
   /** Errors when the answer breaks off. */
   body: Readable;
+}
+
+/** What a provider says to a key alone. */
+export interface ProbeResult {
+  status: number;
+  /** The key is good, but may not ask this; whether it may call models is not said. */
+  knownOnly: boolean;
 }
 
 /** No answer came from the provider. The message holds neither keys nor addresses. */

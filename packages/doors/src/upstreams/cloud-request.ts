@@ -1,0 +1,71 @@
+import { MODEL_NAME_CHARS } from '../limits.ts';
+import { parsedJson } from '../wire/parsed-json.ts';
+import type { ModelCall } from './port.ts';
+
+type Json = Record<string, unknown>;
+
+/** A Messages request in the parts that a cloud which serves Claude wants in other places. */
+export interface CloudRequest {
+  model: string;
+  stream: boolean;
+  /** What is left of the body. */
+  body: Json;
+  /** The beta features asked for that the cloud knows. */
+  betas: readonly string[];
+}
+
+/**
+ * What the body does not carry on: the model and the stream are said by the address, the betas by the
+ * header, and the last three are Anthropic's own and say nothing here, since only values that leave a
+ * call at list price pass.
+ */
+const ELSEWHERE = [
+  ...['model', 'stream', 'anthropic_version', 'anthropic_beta', 'betas'],
+  ...['service_tier', 'inference_geo', 'speed'],
+];
+const MODEL_NAME = new RegExp(`^[\\w.:@/-]{1,${MODEL_NAME_CHARS}}$`);
+
+/**
+ * Reads a call as a cloud takes it. `knownBetas`: what the cloud calls each beta feature that it
+ * knows; others are left out, for it would refuse the whole call.
+ */
+export function cloudRequest(
+  call: Pick<ModelCall, 'body' | 'headers'>,
+  knownBetas: ReadonlyMap<string, string>,
+): CloudRequest | { problem: string } {
+  const body = parsedJson(call.body.toString());
+  if (!isObject(body)) return { problem: 'The body must be a JSON object.' };
+  const { model, stream } = body;
+  if (typeof model !== 'string' || !MODEL_NAME.test(model)) {
+    return { problem: 'model must be the name of a model.' };
+  }
+  for (const name of ELSEWHERE) delete body[name];
+  leaveScopes(body);
+  return {
+    model,
+    stream: stream === true,
+    body,
+    betas: betasOf(call.headers['anthropic-beta'] ?? '', knownBetas),
+  };
+}
+
+function betasOf(header: string, known: ReadonlyMap<string, string>): string[] {
+  const names = header.split(',').map((name) => known.get(name.trim()));
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** The scope of a cached prompt is a beta feature of Anthropic's alone. */
+function leaveScopes(body: Json): void {
+  const contents = list(body.messages).map(({ content }) => content);
+  for (const part of [body.tools, body.system, ...contents].flatMap(list)) {
+    if (isObject(part.cache_control)) delete part.cache_control.scope;
+  }
+}
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

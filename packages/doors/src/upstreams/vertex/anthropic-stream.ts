@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http';
+import { type Readable, Transform } from 'node:stream';
+import { EventFilter } from '../../wire/event-filter.ts';
+import { changedBody } from '../changed-body.ts';
+
+/**
+ * Vertex's stream as Anthropic would have sent it: without the event in which Google tells its own
+ * count, which strict clients take for a broken stream.
+ */
+export function anthropicStream(response: IncomingMessage): Readable {
+  const filter = new EventFilter({ mark: /vertex_event/, isOne: isGooglesOwn });
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      done(null, filter.push(chunk));
+    },
+    flush(done) {
+      done(null, filter.flush());
+    },
+  });
+  return changedBody(response, stream);
+}
+
+function isGooglesOwn(event: string): boolean {
+  return (
+    /^event: ?vertex_event\r?$/m.test(event) ||
+    /^data: ?\{\s*"type"\s*:\s*"vertex_event"/m.test(event)
+  );
+}
