@@ -30,7 +30,12 @@ const INPUT = { text: 'hi', agent: 'default', thinking: false, attachments: [] }
 /** Runs a turn of this adapter; the doors refuse to book or to close when told to. */
 async function run(
   turn: (signal: AbortSignal) => AsyncIterable<HarnessEvent>,
-  refuse: { open?: boolean; close?: boolean; calls?: TurnRefusal } = {},
+  refuse: {
+    open?: boolean;
+    close?: boolean;
+    calls?: TurnRefusal;
+    fallbacks?: TurnUsageAnswer['fallbacks'];
+  } = {},
   take = Number.POSITIVE_INFINITY,
 ) {
   const calls: string[] = [];
@@ -54,7 +59,8 @@ async function run(
     async closeTurn() {
       calls.push('close');
       if (refuse.close) throw new DoorsError('gone', null);
-      return { ...USAGE, refusal: refuse.calls ?? null };
+      const { calls: refusal = null, fallbacks = [] } = refuse;
+      return { ...USAGE, refusal, fallbacks };
     },
   };
   const parts = { doors, log: SILENT, lost: () => void calls.push('lost') };
@@ -145,4 +151,18 @@ test('a turn that went on after a refusal tells its errors in order, and ends as
   const { events } = await run(recovered, { calls: REFUSAL });
   expect(events.map((event) => event.type)).toEqual(['error', 'text', 'end']);
   expect(events.at(-1)).toMatchObject({ stopReason: 'end_turn' });
+});
+
+test('a model that answered in place of another is told before the end', async () => {
+  const instead_of = { provider: 'openai', model: 'gpt-5' };
+  const fallback = { provider: 'openrouter', model: 'openai/gpt-5', instead_of, calls: 2 };
+  const { events } = await run(good, { fallbacks: [fallback] });
+  expect(events.map(({ type }) => type)).toEqual(['text', 'system', 'end']);
+  expect(events[1]).toEqual({
+    type: 'system',
+    kind: 'model_fallback',
+    message:
+      'openrouter/openai/gpt-5 answered 2 model calls in place of openai/gpt-5, which could not.',
+    detail: fallback,
+  });
 });

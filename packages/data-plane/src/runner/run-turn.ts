@@ -68,7 +68,15 @@ export async function* runTurn(
     return;
   }
   const ending = events.end(end ?? { type: 'end', stopReason: 'error' }, usage.refusal);
-  yield [...ending.told, { ...ending.end, usage, resumeId }];
+  yield [...ending.told, ...usage.fallbacks.map(stoodIn), { ...ending.end, usage, resumeId }];
+}
+
+/** Who really answered is told with the turn, as its usage and its price are by that model. */
+function stoodIn(fallback: TurnUsageAnswer['fallbacks'][number]): RunnerEvent {
+  const { provider, model, instead_of: asked, calls } = fallback;
+  const times = calls === 1 ? 'a model call' : `${calls} model calls`;
+  const message = `${provider}/${model} answered ${times} in place of ${asked.provider}/${asked.model}, which could not.`;
+  return { type: 'system', kind: 'model_fallback', message, detail: fallback };
 }
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';
