@@ -5,6 +5,7 @@ import type { Finding } from '../doctor/finding.ts';
 import { gitFinding } from '../doctor/git.ts';
 import { harnessFindings } from '../doctor/harnesses.ts';
 import { diskFinding, memoryFinding, portFinding } from '../doctor/machine.ts';
+import { modelFinding } from '../doctor/models.ts';
 import { sandboxFindings } from '../doctor/sandboxes.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Terminal } from '../output/terminal.ts';
@@ -21,6 +22,7 @@ export async function doctor(options: DoctorOptions, terminal: Terminal): Promis
   const findings = [
     ...(await sandboxFindings()),
     ...(await harnessFindings([...createHarnesses().values()])),
+    modelFinding(process.env),
     await databaseFinding(process.env.KARTA_DATA_DATABASE_URL),
     await portFinding(host, port, serving),
     await diskFinding(home),

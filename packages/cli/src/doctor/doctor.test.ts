@@ -8,6 +8,7 @@ import { isFit } from '../commands/doctor.ts';
 import { finding } from './finding.ts';
 import { harnessFindings } from './harnesses.ts';
 import { diskFinding, memoryFinding, portFinding } from './machine.ts';
+import { modelFinding } from './models.ts';
 import { rungFinding } from './sandboxes.ts';
 
 const GB = 1024 ** 3;
@@ -79,4 +80,30 @@ test('a machine without strong isolation is fit, one without a database is not',
   expect(isFit([finding('sandbox', 'namespace', 'missing', [])])).toBe(true);
   expect(isFit([finding('machine', 'memory', 'weak', [])])).toBe(true);
   expect(isFit([finding('database', 'PostgreSQL', 'missing', [])])).toBe(false);
+});
+
+describe('models', () => {
+  test('are told by provider and host, never by key', () => {
+    expect(modelFinding({}).notes).toEqual(['the demo model, embedded']);
+    const env = {
+      OPENROUTER_API_KEY: 'sk-or-secret',
+      OPENAI_COMPATIBLE_BASE_URL: 'http://localhost:11434/v1',
+    };
+    const found = modelFinding(env);
+    expect(found).toMatchObject({
+      state: 'good',
+      notes: [
+        'openrouter at openrouter.ai',
+        'openai-compatible at localhost:11434 (Chat Completions)',
+      ],
+    });
+    expect(JSON.stringify(found)).not.toContain('secret');
+    // Looking takes nothing away.
+    expect(env.OPENROUTER_API_KEY).toBe('sk-or-secret');
+  });
+
+  test('at an address that is none stop a server from starting', () => {
+    const found = modelFinding({ OPENAI_COMPATIBLE_BASE_URL: 'localhost' });
+    expect(found).toMatchObject({ state: 'missing' });
+  });
 });

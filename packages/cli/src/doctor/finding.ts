@@ -1,6 +1,6 @@
 /** One thing that `karta doctor` looked at. */
 export interface Finding {
-  /** `sandbox`, `harness`, `database`, `machine` */
+  /** `sandbox`, `harness`, `models`, `database`, `machine` */
   area: string;
   name: string;
   /** `missing` stops a server from starting, `weak` does not. */

@@ -15,6 +15,32 @@ test('keys make upstreams and leave the environment', () => {
   expect(env).toEqual({ PATH: '/bin' });
 });
 
+test('several providers may serve a wire, in a fixed order; a compatible server needs no key', () => {
+  const env: Record<string, string | undefined> = {
+    OPENAI_COMPATIBLE_BASE_URL: 'http://localhost:11434/v1',
+    OPENROUTER_API_KEY: 'or-key',
+    OPENAI_API_KEY: 'o-key',
+  };
+  expect(takeUpstreams(env)).toEqual([
+    { id: 'openai', api_key: 'o-key', base_url: 'https://api.openai.com/v1' },
+    { id: 'openrouter', api_key: 'or-key', base_url: 'https://openrouter.ai/api/v1' },
+    {
+      id: 'openai-compatible',
+      api_key: 'none',
+      base_url: 'http://localhost:11434/v1',
+      responses: false,
+    },
+  ]);
+  expect(env).toEqual({});
+  const told = {
+    OPENAI_COMPATIBLE_BASE_URL: 'https://llm.example/v1',
+    OPENAI_COMPATIBLE_API_KEY: 'c-key',
+    OPENAI_COMPATIBLE_RESPONSES: '1',
+  };
+  expect(takeUpstreams(told)).toMatchObject([{ api_key: 'c-key', responses: true }]);
+  expect(takeUpstreams({ OPENAI_COMPATIBLE_API_KEY: 'c-key' })).toEqual([{ id: 'demo' }]);
+});
+
 test('without a key the demo model answers; an empty one is none', () => {
   expect(takeUpstreams({ ANTHROPIC_API_KEY: '' })).toEqual([{ id: 'demo' }]);
   expect(takeUpstreams({ ANTHROPIC_BASE_URL: 'http://x' })).toEqual([{ id: 'demo' }]);

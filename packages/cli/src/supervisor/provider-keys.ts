@@ -1,7 +1,10 @@
 /** A model provider as the doors are told of it. */
 export type Upstream =
   | { id: 'demo' }
-  | { id: 'anthropic' | 'openai'; base_url: string; api_key: string };
+  | { id: 'anthropic' | 'openai' | 'openrouter'; base_url: string; api_key: string }
+  | { id: 'openai-compatible'; base_url: string; api_key: string; responses: boolean };
+
+type Environment = Record<string, string | undefined>;
 
 const PROVIDERS = [
   {
@@ -16,22 +19,46 @@ const PROVIDERS = [
     url: 'OPENAI_BASE_URL',
     standard: 'https://api.openai.com/v1',
   },
+  {
+    id: 'openrouter',
+    key: 'OPENROUTER_API_KEY',
+    url: 'OPENROUTER_BASE_URL',
+    standard: 'https://openrouter.ai/api/v1',
+  },
 ] as const;
+
+/** For a server that asks for no key. */
+const NO_KEY = 'none';
 
 /**
  * Takes the provider keys out of `env`, so that no process started later inherits them, and returns
- * the upstreams they make; the embedded demo model when there is none. An empty variable is none.
+ * the upstreams they make, in the order in which they serve; the embedded demo model when there is
+ * none. An empty variable is none.
  */
-export function takeUpstreams(env: Record<string, string | undefined>): Upstream[] {
+export function takeUpstreams(env: Environment): Upstream[] {
   const upstreams: Upstream[] = [];
   for (const { id, key, url, standard } of PROVIDERS) {
-    const apiKey = env[key];
-    const baseUrl = env[url];
-    delete env[key];
-    delete env[url];
+    const apiKey = taken(env, key);
+    const baseUrl = taken(env, url);
     if (apiKey) upstreams.push({ id, api_key: apiKey, base_url: baseUrl || standard });
   }
+  upstreams.push(...takeCompatible(env));
   return upstreams.length > 0 ? upstreams : [{ id: 'demo' }];
+}
+
+/** Any server of OpenAI's wire format: its address makes it one. */
+function takeCompatible(env: Environment): Upstream[] {
+  const baseUrl = taken(env, 'OPENAI_COMPATIBLE_BASE_URL');
+  const apiKey = taken(env, 'OPENAI_COMPATIBLE_API_KEY');
+  const responses = taken(env, 'OPENAI_COMPATIBLE_RESPONSES') === '1';
+  if (!baseUrl) return [];
+  return [{ id: 'openai-compatible', base_url: baseUrl, api_key: apiKey || NO_KEY, responses }];
+}
+
+function taken(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  delete env[name];
+  return value;
 }
 
 /** Which model answers, for people; names no key. */
@@ -40,5 +67,12 @@ export function modelLine(upstreams: readonly Upstream[]): string {
   if (real.length === 0) {
     return 'demo model, embedded; set ANTHROPIC_API_KEY or OPENAI_API_KEY for a real one';
   }
-  return real.map((upstream) => `${upstream.id} at ${new URL(upstream.base_url).host}`).join(', ');
+  return real.map(upstreamText).join(', ');
+}
+
+/** One provider and where it is, for people; names no key. */
+export function upstreamText(upstream: Exclude<Upstream, { id: 'demo' }>): string {
+  const { host } = URL.parse(upstream.base_url) ?? { host: 'an address that is no URL' };
+  const lacks = upstream.id === 'openai-compatible' && !upstream.responses;
+  return `${upstream.id} at ${host}${lacks ? ' (Chat Completions)' : ''}`;
 }

@@ -1,0 +1,19 @@
+import { takeUpstreams, upstreamText } from '../supervisor/provider-keys.ts';
+import { type Finding, finding } from './finding.ts';
+
+/** Which providers a server that is started now would use: told by the environment, without keys. */
+export function modelFinding(env: Readonly<Record<string, string | undefined>>): Finding {
+  const real = takeUpstreams({ ...env }).filter((upstream) => upstream.id !== 'demo');
+  if (real.length === 0) {
+    const advice = 'set ANTHROPIC_API_KEY, OPENAI_API_KEY or another provider: docs/upstreams.md';
+    return finding('models', 'provider', 'good', ['the demo model, embedded'], [advice]);
+  }
+  const wrong = real.filter(
+    ({ base_url }) => !/^https?:$/.test(URL.parse(base_url)?.protocol ?? ''),
+  );
+  if (wrong.length > 0) {
+    const notes = wrong.map(({ id }) => `the base URL of ${id} is no http or https URL`);
+    return finding('models', 'provider', 'missing', notes, ['set it right, or not at all']);
+  }
+  return finding('models', 'provider', 'good', real.map(upstreamText));
+}
