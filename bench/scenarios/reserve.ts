@@ -66,7 +66,8 @@ function openBook(journal: Pick<Journal, 'earlier' | 'forget'>): LeaseBook {
     { id: 'bud_tokens', metric: 'total_tokens', limit: 10n ** 18n },
     { id: 'bud_user', metric: 'cost', limit: 10n ** 24n, scopeOf: ({ end_user }) => end_user },
   );
-  return new LeaseBook({ control, totals: journal, log });
+  const epochs = { next: async (least: number) => least };
+  return new LeaseBook({ control, totals: journal, epochs, log });
 }
 
 const price = priceOf(BUILT_IN_PRICE_BOOK, 'anthropic', MODEL, Date.now());

@@ -98,10 +98,10 @@ export class SimulatedControl {
     budget.cap = cap.toString();
   }
 
-  register(nodeId: string): Promise<number> {
+  register(nodeId: string, epoch: number): Promise<number> {
     return this.#database.database
       .transaction()
-      .execute((tx) => registerDoors(tx, nodeId, this.#now));
+      .execute((tx) => registerDoors(tx, { nodeId, now: this.#now }, epoch));
   }
 
   async lease(nodeId: string, body: LeaseBody): Promise<LeaseAnswer> {

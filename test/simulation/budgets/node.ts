@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { Outbox } from '../../../packages/data-plane/src/outbox/outbox.ts';
 import type { TestDatabase as DataDatabase } from '../../../packages/data-plane/src/sql/test-database.ts';
 import { CallAdmission } from '../../../packages/doors/src/budgets/call-admission.ts';
+import { epochFile } from '../../../packages/doors/src/budgets/epoch-count.ts';
 import { LeaseBook } from '../../../packages/doors/src/budgets/lease-book.ts';
 import type { LeaseControl, LeaseTotals } from '../../../packages/doors/src/budgets/lease-link.ts';
 import { TEND_MS } from '../../../packages/doors/src/budgets/limits.ts';
@@ -107,7 +108,9 @@ export class SimulatedNode {
         ? { earlier: () => new Map<string, bigint>(), forget: () => {} }
         : this.#totalsOf(this.incarnation, journal);
     const control = this.#controlOf(this.incarnation);
-    this.#book = new LeaseBook({ control, totals, log: quiet, clock: this.clock });
+    const count = epochFile(join(this.#folder, 'epoch'));
+    const epochs = { next: (least: number) => time.real(() => count.next(least)) };
+    this.#book = new LeaseBook({ control, totals, epochs, log: quiet, clock: this.clock });
     const rules = {
       capped: true,
       unknown_model: 'refuse',
@@ -324,7 +327,7 @@ export class SimulatedNode {
       return new Promise<never>(() => {});
     };
     return {
-      register: () => answered(() => control.register(this.id)),
+      register: (epoch) => answered(() => control.register(this.id, epoch)),
       lease: async (body) => {
         const answer = await answered(() => control.lease(this.id, body));
         for (const { lease, left, metric, budget_id, scope_id, window_start } of answer.budgets) {
@@ -445,9 +448,10 @@ export class SimulatedNode {
     if (!this.up || this.incarnation !== incarnation) throw new Killed('killed');
   }
 
+  /** Of the journal: whatever else is there was flushed before anybody heard of it. */
   async #lastFile(): Promise<string | null> {
-    const names = (await readdir(this.#folder)).sort();
-    const last = names.at(-1);
+    const names = (await readdir(this.#folder)).filter((name) => name.startsWith('usage-'));
+    const last = names.sort().at(-1);
     return last === undefined ? null : join(this.#folder, last);
   }
 

@@ -120,7 +120,8 @@ describe('a budget', () => {
     };
     const rules = await ask('org', { org_id: org.id }, orgSpendRules);
     expect(rules).toMatchObject({ capped: true, unknown_model: 'refuse', own_keys: [] });
-    const { epoch } = await ask('register', {}, registerDoorsAnswer);
+    const { epoch } = await ask('register', { epoch: 3 }, registerDoorsAnswer);
+    expect(epoch).toBe(3);
     const subject = {
       org_id: org.id,
       project_id: 'proj_1',

@@ -3,14 +3,21 @@ import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
 
 /**
- * The doors of a node have started: the epoch of this start, one above the last. Waits for grants to
- * the start before, so that each block belongs to the epoch that asked for it.
+ * The doors of a node have started as this epoch: the highest that it ever registered. One that is
+ * told late changes nothing. Waits for grants to the start before, so that each block belongs to the
+ * epoch that asked for it.
  */
-export async function registerDoors(tx: Tx, nodeId: string, now: Date): Promise<number> {
+export async function registerDoors(
+  tx: Tx,
+  { nodeId, now }: { nodeId: string; now: Date },
+  epoch: number,
+): Promise<number> {
   const { rows } = await sql<{ epoch: string }>`
-    insert into doors_epochs (node_id, epoch, registered_at) values (${nodeId}, 1, ${now})
+    insert into doors_epochs (node_id, epoch, registered_at) values (${nodeId}, ${epoch}, ${now})
     on conflict (node_id) do update
-      set epoch = doors_epochs.epoch + 1, registered_at = excluded.registered_at
+      set epoch = greatest(doors_epochs.epoch, excluded.epoch),
+        registered_at = case when excluded.epoch > doors_epochs.epoch
+          then excluded.registered_at else doors_epochs.registered_at end
     returning epoch`.execute(tx);
   return Number(rows[0]?.epoch);
 }

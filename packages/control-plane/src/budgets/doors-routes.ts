@@ -39,10 +39,10 @@ export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
       path: '/v1/internal/doors/register',
       peer: 'doors',
       body: registerDoorsBody,
-      handle: ({ nodeId }) =>
-        database
-          .transaction()
-          .execute(async (tx) => ({ epoch: await registerDoors(tx, nodeId, now()) })),
+      handle: ({ nodeId, body: { epoch } }) =>
+        database.transaction().execute(async (tx) => ({
+          epoch: await registerDoors(tx, { nodeId, now: now() }, epoch),
+        })),
     }),
     internalRoute({
       method: 'POST',

@@ -107,7 +107,24 @@ describe('a block of a budget', () => {
     await ask();
     expect(await held()).toBe(300);
     await ground.report('node_a', epoch, all, { complete: true });
+    // What was said may have been on its way for as long as a signed request is believed.
+    expect(await held()).toBe(300);
+    ground.now = new Date(ground.now.getTime() + 90_000);
+    await ground.report('node_a', epoch, all, { complete: true });
     expect(await held()).toBe(200);
+  });
+
+  it('stays with the latest start, in whatever order starts arrive', async () => {
+    const ground = await start();
+    await ground.budget({ cap: 100n });
+    expect(await ground.register('node_late', 5)).toBe(5);
+    expect(await ground.register('node_late', 4)).toBe(5);
+    expect(await ground.register('node_late', 5)).toBe(5);
+    const [leased] = (await ground.lease('node_late', 5, [10, 10])).budgets;
+    expect(leased?.lease?.amount).toBe('10');
+    await expect(ground.lease('node_late', 4, [1, 1])).rejects.toMatchObject({
+      code: 'stale_epoch',
+    });
   });
 
   it('belongs to the start of the doors that asked for it', async () => {

@@ -1,4 +1,5 @@
 import { isoTime, type LeaseReportAnswer, type LeaseReportBody } from '@karta/protocol';
+import { CLOCK_SKEW_SECONDS, SERVICE_TOKEN_SECONDS } from '@karta/service/plane-auth';
 import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
 import { requireEpoch } from './doors-epoch.ts';
@@ -36,19 +37,24 @@ async function closeEarlier(tx: Tx, nodeId: string, epoch: number): Promise<void
   `.execute(tx);
 }
 
+/** For so long, in milliseconds, a signed request may be on its way: it is not believed after it. */
+const SENT_MS = (SERVICE_TOKEN_SECONDS + CLOCK_SKEW_SECONDS) * 1000;
+
 /**
- * Blocks of this start of the node that it does not have, because the answer never reached it. It
- * says so long after it asked for the last time in vain, so that none of them is still on its way.
+ * Blocks of this start of the node that it does not have, because the answer never reached it, or
+ * that are known here alone since the database was set back. Only those whose time was over when it
+ * said so: an answer that was on its way then brings it nothing that it could take from.
  */
 async function closeUnheard(
   tx: Tx,
   { nodeId, now }: Asker,
   { epoch, leases }: LeaseReportBody,
 ): Promise<void> {
+  const over = new Date(now.getTime() - SENT_MS);
   await sql`
     with unheard as (
       select id from budget_leases
-      where node_id = ${nodeId} and epoch = ${epoch} and not closed and expires_at < ${now}
+      where node_id = ${nodeId} and epoch = ${epoch} and not closed and expires_at < ${over}
         and id <> all (${leases.map(({ lease_id }) => lease_id)}::text[])
       order by id for update
     )

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Demand } from './demand.ts';
 import { LeaseBook, type Refused } from './lease-book.ts';
-import { IDLE_MS, KNOWN_MS, SETTLE_WAIT_MS, SKEW_MS, STALE_MS } from './limits.ts';
+import { ALL_MS, IDLE_MS, KNOWN_MS, SETTLE_WAIT_MS, SKEW_MS, STALE_MS } from './limits.ts';
 import { Reservation } from './reservation.ts';
 import { PaperClock } from './testing/paper-clock.ts';
 import { type PaperCap, PaperControl, paperSubject } from './testing/paper-control.ts';
@@ -12,18 +12,21 @@ let control: PaperControl;
 let clock: PaperClock;
 let forgotten: string[];
 let book: LeaseBook;
+let starts = 0;
 
 const log = { warn: () => {}, error: () => {} };
 
 function open(earlier: ReadonlyMap<string, bigint> = new Map()): LeaseBook {
   const totals = { earlier: () => earlier, forget: (id: string) => void forgotten.push(id) };
-  return new LeaseBook({ control, totals, log, clock });
+  const epochs = { next: async (least: number) => Math.max(++starts, least) };
+  return new LeaseBook({ control, totals, epochs, log, clock });
 }
 
 beforeEach(() => {
   control = new PaperControl();
   clock = new PaperClock();
   forgotten = [];
+  starts = 0;
   book = open();
 });
 
@@ -69,7 +72,7 @@ async function meanwhile<T>(work: Promise<T>, stepMs = 500): Promise<T> {
     over = true;
   });
   while (!over) {
-    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < 40; turn += 1) await Promise.resolve();
     pass(stepMs);
   }
   return done;
@@ -321,11 +324,62 @@ describe('without the control plane', () => {
   it('doors that were replaced lease nothing any more', async () => {
     control.caps.push(cap('output_tokens', 1_000n));
     granted(await reserve(demand(1, 100)));
-    await control.register();
+    await control.register(2);
     await book.tend();
     pass(KNOWN_MS);
     pass(control.leaseMs);
     expect(await reserve(demand(1, 100))).toEqual({ refused: 'unavailable' });
+    await book.tend();
+    expect(await reserve(demand(1, 100))).toEqual({ refused: 'unavailable' });
+  });
+
+  it('a start that arrives late replaces nobody', async () => {
+    control.caps.push(cap('output_tokens', 1_000n));
+    starts = 6;
+    granted(await reserve(demand(1, 100)));
+    await control.register(6);
+    await book.tend();
+    pass(control.leaseMs);
+    granted(await reserve(demand(1, 100)));
+  });
+
+  it('doors that have lost their count go on above what the control plane knows', async () => {
+    control.caps.push(cap('output_tokens', 1_000n));
+    await control.register(41);
+    granted(await reserve(demand(1, 100)));
+    expect([...control.leases.values()].map(({ epoch }) => epoch)).toEqual([42]);
+  });
+
+  it('a control plane that was set back is told the epoch anew, and leases anew', async () => {
+    const tokens = cap('output_tokens', 1_000n);
+    control.caps.push(tokens);
+    starts = 6;
+    const open = granted(await reserve(demand(1, 100)));
+    control.setBack(3);
+    const stale = control.leases.size;
+    pass(KNOWN_MS);
+    await book.tend();
+    await book.tend();
+    expect(stale).toBe(0);
+    const anew = granted(await reserve(demand(1, 100)));
+    expect(anew.charges()[0]?.lease_id).not.toBe(open.charges()[0]?.lease_id);
+    open.settle(amounts(1, 60));
+    settle(anew, 1, 50);
+    await book.close();
+    expect(control.left(tokens, 'all', 0)).toBe(950n);
+  });
+
+  it('what the control plane alone holds since it was set back returns in time', async () => {
+    const tokens = cap('output_tokens', 1_000n);
+    control.caps.push(tokens);
+    settle(granted(await reserve(demand(1, 100))), 1, 100);
+    await book.close();
+    for (const lease of control.leases.values())
+      Object.assign(lease, { closed: false, taken: 0n, returned: 0n });
+    expect(control.left(tokens, 'all', 0)).toBeLessThan(900n);
+    pass(ALL_MS);
+    await book.tend();
+    expect(control.left(tokens, 'all', 0)).toBe(900n);
   });
 });
 

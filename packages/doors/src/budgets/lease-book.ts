@@ -5,6 +5,7 @@ import { AskQueue } from './ask-queue.ts';
 import type { Cap, ToldCap } from './cap.ts';
 import { type Clock, elapsed, type Instant, systemClock } from './clock.ts';
 import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
+import type { EpochCount } from './epoch-count.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
 import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
 import { ASK_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS, STALE_MS } from './limits.ts';
@@ -35,6 +36,8 @@ export interface Asking {
 export interface LeaseBookOptions {
   control: LeaseControl;
   totals: LeaseTotals;
+  /** Counts the starts of this node's doors. */
+  epochs: EpochCount;
   log: Pick<Logger, 'warn' | 'error'>;
   clock?: Clock;
   /** How long what is known counts while the control plane does not answer, in milliseconds. */
@@ -64,7 +67,7 @@ export class LeaseBook {
   constructor(options: LeaseBookOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#staleMs = options.staleMs ?? STALE_MS;
-    this.link = new LeaseLink(options.control, this.#clock, options.totals, options.log);
+    this.link = new LeaseLink(options.control, this.#clock, options, options.log);
   }
 
   /** Takes what a call may cost from every cap that covers it, or says why it may not be sent. */

@@ -4,8 +4,10 @@ import type { DoorsControl } from '../control/port.ts';
 import type { Block } from './block.ts';
 import { type Clock, ControlTime, elapsed, type Instant } from './clock.ts';
 import { type Amounts, toWire } from './demand.ts';
-import { LOST_MS, REPORT_LEASES, REPORT_MS, SKEW_MS } from './limits.ts';
+import type { EpochCount } from './epoch-count.ts';
+import { ALL_MS, LOST_MS, REPORT_LEASES, REPORT_MS, SKEW_MS } from './limits.ts';
 import type { OrgBook } from './org-book.ts';
+import { Registration } from './registration.ts';
 
 /** The control plane, as far as leases are concerned. */
 export type LeaseControl = Pick<DoorsControl, 'register' | 'lease' | 'report'>;
@@ -30,7 +32,7 @@ export class LeaseLink {
   readonly #clock: Clock;
   readonly #totals: LeaseTotals;
   readonly #log: Pick<Logger, 'warn' | 'error'>;
-  #epoch: Promise<number> | null = null;
+  readonly #registration: Registration;
   #earlierTold = false;
   /** Later doors of this node have registered: these must not spend any more. */
   #fenced = false;
@@ -38,17 +40,21 @@ export class LeaseLink {
   #reached = true;
   /** When nobody answered a question for leases: what it was granted all the same nobody has. */
   #unansweredAt: Instant | null = null;
+  /** When all leases that are here were last told, as all that there are. */
+  #allToldAt: Instant;
 
   constructor(
     control: LeaseControl,
     clock: Clock,
-    totals: LeaseTotals,
+    kept: { totals: LeaseTotals; epochs: EpochCount },
     log: Pick<Logger, 'warn' | 'error'>,
   ) {
     this.#control = control;
+    this.#registration = new Registration(control, kept.epochs);
     this.#clock = clock;
-    this.#totals = totals;
+    this.#totals = kept.totals;
     this.#log = log;
+    this.#allToldAt = clock.instant();
   }
 
   /** Whether the control plane answered when it was last spoken to. */
@@ -68,7 +74,7 @@ export class LeaseLink {
     wanted: Amounts,
   ): Promise<boolean> {
     return this.#attempt(async () => {
-      const epoch = await this.#registered();
+      const epoch = await this.#registration.epoch();
       const now = this.#clock.instant();
       for (const cap of org.caps) cap.sweep(this.time.at(now), now, false);
       const owed = [...org.caps].flatMap(({ blocks }) => blocks).filter((block) => block.owesWord);
@@ -92,27 +98,41 @@ export class LeaseLink {
   }
 
   /**
-   * Tells of leases that were closed, and from time to time of those that go on; long after a
-   * question without an answer, of each there is. `orgs` are all that this node spends for.
+   * Tells of leases that were closed, and from time to time of those that go on; now and then, and
+   * long after a question without an answer, of each there is. `orgs` are all that this node spends
+   * for.
    */
   async report(orgs: readonly OrgBook[]): Promise<boolean> {
     const now = this.#clock.instant();
     const due = (block: Block) => block.owesWord || block.untoldMs(now) >= REPORT_MS;
     const unansweredAt = this.#unansweredAt;
-    const complete = unansweredAt !== null && elapsed(unansweredAt, now) >= LOST_MS;
+    const complete =
+      elapsed(this.#allToldAt, now) >= ALL_MS ||
+      (unansweredAt !== null && elapsed(unansweredAt, now) >= LOST_MS);
     return this.#attempt(async () => {
-      await this.#registered();
+      if (this.#registration.doubted && !(await this.#reaffirm(orgs))) return;
+      await this.#registration.epoch();
       await this.#report(orgs, (blocks) => (complete ? blocks : blocks.filter(due)), complete);
-      if (complete && this.#unansweredAt === unansweredAt) this.#unansweredAt = null;
+      if (!complete) return;
+      this.#allToldAt = now;
+      if (this.#unansweredAt === unansweredAt) this.#unansweredAt = null;
     });
   }
 
-  #registered(): Promise<number> {
-    this.#epoch ??= this.#control.register().catch((error: unknown) => {
-      this.#epoch = null;
-      throw error;
-    });
-    return this.#epoch;
+  /**
+   * Finds out why the control plane refuses this start. Where its database was set back, nothing that
+   * was leased holds any more: all of it is given up, and asked for anew.
+   */
+  async #reaffirm(orgs: readonly OrgBook[]): Promise<boolean> {
+    if ((await this.#registration.reaffirm()) === 'replaced') {
+      this.#fenced = true;
+      this.#log.error('later doors of this node have started: no lease any more');
+      return false;
+    }
+    this.#log.warn('the control plane was set back: what it leased before is given up');
+    for (const org of orgs) org.recall();
+    this.#earlierTold = false;
+    return true;
   }
 
   /** One report after the other, so that none overtakes a later one. */
@@ -181,7 +201,7 @@ export class LeaseLink {
   }
 
   async #send(said: Omit<LeaseReportBody, 'epoch'>) {
-    return this.#control.report({ epoch: await this.#registered(), ...said });
+    return this.#control.report({ epoch: await this.#registration.epoch(), ...said });
   }
 
   #life(from: Instant, ms: number): { from: Instant; ms: number } {
@@ -198,8 +218,7 @@ export class LeaseLink {
       this.counts.failures += 1;
       if (this.#reached) this.#log.warn({ err: error }, 'the control plane leases nothing');
       this.#reached = false;
-      this.#fenced = KartaError.is(error) && error.code === 'stale_epoch';
-      if (this.#fenced) this.#log.error('later doors of this node have started: no lease any more');
+      if (KartaError.is(error) && error.code === 'stale_epoch') this.#registration.doubt();
       return false;
     }
   }

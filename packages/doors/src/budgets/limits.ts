@@ -24,6 +24,8 @@ export const IDLE_MS = 15_000;
  * question has been read or never will be, and what was leased in vain has run out.
  */
 export const LOST_MS = 180_000;
+/** How often it is told in any case: the control plane's database may have been set back. */
+export const ALL_MS = 600_000;
 /** How often leases are looked after: idle ones closed, others reported and so renewed. */
 export const TEND_MS = 1_000;
 /** How often what was taken from an open lease is told. */

@@ -14,8 +14,11 @@ import type { z } from 'zod';
  * throws `KartaError('control_unavailable')` when nobody can be asked.
  */
 export interface DoorsControl {
-  /** These doors have started: the epoch that their leases are marked by. */
-  register(): Promise<number>;
+  /**
+   * These doors have started as this epoch, by which their leases are marked. Resolves with the
+   * highest that was ever registered for their node.
+   */
+  register(epoch: number): Promise<number>;
   /** How an org's calls are served. */
   rules(orgId: string, grant: string): Promise<OrgSpendRules | null>;
   /** The org's own key; `null` as well where it has none of this provider. */

@@ -1,4 +1,4 @@
-import { KartaError, orgSpendRules } from '@karta/protocol';
+import { KartaError, orgSpendRules, registerDoorsBody } from '@karta/protocol';
 import {
   createServiceVerifier,
   internalRoute,
@@ -38,8 +38,8 @@ beforeAll(async () => {
       method: 'POST',
       path: '/v1/internal/doors/register',
       peer: 'doors',
-      body: z.strictObject({}),
-      handle: async () => ({ epoch: 7 }),
+      body: registerDoorsBody,
+      handle: async ({ body }) => body,
     }),
     internalRoute({
       method: 'POST',
@@ -68,7 +68,7 @@ const by = (key = doorsKey, baseUrl = surface.url) =>
   remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
 
 it('asks as the doors, about an org with its grant', async () => {
-  expect(await by().register()).toBe(7);
+  expect(await by().register(7)).toBe(7);
   expect(await by().rules('org_1', 'grant of org_1')).toEqual(RULES);
   expect(await by().rules('org_1', 'grant of org_2')).toBeNull();
 });
@@ -78,7 +78,7 @@ it('fails as the control plane says, or as unavailable', async () => {
     code: 'invalid_request',
   });
   for (const control of [by(newPlaneKey()), by(doorsKey, 'http://127.0.0.1:9')]) {
-    await expect(control.register()).rejects.toMatchObject({ code: 'control_unavailable' });
+    await expect(control.register(7)).rejects.toMatchObject({ code: 'control_unavailable' });
   }
-  await expect(by(dataKey).register()).rejects.toMatchObject({ code: 'control_unavailable' });
+  await expect(by(dataKey).register(7)).rejects.toMatchObject({ code: 'control_unavailable' });
 });

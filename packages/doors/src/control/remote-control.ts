@@ -20,8 +20,8 @@ export function remoteControl(client: PlaneClient): DoorsControl {
     ...(grant === undefined ? {} : { grant }),
   });
   return {
-    async register() {
-      const answer = await client.call(post('register', {}), registerDoorsAnswer);
+    async register(epoch) {
+      const answer = await client.call(post('register', { epoch }), registerDoorsAnswer);
       return served(answer, 'register').epoch;
     },
     rules: (orgId, grant) => client.call(post('org', { org_id: orgId }, grant), orgSpendRules),

@@ -84,6 +84,11 @@ export class Journal {
     }
   }
 
+  /** Where its files are. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** Calls that have begun and are not settled. */
   get openCalls(): number {
     return this.#places.size;

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CallAdmission } from '../budgets/call-admission.ts';
+import { epochFile } from '../budgets/epoch-count.ts';
 import { LeaseBook } from '../budgets/lease-book.ts';
 import { TEND_MS } from '../budgets/limits.ts';
 import { TurnCheck } from '../budgets/turn-check.ts';
@@ -9,6 +11,8 @@ import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
 import { PriceSource } from '../prices/price-source.ts';
 
+/** Beside the journal, which it outlives no more than the leases in it. */
+const EPOCH_FILE = 'epoch';
 /** How long an orderly end waits for the control plane, in milliseconds. */
 const STOP_MS = 1_000;
 
@@ -32,8 +36,9 @@ export function openBudgets(
   log: Logger,
 ): Budgets {
   const prices = new PriceSource(orgs?.control ?? null, log);
+  const epochs = epochFile(join(journal.folder, EPOCH_FILE));
   const book =
-    orgs === null ? null : new LeaseBook({ control: orgs.control, totals: journal, log });
+    orgs === null ? null : new LeaseBook({ control: orgs.control, totals: journal, epochs, log });
   const capped = orgs === null || book === null ? null : { link: orgs, book };
   if (book !== null) metrics.watchLeases(book.link);
   let tending: Promise<void> | null = null;

@@ -1,4 +1,9 @@
-import { KartaError, type OrgSpendRules, type ProviderKeyAnswer } from '@karta/protocol';
+import {
+  KartaError,
+  type OrgSpendRules,
+  type ProviderKeyAnswer,
+  registerDoorsBody,
+} from '@karta/protocol';
 import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
 import {
   createServiceVerifier,
@@ -62,8 +67,8 @@ export async function startPaperPlane(): Promise<PaperPlane> {
       method: 'POST',
       path: '/v1/internal/doors/register',
       peer: 'doors',
-      body: z.object({}),
-      handle: async () => ({ epoch: 1 }),
+      body: registerDoorsBody,
+      handle: async ({ body }) => body,
     }),
     internalRoute({
       method: 'POST',

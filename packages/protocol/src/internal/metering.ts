@@ -139,7 +139,7 @@ export const leaseReportBody = z.strictObject({
   earlier_told: z.boolean().default(false),
   /**
    * These are all the leases that this start of the node has: another one of its epoch, whose time
-   * is over, it has never heard of, for the answer was lost. It returns whole.
+   * was over when this was sent, it has never heard of or has done with. Its rest returns.
    */
   complete: z.boolean().default(false),
   leases: z
@@ -164,11 +164,13 @@ export const leaseReportAnswer = z.strictObject({
 export type LeaseReportAnswer = z.infer<typeof leaseReportAnswer>;
 
 /**
- * `POST control:/v1/internal/doors/register`: the doors have started. Answers the epoch by which
- * everything that they ask from now on is marked. Leases of earlier epochs take nothing new; what
- * was taken from them is reported under the new epoch once the journal has been read.
+ * `POST control:/v1/internal/doors/register`: the doors have started, as this epoch of their node,
+ * by which everything that they ask from now on is marked. The node counts its starts by itself, so
+ * that one that arrives late, or twice, changes nothing. Leases of earlier epochs take nothing new;
+ * what was taken from them is reported under the new epoch once the journal has been read.
  */
-export const registerDoorsBody = z.strictObject({});
+export const registerDoorsBody = z.strictObject({ epoch: z.int().positive() });
+/** The highest that was ever registered: another than one's own is that of a later start. */
 export const registerDoorsAnswer = z.strictObject({ epoch: z.int().positive() });
 
 /** What a settled call took from a lease: told with its usage event, so that both count once. */

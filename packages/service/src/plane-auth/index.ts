@@ -33,8 +33,10 @@ export {
 export {
   type BoundRequest,
   bodyDigest,
+  CLOCK_SKEW_SECONDS,
   mintServiceToken,
   type PlaneName,
+  SERVICE_TOKEN_SECONDS,
   UNSIGNED_STREAM,
 } from './service-token.ts';
 export {

@@ -28,6 +28,7 @@ export class LeaseGround {
   readonly #database: TestDatabase;
   /** The control plane's clock. */
   now = new Date();
+  readonly #starts = new Map<string, number>();
 
   private constructor(database: TestDatabase, orgId: string) {
     this.#database = database;
@@ -58,10 +59,13 @@ export class LeaseGround {
       .execute((tx) => insertBudget(tx, actor, made, this.now));
   }
 
-  register(nodeId: string): Promise<number> {
+  /** The doors of a node start, by default once more. Resolves with the highest epoch it had. */
+  register(nodeId: string, epoch?: number): Promise<number> {
+    const asked = epoch ?? (this.#starts.get(nodeId) ?? 0) + 1;
+    this.#starts.set(nodeId, asked);
     return this.#database.database
       .transaction()
-      .execute((tx) => registerDoors(tx, nodeId, this.now));
+      .execute((tx) => registerDoors(tx, { nodeId, now: this.now }, asked));
   }
 
   subject(change: Partial<SpendSubject> = {}): SpendSubject {

@@ -22,6 +22,9 @@ export interface PaperCap {
   windowMs?: number;
 }
 
+/** As long as a signed request may be on its way, in milliseconds. */
+const SENT_MS = 90_000;
+
 interface Lease {
   id: string;
   cap: PaperCap;
@@ -31,7 +34,10 @@ interface Lease {
   amount: bigint;
   consumed: bigint;
   returned: bigint;
+  /** As it was told last. */
+  taken: bigint;
   closed: boolean;
+  expiresAt: number;
 }
 
 /** A subject of the tests. */
@@ -58,11 +64,18 @@ export class PaperControl implements LeaseControl {
   readonly leases = new Map<string, Lease>();
   #spent = new Map<string, bigint>();
   #epoch = 0;
+  #leased = 0;
 
-  async register(): Promise<number> {
+  async register(epoch: number): Promise<number> {
     this.#answering();
-    this.#epoch += 1;
+    if (epoch > this.#epoch) this.#epoch = epoch;
     return this.#epoch;
+  }
+
+  /** Its database is set back to before this epoch: what it leased since is not known any more. */
+  setBack(epoch: number): void {
+    this.#epoch = epoch;
+    for (const [id, lease] of this.leases) if (lease.epoch > epoch) this.leases.delete(id);
   }
 
   async lease(body: LeaseBody): Promise<LeaseAnswer> {
@@ -80,11 +93,13 @@ export class PaperControl implements LeaseControl {
       const most = wanted < share ? wanted : share;
       const amount = minimum > most ? minimum : most;
       const granted = left >= minimum && amount > 0n ? amount : null;
-      const id = `lease_${this.leases.size + 1}`;
+      this.#leased += 1;
+      const id = `lease_${this.#leased}`;
       if (granted !== null) {
         this.leases.set(id, {
           ...{ id, cap, scope, windowStart: start, epoch: body.epoch, amount: granted },
-          ...{ consumed: 0n, returned: 0n, closed: false },
+          ...{ consumed: 0n, returned: 0n, taken: 0n, closed: false },
+          expiresAt: this.now + this.leaseMs,
         });
       }
       return [
@@ -125,15 +140,27 @@ export class PaperControl implements LeaseControl {
         continue;
       }
       lease.closed ||= closed;
+      lease.taken = BigInt(taken);
       const rest = lease.amount - BigInt(taken);
       if (closed && rest > lease.returned) lease.returned = rest;
-      if (!lease.closed) renewed.push({ lease_id, expires_at: iso(this.now + this.leaseMs) });
+      if (lease.closed) continue;
+      lease.expiresAt = this.now + this.leaseMs;
+      renewed.push({ lease_id, expires_at: iso(lease.expiresAt) });
     }
     if (body.earlier_told === true) {
       for (const lease of this.leases.values()) {
         if (lease.closed || lease.epoch >= body.epoch) continue;
         lease.closed = true;
         lease.returned = lease.amount;
+      }
+    }
+    if (body.complete === true) {
+      const told = new Set(body.leases.map(({ lease_id }) => lease_id));
+      for (const [id, lease] of this.leases) {
+        if (lease.closed || lease.epoch !== body.epoch || told.has(id)) continue;
+        if (lease.expiresAt + SENT_MS >= this.now) continue;
+        lease.closed = true;
+        lease.returned = lease.amount - lease.taken;
       }
     }
     this.check();

@@ -66,7 +66,8 @@ export async function servePaper(): Promise<PaperServer> {
     }),
     internalRoute({
       ...{ method, peer, path: '/v1/internal/doors/register', body: registerDoorsBody },
-      handle: async () => timed(async () => ({ epoch: await control.register() })),
+      handle: async ({ body }) =>
+        timed(async () => ({ epoch: await control.register(body.epoch) })),
     }),
   ];
   const verifier = createServiceVerifier({
