@@ -1,4 +1,11 @@
-import type { Decision, InputKind, StopReason, TurnErrorCode, WireFamily } from '@karta/protocol';
+import type {
+  Decision,
+  InputKind,
+  KeyProvider,
+  StopReason,
+  TurnErrorCode,
+  WireFamily,
+} from '@karta/protocol';
 import type { ProtectedPath, Reader, Sandbox } from '@karta/sandbox';
 
 /**
@@ -99,6 +106,10 @@ export interface ModelAccess {
   credential: string;
   /** Families some upstream serves, preferred first. */
   families: readonly WireFamily[];
+  /**
+   * Where no upstream has OpenAI's Responses: the provider whose Chat Completions serve that family.
+   */
+  chatProvider?: KeyProvider | null;
   /** For an application that names no model: a model per family. */
   defaults: Readonly<Partial<Record<WireFamily, string>>>;
 }

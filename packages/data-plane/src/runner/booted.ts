@@ -47,7 +47,7 @@ export async function boot(
 ): Promise<Booted> {
   const { id, volumeId, release, session } = order;
   const env = await parts.envOf(release);
-  const { families, channel, hosts } = await openChannel(parts, id, release, session);
+  const { served, channel, hosts } = await openChannel(parts, id, release, session);
   try {
     const machine = await parts.host.boot({
       sandboxId: id,
@@ -55,7 +55,7 @@ export async function boot(
       release,
       channel: { socketPath: channel.socket_path, credential: channel.credential },
       hosts,
-      families,
+      ...served,
       env,
     });
     return { id, volumeId, release, machine };
@@ -87,7 +87,7 @@ async function openChannel(
       provider_tools: providerTools,
       fallback: [...modelFallback],
     });
-    return { families: served, channel, hosts: sandboxHosts(egress, channel.egress) };
+    return { served, channel, hosts: sandboxHosts(egress, channel.egress) };
   } catch (cause) {
     throw new KartaError('harness_failed', 'The model proxy does not answer.', { cause });
   }

@@ -46,7 +46,7 @@ test('a channel is opened, claimed, booked on and closed', async () => {
 test('the families of the demo model are served', async () => {
   const { client } = await realDoors();
   const families = servedFamilies(client);
-  expect([...(await families())].sort()).toEqual(['anthropic', 'openai']);
+  expect([...(await families()).families].sort()).toEqual(['anthropic', 'openai']);
 });
 
 test('a wrong token is a refusal, and doors that are gone are an error without a status', async () => {

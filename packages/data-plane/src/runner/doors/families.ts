@@ -1,20 +1,38 @@
-import type { WireFamily } from '@karta/protocol';
+import {
+  type KeyProvider,
+  keyProvider,
+  type UpstreamsAnswer,
+  type WireFamily,
+} from '@karta/protocol';
 import type { DoorsClient } from './doors-client.ts';
 
-/** The wire families that some upstream serves, in the order of the upstreams. */
-export type Families = () => Promise<readonly WireFamily[]>;
+/** What upstreams serve. */
+export interface Served {
+  /** The wire families that some upstream serves, in the order of the upstreams. */
+  families: readonly WireFamily[];
+  /** Where none of those on OpenAI's wires has Responses: the first of them, by Chat Completions. */
+  chatProvider: KeyProvider | null;
+}
+
+export type Families = () => Promise<Served>;
 
 /** Asks the doors once: their upstreams are fixed for their life. A failure is asked again. */
 export function servedFamilies(doors: Pick<DoorsClient, 'upstreams'>): Families {
-  let known: Promise<readonly WireFamily[]> | null = null;
+  let known: Promise<Served> | null = null;
   return () => {
-    known ??= doors.upstreams().then(
-      ({ upstreams }) => [...new Set(upstreams.flatMap((upstream) => upstream.families))],
-      (error: unknown) => {
-        known = null;
-        throw error;
-      },
-    );
+    known ??= doors.upstreams().then(servedBy, (error: unknown) => {
+      known = null;
+      throw error;
+    });
     return known;
+  };
+}
+
+function servedBy({ upstreams }: UpstreamsAnswer): Served {
+  const openai = upstreams.filter(({ families }) => families.includes('openai'));
+  const [first] = openai.some(({ responses }) => responses) ? [] : openai;
+  return {
+    families: [...new Set(upstreams.flatMap(({ families }) => families))],
+    chatProvider: keyProvider.safeParse(first?.id).data ?? null,
   };
 }

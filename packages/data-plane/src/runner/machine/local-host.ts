@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Harness, ModelAccess } from '@karta/harness';
-import { KartaError, type WireFamily } from '@karta/protocol';
+import { KartaError } from '@karta/protocol';
 import {
   chooseDriver,
   type FileList,
@@ -154,12 +154,13 @@ async function bootSandbox(driver: SandboxDriver, order: BootOrder, loaded: Load
 
 function modelAccess(
   release: Release,
-  order: { channel: { credential: string }; families: readonly WireFamily[] },
+  order: Pick<BootOrder, 'families' | 'chatProvider'> & { channel: { credential: string } },
 ): ModelAccess {
   return {
     offer: MODEL_OFFER,
     credential: order.channel.credential,
     families: order.families,
+    chatProvider: order.chatProvider ?? null,
     defaults: modelDefaults(release.config.modelDefault, order.families),
   };
 }

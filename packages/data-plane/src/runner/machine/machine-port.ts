@@ -7,7 +7,7 @@ import type {
   StoredMessage,
   TurnInput,
 } from '@karta/harness';
-import type { Isolation, WireFamily } from '@karta/protocol';
+import type { Isolation, KeyProvider, WireFamily } from '@karta/protocol';
 import type { FileList, SandboxHost } from '@karta/sandbox';
 import type { Release } from '../../control/port.ts';
 
@@ -60,6 +60,8 @@ export interface BootOrder {
   hosts: readonly SandboxHost[];
   /** Families that some upstream serves, preferred first. */
   families: readonly WireFamily[];
+  /** Where no upstream has Responses: whose Chat Completions serve OpenAI's wires. */
+  chatProvider?: KeyProvider | null;
   /** Variables for the harness's processes. */
   env: Readonly<Record<string, string>>;
 }

@@ -6,6 +6,9 @@ test('the release comes before the operator, for the family it names', () => {
     openai: 'gpt-5-mini',
   });
   expect(modelDefaults('opus', ['anthropic'])).toEqual({ anthropic: 'opus' });
+  expect(modelDefaults('openrouter/openai/gpt-5', ['anthropic', 'openai'])).toEqual({
+    openai: 'openrouter/openai/gpt-5',
+  });
 });
 
 test('an application without a choice is given one for every family that is served', () => {

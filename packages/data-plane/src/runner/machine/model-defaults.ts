@@ -1,10 +1,16 @@
-import type { WireFamily } from '@karta/protocol';
+import { PROVIDER_FAMILY, providerModelOf, type WireFamily } from '@karta/protocol';
 
 /** What an application that names no model is given: the middle of each provider's range. */
 const OPERATOR_DEFAULTS: Readonly<Record<WireFamily, string>> = {
   anthropic: 'claude-sonnet-4-5',
   openai: 'gpt-5',
 };
+
+/** A name with another provider than the family's own is kept whole: it says who is to answer. */
+function isNamedOn(family: WireFamily, name: string): boolean {
+  const provider = providerModelOf(name)?.provider;
+  return provider !== undefined && provider !== family && PROVIDER_FAMILY[provider] === family;
+}
 
 /**
  * A model per family for applications that choose none: `[model] default` of the release, written
@@ -18,6 +24,7 @@ export function modelDefaults(
   for (const family of families) {
     const prefix = `${family}/`;
     if (wanted === null) defaults[family] = OPERATOR_DEFAULTS[family];
+    else if (isNamedOn(family, wanted)) defaults[family] = wanted;
     else if (wanted.startsWith(prefix)) defaults[family] = wanted.slice(prefix.length);
     else if (!wanted.includes('/')) defaults[family] = wanted;
   }

@@ -14,10 +14,13 @@ test('a name has a provider and a model, which may hold slashes', () => {
   expect(formatModel({ provider: 'a', model: 'b/c' })).toBe('a/b/c');
 });
 
-test('only the two providers of the wire families are known', () => {
+test('the providers of the wire families are known', () => {
   expect(familyOf('anthropic/x')).toBe('anthropic');
   expect(familyOf('openai/x')).toBe('openai');
+  expect(familyOf('openrouter/anthropic/x')).toBe('openai');
+  expect(familyOf('bedrock/x')).toBe('anthropic');
   expect(familyOf('google/x')).toBeNull();
+  expect(familyOf('constructor/x')).toBeNull();
   expect(familyOf('anthropic')).toBeNull();
 });
 
@@ -44,5 +47,17 @@ describe('the choice', () => {
       model: 'a',
     });
     expect(chooseModel(null, { ...access, defaults: {} })).toBeNull();
+  });
+
+  test('a default may name its provider, and where nobody has Responses one that has none', () => {
+    const named = { ...access, defaults: { openai: 'openrouter/openai/gpt-5' } };
+    const router = { provider: 'openrouter', model: 'openai/gpt-5' };
+    expect(chooseModel(null, named)).toEqual(router);
+    const chat = { ...access, chatProvider: 'openai-compatible' as const };
+    expect(chooseModel('openai/llama', chat)).toEqual({
+      provider: 'openai-compatible',
+      model: 'llama',
+    });
+    expect(chooseModel('anthropic/x', chat)?.provider).toBe('anthropic');
   });
 });

@@ -80,3 +80,28 @@ test('the one agent of a folder leads; of several, or with a choice made, nothin
     'default_agent',
   );
 });
+
+test('models of named providers are offered under their whole names, by Chat Completions', () => {
+  const config = configOf({
+    'opencode.json': '{"model":"openrouter/anthropic/claude-x","small_model":"openai/gpt-5-mini"}',
+    '.opencode/agent/a.md': '---\nmodel: bedrock/anthropic.claude-y\n---\n',
+  });
+  expect(config).toMatchObject({
+    model: 'openrouter/anthropic/claude-x',
+    small_model: 'openai/gpt-5-mini',
+    enabled_providers: ['anthropic', 'openai', 'openrouter', 'bedrock'],
+    provider: {
+      openrouter: {
+        npm: '@ai-sdk/openai-compatible',
+        options: { baseURL: '{env:KARTA_OPENAI_URL}', chunkTimeout: 1_234 },
+        models: { 'anthropic/claude-x': { id: 'openrouter/anthropic/claude-x' } },
+      },
+      bedrock: {
+        npm: '@ai-sdk/anthropic',
+        options: { baseURL: '{env:KARTA_ANTHROPIC_URL}' },
+        models: { 'anthropic.claude-y': { id: 'bedrock/anthropic.claude-y' } },
+      },
+    },
+  });
+  expect(config).not.toHaveProperty('agent');
+});

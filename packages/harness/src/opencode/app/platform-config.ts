@@ -1,6 +1,14 @@
 import type { HarnessSetup, ModelAccess } from '../../port.ts';
 import { CONFIG_ENV } from '../server/environment.ts';
-import { chooseModel, formatModel, isServed, type ModelName } from './model-choice.ts';
+import {
+  chooseModel,
+  formatModel,
+  isServed,
+  type ModelName,
+  parseModel,
+  placed,
+} from './model-choice.ts';
+import { namedProviders, UNKNOWN_LIMIT } from './named-providers.ts';
 import { type AppReading, readApp } from './read-app.ts';
 
 /** A provider that stops sending in the middle of an answer is given up after this. */
@@ -13,11 +21,6 @@ export interface PlatformOptions {
 
 /** Ids that OpenCode's own catalogue has, with their limits. */
 const CATALOGUED = /^(claude|gpt|o\d|chatgpt|codex)/;
-/**
- * Limits of other models: what all current ones of both families bear. Without them OpenCode does
- * not compact a long conversation.
- */
-const UNKNOWN_LIMIT = { context: 200_000, output: 32_000 };
 
 /**
  * The platform's configuration, for the layer that OpenCode puts above all others. Merged key by key
@@ -31,15 +34,20 @@ export function platformConfig(
   const { model: access } = setup;
   const app = readApp(setup.app);
   const chosen = chooseModel(app.model?.name ?? null, access);
+  const small = chosen === null ? null : smallModel(app, access, chosen);
+  const agents = chosen === null ? new Map<string, ModelName>() : agentModels(app, access, chosen);
+  const used = [chosen, small, ...agents.values()].filter((name) => name !== null);
+  const named = namedProviders(used, options.modelStallMs);
   return {
     $schema: 'https://opencode.ai/config.json',
     autoupdate: false,
     share: 'disabled',
     autoshare: false,
     server: { mdns: false },
-    enabled_providers: ['anthropic', 'openai'],
+    enabled_providers: ['anthropic', 'openai', ...Object.keys(named)],
     disabled_providers: [],
-    ...(chosen === null ? {} : { model: formatModel(chosen), ...smallModel(app, access, chosen) }),
+    ...(chosen === null ? {} : { model: formatModel(chosen) }),
+    ...(small === null ? {} : { small_model: formatModel(small) }),
     provider: {
       anthropic: provider(
         '@ai-sdk/anthropic',
@@ -49,8 +57,9 @@ export function platformConfig(
         'anthropic',
       ),
       openai: provider('@ai-sdk/openai', CONFIG_ENV.openaiUrl, options, chosen, 'openai'),
+      ...named,
     },
-    ...agentModels(app, access, chosen),
+    ...agentSettings(agents, app),
     // An application with one agent of its own is that agent.
     ...(app.soleAgent === null ? {} : { default_agent: app.soleAgent }),
     // A denied tool call is an answer that the agent works with, not the end of its turn.
@@ -78,30 +87,44 @@ function provider(
   };
 }
 
+/** Without limits OpenCode does not compact a long conversation. */
 function modelEntry({ model }: ModelName, npm: string): Record<string, unknown> {
   const known = CATALOGUED.test(model);
   return { provider: { npm }, ...(known ? {} : { name: model, limit: UNKNOWN_LIMIT }) };
 }
 
 /** The folder's model for small tasks is kept when it is served. */
-function smallModel(
-  app: AppReading,
-  access: ModelAccess,
-  chosen: ModelName,
-): Record<string, unknown> {
-  const own = app.smallModel?.name;
-  return { small_model: own !== undefined && isServed(own, access) ? own : formatModel(chosen) };
+function smallModel(app: AppReading, access: ModelAccess, chosen: ModelName): ModelName {
+  return servedModel(app.smallModel?.name, access) ?? chosen;
 }
 
-/** Agents that name a model which nobody serves run on the application's. */
+/** The model of each agent that names one; the application's where nobody serves that. */
 function agentModels(
   app: AppReading,
   access: ModelAccess,
-  chosen: ModelName | null,
+  chosen: ModelName,
+): Map<string, ModelName> {
+  return new Map(
+    app.agents.flatMap(({ name, model }) =>
+      model === null ? [] : [[name, servedModel(model.name, access) ?? chosen] as const],
+    ),
+  );
+}
+
+function servedModel(name: string | undefined, access: ModelAccess): ModelName | null {
+  const parsed = name !== undefined && isServed(name, access) ? parseModel(name) : null;
+  return parsed === null ? null : placed(parsed, access);
+}
+
+/** What is other than the folder says itself. */
+function agentSettings(
+  models: ReadonlyMap<string, ModelName>,
+  app: AppReading,
 ): Record<string, unknown> {
-  if (chosen === null) return {};
-  const agents = app.agents
-    .filter(({ model }) => model !== null && !isServed(model.name, access))
-    .map(({ name }) => [name, { model: formatModel(chosen) }] as const);
-  return agents.length === 0 ? {} : { agent: Object.fromEntries(agents) };
+  const changed = app.agents.flatMap(({ name, model: own }) => {
+    const model = models.get(name);
+    if (model === undefined || formatModel(model) === own?.name) return [];
+    return [[name, { model: formatModel(model) }] as const];
+  });
+  return changed.length === 0 ? {} : { agent: Object.fromEntries(changed) };
 }

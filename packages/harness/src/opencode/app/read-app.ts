@@ -57,7 +57,7 @@ function lastText(files: readonly ConfigFile[], key: string): Placed | null {
 
 function modelProblems({ name, file, line }: Placed): AppProblem[] {
   if (familyOf(name) !== null) return [];
-  const message = `the model "${name}" has no upstream: name one as anthropic/… or openai/…`;
+  const message = `the model "${name}" has no upstream: name one as anthropic/…, openai/… or with another provider, as openrouter/…`;
   return [{ severity: 'error', file, line, message }];
 }
 
