@@ -1,15 +1,9 @@
 import { planePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
+import { apiKey, baseUrl } from './config-values.ts';
 import { egressConfig, ranges } from './egress/config.ts';
 import { DRAIN_MS } from './limits.ts';
-
-const baseUrl = z.url({ protocol: /^https?$/ }).refine((value) => {
-  const { username, password, search, hash } = new URL(value);
-  return [username, password, search, hash].every((part) => part === '');
-}, 'must have neither credentials, query nor fragment');
-
-/** A key goes into a header: printable ASCII without spaces. */
-const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
+import { bedrockConfig, vertexConfig } from './upstreams/cloud-config.ts';
 
 /** What the doors read from their standard input: one line of JSON. */
 export const doorsConfig = z.strictObject({
@@ -33,6 +27,8 @@ export const doorsConfig = z.strictObject({
           /** Whether it has Responses beside Chat Completions. */
           responses: z.boolean().default(false),
         }),
+        bedrockConfig,
+        vertexConfig,
       ]),
     )
     .min(1)

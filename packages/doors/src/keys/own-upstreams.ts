@@ -1,11 +1,15 @@
+import { awsRegion, vertexLocation } from '@karta/protocol';
 import type { AddressPolicy, NameResolver } from '@karta/service/network';
 import { anthropicUpstream } from '../upstreams/anthropic.ts';
+import { bedrockUpstream } from '../upstreams/bedrock/bedrock.ts';
 import { guardedAgents } from '../upstreams/guarded-agent.ts';
 import { openaiUpstream } from '../upstreams/openai.ts';
 import { compatibleUpstream } from '../upstreams/openai-compatible.ts';
 import { openrouterUpstream } from '../upstreams/openrouter.ts';
 import type { Upstream } from '../upstreams/port.ts';
 import type { Upstreams } from '../upstreams/select.ts';
+import { unusableKey } from '../upstreams/unusable-key.ts';
+import { vertexUpstream } from '../upstreams/vertex/vertex.ts';
 import type { KeyParts } from './key-parts.ts';
 
 /** Where providers are, unless the operator has said otherwise for its own key. */
@@ -14,8 +18,8 @@ const STANDARD = {
   openai: 'https://api.openai.com/v1',
   openrouter: 'https://openrouter.ai/api/v1',
 } as const;
-/** Compatible servers whose connections are kept; the one used longest ago is closed first. */
-const MAX_COMPATIBLE = 1_000;
+/** Servers that keys name whose connections are kept; the one used longest ago is closed first. */
+const MAX_NAMED = 1_000;
 
 /** Which addresses a compatible server may be at. */
 export interface CompatibleNetwork {
@@ -23,13 +27,16 @@ export interface CompatibleNetwork {
   resolver: NameResolver;
 }
 
+/** Where the operator has said that providers are. */
+type OperatorsAddresses = Pick<Upstreams, 'endpointOf' | 'cloudAddresses'>;
+
 /** The upstreams that calls with orgs' own keys go to. */
 export class OwnUpstreams {
-  readonly #configured: Pick<Upstreams, 'endpointOf'>;
+  readonly #configured: OperatorsAddresses;
   readonly #network: CompatibleNetwork;
   readonly #known = new Map<string, Upstream>();
 
-  constructor(configured: Pick<Upstreams, 'endpointOf'>, network: CompatibleNetwork) {
+  constructor(configured: OperatorsAddresses, network: CompatibleNetwork) {
     this.#configured = configured;
     this.#network = network;
   }
@@ -45,6 +52,10 @@ export class OwnUpstreams {
         return this.#kept(provider, () => openrouterUpstream({ baseUrl: this.#baseUrl(provider) }));
       case 'openai-compatible':
         return this.#compatible(key.part('base_url'), key.optional('apis') === 'chat,responses');
+      case 'bedrock':
+        return this.#bedrock(key.part('region'));
+      case 'vertex':
+        return this.#vertex(key.part('location'));
       default:
         return null;
     }
@@ -65,21 +76,39 @@ export class OwnUpstreams {
     return known;
   }
 
-  #compatible(baseUrl: string, responses: boolean): Upstream {
-    const name = `openai-compatible ${responses} ${baseUrl}`;
-    const known = this.#known.get(name);
+  /** Of a key that names where its provider is: there may be as many as there are orgs. */
+  #named(name: string, make: () => Upstream): Upstream {
+    const known = this.#known.get(name) ?? make();
     this.#known.delete(name);
-    const agent = guardedAgents(this.#network);
-    const upstream = known ?? compatibleUpstream({ baseUrl, responses, agent });
-    this.#known.set(name, upstream);
+    this.#known.set(name, known);
     this.#dropOldest();
-    return upstream;
+    return known;
+  }
+
+  #compatible(baseUrl: string, responses: boolean): Upstream {
+    return this.#named(`openai-compatible ${responses} ${baseUrl}`, () =>
+      compatibleUpstream({ baseUrl, responses, agent: guardedAgents(this.#network) }),
+    );
+  }
+
+  #bedrock(region: string): Upstream {
+    if (!awsRegion.safeParse(region).success) return unusableKey('bedrock');
+    const { baseUrl } = this.#configured.cloudAddresses('bedrock');
+    return this.#named(`bedrock ${region}`, () => bedrockUpstream({ region, baseUrl }));
+  }
+
+  #vertex(location: string): Upstream {
+    if (!vertexLocation.safeParse(location).success) return unusableKey('vertex');
+    const addresses = this.#configured.cloudAddresses('vertex');
+    return this.#named(`vertex ${location}`, () =>
+      vertexUpstream({ location, project: null, ...addresses }),
+    );
   }
 
   #dropOldest(): void {
-    if (this.#known.size <= MAX_COMPATIBLE) return;
+    if (this.#known.size <= MAX_NAMED) return;
     for (const [name, upstream] of this.#known) {
-      if (!name.startsWith('openai-compatible ')) continue;
+      if (!name.includes(' ')) continue;
       this.#known.delete(name);
       upstream.close();
       return;

@@ -2,7 +2,12 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ProviderKeyTest } from '@karta/protocol';
 import type { OrgLink } from '../control/org-link.ts';
-import { type ModelCall, UpstreamError } from '../upstreams/port.ts';
+import {
+  type ModelCall,
+  type ProbeResult,
+  type Upstream,
+  UpstreamError,
+} from '../upstreams/port.ts';
 import { KeyParts } from './key-parts.ts';
 import { refusesKey } from './serving-key.ts';
 
@@ -29,10 +34,23 @@ export async function tryKey(
   if (found === null) return null;
   const key = { ownId: found.id, parts: new KeyParts(found.secret) };
   const upstream = upstreams.at(provider, key.parts);
-  const path = QUESTIONS[provider];
-  if (upstream === null || path === undefined) {
+  const ask = upstream === null ? null : questionOf(upstream, provider);
+  if (ask === null) {
     return { ok: false, status: null, message: `This server does not speak to ${provider}.` };
   }
+  try {
+    return told(provider, await ask(key, AbortSignal.timeout(TRY_MS)));
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    return { ok: false, status: null, message: `${provider} could not be reached.` };
+  }
+}
+
+/** `null`: nothing could be asked. */
+function questionOf(upstream: Upstream, provider: string): NonNullable<Upstream['probe']> | null {
+  if (upstream.probe !== undefined) return upstream.probe;
+  const path = QUESTIONS[provider];
+  if (path === undefined) return null;
   const call: ModelCall = {
     route: {
       family: upstream.families[0] ?? 'openai',
@@ -45,18 +63,19 @@ export async function tryKey(
     body: Buffer.alloc(0),
     channelId: 'key-test',
   };
-  try {
-    const reply = await upstream.send(call, key, AbortSignal.timeout(TRY_MS));
-    await pipeline(reply.body, nowhere());
-    return told(provider, reply.status);
-  } catch (error) {
-    if (!(error instanceof UpstreamError)) throw error;
-    return { ok: false, status: null, message: `${provider} could not be reached.` };
-  }
+  return async (key, signal) => {
+    const { status, body } = await upstream.send(call, key, signal);
+    await pipeline(body, nowhere());
+    return { status, knownOnly: false };
+  };
 }
 
-function told(provider: string, status: number): ProviderKeyTest {
+function told(provider: string, { status, knownOnly }: ProbeResult): ProviderKeyTest {
   if (status >= 200 && status < 300) return { ok: true, status, message: `${provider} takes it.` };
+  if (knownOnly) {
+    const message = `${provider} knows the key, which may not list its models. Whether it may call them is not known.`;
+    return { ok: true, status, message };
+  }
   if (refusesKey(status)) return { ok: false, status, message: `${provider} refused the key.` };
   return { ok: false, status, message: `${provider} answered ${status}: this says nothing of it.` };
 }

@@ -3,6 +3,12 @@ import type { DoorsConfig } from '../config.ts';
 import { platformKey, type UpstreamKey } from '../keys/key-parts.ts';
 import type { Route } from '../wire/routes.ts';
 import { anthropicUpstream } from './anthropic.ts';
+import {
+  type CloudAddresses,
+  type ConfiguredCloud,
+  cloudAddresses,
+  cloudUpstream,
+} from './cloud-upstream.ts';
 import { demoUpstream } from './demo.ts';
 import { openaiUpstream } from './openai.ts';
 import { compatibleUpstream } from './openai-compatible.ts';
@@ -23,6 +29,8 @@ export interface Upstreams {
   readonly demo: Upstream;
   /** Where the operator has configured this provider to be; `null`: nowhere. */
   endpointOf(provider: string): string | null;
+  /** Where the operator has said that a cloud is, in place of its own addresses. */
+  cloudAddresses(cloud: ConfiguredCloud['id']): CloudAddresses;
   /** Each upstream with the families that it really serves. */
   list(): { upstream: Upstream; families: WireFamily[] }[];
   close(): void;
@@ -52,6 +60,8 @@ export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams
     demo,
     endpointOf: (provider) =>
       upstreams.find(({ upstream }) => upstream.id === provider)?.upstream.endpoint ?? null,
+    cloudAddresses: (cloud) =>
+      cloudAddresses(configured.find((one): one is ConfiguredCloud => one.id === cloud)),
     list: () =>
       upstreams.map(({ upstream }) => ({
         upstream,
@@ -79,6 +89,9 @@ function build(configured: DoorsConfig['upstreams'][number]): PlatformUpstream {
       const { base_url: baseUrl, responses, api_key } = configured;
       return keyed(compatibleUpstream({ baseUrl, responses }), api_key);
     }
+    case 'bedrock':
+    case 'vertex':
+      return cloudUpstream(configured);
   }
 }
 

@@ -7,12 +7,25 @@ const printable = z
   .min(8)
   .max(8_192)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
-const name = z
+
+/**
+ * A region of AWS's commercial and US government parts. It becomes a part of a host's name, so it is
+ * nothing else.
+ */
+export const awsRegion = z
   .string()
   .trim()
-  .min(1)
-  .max(100)
-  .regex(/^[\w.-]+$/, 'must be letters, digits, dots and hyphens');
+  .regex(/^(?!cn-)[a-z]{2}(-gov)?-[a-z]{2,16}-\d{1,2}$/, 'must be a region of AWS, as us-east-1');
+
+/** `global`, one of the large parts of the world, or a region of Google's. Becomes a host's part too. */
+export const vertexLocation = z
+  .string()
+  .trim()
+  .regex(
+    /^(global|us|eu|[a-z]{2,16}-[a-z]{4,16}\d{1,2})$/,
+    'must be a location of Vertex, as global, eu or us-east5',
+  );
+
 const apiKey = z.strictObject({ api_key: printable });
 
 /** The JSON file of a service account, with what signing in by it needs. */
@@ -31,9 +44,9 @@ export const providerSecret = {
     access_key_id: printable,
     secret_access_key: printable,
     session_token: printable.optional(),
-    region: name,
+    region: awsRegion,
   }),
-  vertex: z.strictObject({ service_account: serviceAccount, location: name }),
+  vertex: z.strictObject({ service_account: serviceAccount, location: vertexLocation }),
 } as const;
 
 /** Providers for which an org may have a key of its own. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { awsRegion } from '@karta/protocol';
 import { z } from 'zod';
 import type { UpstreamKey } from '../../keys/key-parts.ts';
 import { parsedJson } from '../../wire/parsed-json.ts';
@@ -11,7 +12,6 @@ import { anthropicStream } from './anthropic-stream.ts';
 import { awsParts } from './aws-parts.ts';
 import { bedrockModel, withoutProfile } from './model-name.ts';
 import { exceptionOf, readBedrockError } from './refusal.ts';
-import { isAwsRegion } from './region.ts';
 import { type BedrockRequest, bedrockRequest, countBody } from './request.ts';
 import { type SignedConnection, signedConnection } from './signed-connection.ts';
 
@@ -33,7 +33,7 @@ export interface BedrockOptions {
 
 /** Claude on Amazon Bedrock, by the Anthropic wire. Throws an `Error` for what is no region. */
 export function bedrockUpstream({ region, baseUrl }: BedrockOptions): Upstream {
-  if (!isAwsRegion(region)) throw new Error(`"${region}" is no region of AWS`);
+  if (!awsRegion.safeParse(region).success) throw new Error(`"${region}" is no region of AWS`);
   const of = (service: string) => baseUrl ?? `https://${service}.${region}.amazonaws.com`;
   const runtime = signedConnection(of('bedrock-runtime'), region);
   const control = signedConnection(of('bedrock'), region);

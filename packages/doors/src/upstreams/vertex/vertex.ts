@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { vertexLocation } from '@karta/protocol';
 import type { UpstreamKey } from '../../keys/key-parts.ts';
 import { answerHeaders } from '../answer-headers.ts';
 import { cloudRefusal, isAnswer, keyRefusal, whoseKey } from '../cloud-refusal.ts';
@@ -8,7 +9,7 @@ import { answerText } from '../provider-refusal.ts';
 import { anthropicRefusal } from '../whole-reply.ts';
 import { anthropicStream } from './anthropic-stream.ts';
 import { fetchGoogleToken } from './google-token.ts';
-import { isVertexLocation, vertexAddress } from './location.ts';
+import { vertexAddress } from './location.ts';
 import { pricedVertexModel } from './model-name.ts';
 import { readVertexError } from './refusal.ts';
 import { type VertexRequest, vertexRequest } from './request.ts';
@@ -42,7 +43,8 @@ interface Signed {
 /** Claude on Google Vertex, by the Anthropic wire. Throws an `Error` for what is no location. */
 export function vertexUpstream(options: VertexOptions): Upstream {
   const { location } = options;
-  if (!isVertexLocation(location)) throw new Error(`"${location}" is no location of Vertex`);
+  if (!vertexLocation.safeParse(location).success)
+    throw new Error(`"${location}" is no location of Vertex`);
   const connection = providerConnection({ baseUrl: options.baseUrl ?? vertexAddress(location) });
   const tokenUrl = options.tokenUrl ?? TOKEN_URL;
   const signIn = providerConnection({ baseUrl: tokenUrl });

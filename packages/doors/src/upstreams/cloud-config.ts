@@ -1,0 +1,35 @@
+import { awsRegion, vertexLocation } from '@karta/protocol';
+import { z } from 'zod';
+import { apiKey, baseUrl } from '../config-values.ts';
+import { readServiceAccount } from './vertex/service-account.ts';
+
+/** Claude on Amazon Bedrock, under a key of the operator's account. */
+export const bedrockConfig = z.strictObject({
+  id: z.literal('bedrock'),
+  region: awsRegion,
+  access_key_id: apiKey,
+  secret_access_key: apiKey,
+  /** Of a temporary key. */
+  session_token: apiKey.optional(),
+  /** In place of AWS's own addresses, for every region. */
+  base_url: baseUrl.optional(),
+});
+
+/** Claude on Google Vertex, under a service account of the operator's project. */
+export const vertexConfig = z.strictObject({
+  id: z.literal('vertex'),
+  location: vertexLocation,
+  /** The project that is billed; left out: the service account's own. */
+  project: z
+    .string()
+    .regex(/^([a-z0-9.-]{1,100}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'must be the id of a project')
+    .optional(),
+  /** The text of its JSON file. */
+  service_account: z
+    .string()
+    .refine((text) => readServiceAccount(text) !== null, 'must be the JSON of a service account'),
+  /** In place of Google's own addresses, with its `/v1`, for every location. */
+  base_url: baseUrl.optional(),
+  /** In place of Google's own address for signing in. */
+  token_url: baseUrl.optional(),
+});
