@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { auth } from './scenarios/auth.ts';
 import { deploy } from './scenarios/deploy.ts';
 import { eventRate } from './scenarios/event-rate.ts';
+import { fairness } from './scenarios/fairness.ts';
 import { firstMinute } from './scenarios/first-minute.ts';
 import { idleSessions } from './scenarios/idle-sessions.ts';
 import { ingest } from './scenarios/ingest.ts';
@@ -19,6 +20,7 @@ const SCENARIOS: readonly Scenario[] = [
   deploy,
   ingest,
   reserve,
+  fairness,
   sandboxCost,
   newSession,
   wakeUp,

@@ -1,6 +1,9 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import type { BenchServer } from './server.ts';
 
+/** Where a turn is sent, and by whom. */
+export type Client = Pick<BenchServer, 'origin' | 'apiKey'>;
+
 /** What one streamed turn took, in milliseconds from the moment the request was made. */
 export interface TurnTimes {
   firstText: number;
@@ -11,7 +14,7 @@ export interface TurnTimes {
 
 const agent = new Agent({ keepAlive: true });
 
-function call(server: BenchServer, path: string, body: object): Promise<IncomingMessage> {
+function call(server: Client, path: string, body: object): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = request(
       new URL(path, server.origin),
@@ -30,7 +33,7 @@ function call(server: BenchServer, path: string, body: object): Promise<Incoming
   });
 }
 
-export async function createSession(server: BenchServer): Promise<string> {
+export async function createSession(server: Client): Promise<string> {
   const answer = await call(server, '/v1/sessions', {});
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
@@ -41,7 +44,7 @@ export async function createSession(server: BenchServer): Promise<string> {
 
 /** Sends a message and reads its stream to the `done`. */
 export async function streamTurn(
-  server: BenchServer,
+  server: Client,
   sessionId: string,
   text: string,
 ): Promise<TurnTimes> {

@@ -185,3 +185,29 @@ test.each(HARNESSES)(
   },
   120_000,
 );
+
+test('what the doors have booked counts on a limit of tokens per minute', async () => {
+  const ref = 'limited';
+  await builder.publish(ref, await archiveOfFolder(SUPPORT_BOT));
+  const session = await builder.data(`/v1/projects/${ref}/sessions`, 'POST', {});
+  const url = `${planes.data.url}/v1/projects/${ref}/sessions/${session.id}/messages`;
+  const body = { scope: 'project', scope_id: ref, tokens_per_minute: 1 };
+  const limit = await builder.control('/v1/rate_limits', 'POST', body);
+  const say = async () => {
+    const answer = await builder.ask(url, 'POST', {
+      text: `@@${JSON.stringify([{ text: 'a' }])}@@`,
+    });
+    return { status: answer.status, body: (await answer.json()) as Answer };
+  };
+  expect((await say()).status).toBe(200);
+  await expect.poll(say, { timeout: 60_000 }).toMatchObject({
+    status: 429,
+    body: {
+      error: 'rate_limited',
+      reason: 'tokens_per_minute',
+      rate_limit: { id: limit.id, scope: 'project', tokens_per_minute: 1 },
+    },
+  });
+  await builder.ask(`${planes.control.url}/v1/rate_limits/${limit.id}`, 'DELETE');
+  expect((await say()).status).toBe(200);
+});

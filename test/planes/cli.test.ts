@@ -232,6 +232,60 @@ test('budgets: set, set anew, looked at, removed', async () => {
   expect(await json(['budgets'])).toEqual([]);
 });
 
+test('limits: set, reached, set anew, removed', async () => {
+  const set = (...args: string[]) => types(['limits', 'set', ...args]);
+  const [{ id: keyId, api_key: key }] = await json([
+    'keys',
+    'create',
+    'hurried',
+    '--scope',
+    'read',
+  ]);
+  const on = ['--on', `api_key:${keyId}`];
+  const list = () =>
+    fetch(`${planes.data.url}/v1/sessions`, { headers: { authorization: `Bearer ${key}` } });
+  expect((await list()).status).toBe(200);
+  expect(await set('--requests', '1', '--turns', '2', ...on)).toMatch(
+    new RegExp(`^rlm_\\w+ limits api_key:${keyId} to 1 requests a minute, 2 turns at once$`),
+  );
+  const refused = async () => {
+    const answer = await list();
+    const { reason } = (await answer.json()) as { reason?: string };
+    return { status: answer.status, reason, waits: Number(answer.headers.get('retry-after')) > 0 };
+  };
+  const tooMany = { status: 429, reason: 'requests_per_minute', waits: true };
+  await expect.poll(refused).toEqual(tooMany);
+  expect(await set('--requests', 'none', ...on)).toMatch(/ to 2 turns at once$/);
+  expect((await list()).status).toBe(200);
+
+  await set('--tokens', '1_000_000', '--on', 'end_user');
+  const limits = await json(['limits']);
+  expect(limits).toMatchObject([
+    { scope: 'end_user', scope_id: null, tokens_per_minute: 1_000_000, set_by: 'org' },
+    { scope: 'api_key', scope_id: keyId, requests_per_minute: null, concurrent_turns: 2 },
+  ]);
+  expect(await types(['limits'])).toContain('each end_user');
+  for (const wrong of [
+    [],
+    ['--requests', '0'],
+    ['--requests', '-5'],
+    ['--requests', '1.5'],
+    ['--tokens', '1e6'],
+    ['--tokens', '2000000000'],
+    ['--turns', 'many'],
+    ['--turns', '5', '--on', 'session'],
+  ]) {
+    expect(await fails(['limits', 'set', ...wrong])).toMatchObject({ exit: 'usage' });
+  }
+  expect(await fails(['limits', 'set', '--turns', '5', '--on', 'api_key:no'])).toMatchObject({
+    exit: 'refused',
+  });
+  for (const { id } of limits) {
+    expect(await types(['limits', 'remove', id])).toBe(`${id} limits nothing any more`);
+  }
+  expect(await json(['limits'])).toEqual([]);
+});
+
 test('webhooks: made, tested, redelivered, rotated, switched, deleted', async () => {
   const create = ['webhooks', 'create', receiver.url, '--events', 'key.created,key.revoked'];
   const [hook] = await json([...create, '--description', 'For the till']);

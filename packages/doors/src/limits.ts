@@ -16,6 +16,8 @@ export const REQUEST_JSON_TOKENS = 500_000;
 export const CHANNEL_BODY_BYTES = 64 * 1024 * 1024;
 /** Request bodies of all channels held in memory at once; a request beyond it is told to come again. */
 export const PROCESS_BODY_BYTES = 512 * 1024 * 1024;
+/** An org may hold this many times what is free of it: alone two thirds. */
+export const ORG_BODY_SHARE = 2;
 /** Calls of one channel at once. Harnesses run some ten sub-agents in parallel. */
 export const CHANNEL_CALLS = 32;
 /** Open connections of one channel; further ones are dropped at accept. */

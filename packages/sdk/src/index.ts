@@ -32,6 +32,7 @@ export type {
   PriceBookWire,
   PriceEntry,
   ProjectView,
+  RateLimitView,
   ReleaseDiff,
   ReleaseView,
   Session,
@@ -68,6 +69,7 @@ export type { Members } from './management/members.ts';
 export type { Orgs } from './management/orgs.ts';
 export type { Prices, PricesOptions } from './management/prices.ts';
 export type { Projects } from './management/projects.ts';
+export type { RateLimits } from './management/rate-limits.ts';
 export type { Archive, DeployOptions, Releases } from './management/releases.ts';
 export type { SessionTokens } from './management/session-tokens.ts';
 export type { Staff } from './management/staff.ts';

@@ -9,6 +9,7 @@ import { Orgs } from './management/orgs.ts';
 import { Prices } from './management/prices.ts';
 import { Projects } from './management/projects.ts';
 import { ProviderKeys } from './management/provider-keys.ts';
+import { RateLimits } from './management/rate-limits.ts';
 import { Releases } from './management/releases.ts';
 import { SessionTokens } from './management/session-tokens.ts';
 import { Staff } from './management/staff.ts';
@@ -56,6 +57,7 @@ export class Karta {
   readonly prices: Prices;
   readonly billing: Billing;
   readonly budgets: Budgets;
+  readonly rateLimits: RateLimits;
   readonly webhooks: Webhooks;
   readonly audit: Audit;
 
@@ -87,6 +89,7 @@ export class Karta {
     this.prices = new Prices(control);
     this.billing = new Billing(control);
     this.budgets = new Budgets(control);
+    this.rateLimits = new RateLimits(control);
     this.webhooks = new Webhooks(control);
     this.audit = new Audit(control);
   }

@@ -29,6 +29,7 @@ export function addPlatformCommands(program: Command, terminal: Terminal, finish
       finish((await import('../commands/platform/prices.ts')).showPrices(options, terminal)),
     );
   addBudgets(program, terminal, finish);
+  addLimits(program, terminal, finish);
   addBilling(program, terminal, finish);
   addAudit(program, terminal, finish);
 }
@@ -56,6 +57,28 @@ function addBudgets(program: Command, terminal: Terminal, finish: Finish): void 
     .command('remove <id>')
     .description('cap it no longer')
     .action(async (id) => finish((await module()).removeBudget(id, budgets.opts(), terminal)));
+}
+
+function addLimits(program: Command, terminal: Terminal, finish: Finish): void {
+  const module = () => import('../commands/platform/limits.ts');
+  const limits = accountOptions(program.command('limits'))
+    .description('list the rate limits that rule in the org')
+    .action(async (options) => finish((await module()).listLimits(options, terminal)));
+  limits
+    .command('set')
+    .description('limit requests and tokens per minute, or turns that run at once')
+    .option('--on <scope>', 'org (default), project, api_key, embed_key, end_user: each')
+    .addHelpText('after', '\nA scope with an id limits that one alone: --on end_user:ann')
+    .option('--requests <number>', 'per minute; none: no longer')
+    .option('--tokens <number>', 'input and output, per minute; none: no longer')
+    .option('--turns <number>', 'that run at the same time; none: no longer')
+    .action(async (own) =>
+      finish((await module()).setLimit({ ...limits.opts(), ...own }, terminal)),
+    );
+  limits
+    .command('remove <id>')
+    .description('limit it no longer')
+    .action(async (id) => finish((await module()).removeLimit(id, limits.opts(), terminal)));
 }
 
 function addBilling(program: Command, terminal: Terminal, finish: Finish): void {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type BuildLine, KartaError, type ReleaseProblem } from '@karta/protocol';
 import type { PlaneClient } from '@karta/service/plane-auth';
 import { sql } from 'kysely';
@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { envOfProject } from '../projects/env-of-project.ts';
 import type { Database } from '../sql/database.ts';
 import type { BuildLog } from './build-log.ts';
+import { claimBuild } from './claim-build.ts';
 import { failBuild, finishBuild } from './finish-build.ts';
 import { buildOn } from './node-build.ts';
 import type { Built } from './record-release.ts';
@@ -56,10 +57,10 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
     running.add(work);
   }
 
-  /** Does the oldest build that waits; `false` when there is none. */
+  /** Does the next build that waits; `false` when there is none. */
   async function next(): Promise<boolean> {
     const grant = randomBytes(32).toString('base64url');
-    const build = await claim(database, grant);
+    const build = await claimBuild(database, grant);
     if (build === undefined) return false;
     // Another may wait too.
     kick();
@@ -146,25 +147,6 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
   };
 }
 
-/** Marks the oldest waiting build as running; several that ask at once get different ones. */
-async function claim(database: Database, grant: string): Promise<BuildRow | undefined> {
-  return database
-    .updateTable('builds')
-    .set({ status: 'running', started_at: new Date(), grant_digest: grantDigest(grant) })
-    .where('id', '=', (eb) =>
-      eb
-        .selectFrom('builds')
-        .select('id')
-        .where('status', '=', 'queued')
-        .orderBy('created_at')
-        .limit(1)
-        .forUpdate()
-        .skipLocked(),
-    )
-    .returningAll()
-    .executeTakeFirst();
-}
-
 async function putBack(database: Database, buildId: string): Promise<void> {
   await database
     .updateTable('builds')
@@ -172,11 +154,6 @@ async function putBack(database: Database, buildId: string): Promise<void> {
     .where('id', '=', buildId)
     .where('status', '=', 'running')
     .execute();
-}
-
-/** What the table keeps of a build grant. */
-export function grantDigest(grant: string): string {
-  return createHash('sha256').update(grant).digest('hex');
 }
 
 function problem(message: string): ReleaseProblem {

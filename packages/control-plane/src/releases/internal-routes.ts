@@ -9,7 +9,7 @@ import type { BlobStore } from '../blobs/blob-store.ts';
 import type { GrantWindow, OrgGrants } from '../internal/org-grant.ts';
 import type { EnvValues } from '../projects/env-values.ts';
 import type { Database } from '../sql/database.ts';
-import { grantDigest } from './build-queue.ts';
+import { grantDigest } from './claim-build.ts';
 import type { BuildRow } from './tables.ts';
 
 /** The largest image that a node may bring, in bytes: what a release may hold, and its manifest. */

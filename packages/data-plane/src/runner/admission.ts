@@ -1,5 +1,5 @@
 import { KartaError } from '@karta/protocol';
-import { planAdmission, type Tenant } from './admission-plan.ts';
+import { bytesHeld, bytesOf, planAdmission, type Tenant } from './admission-plan.ts';
 
 export interface AdmissionConfig {
   budgetBytes: number;
@@ -18,15 +18,27 @@ interface Waiter {
 /** Seconds after which a client that found no room may try again. */
 const RETRY_AFTER_S = 5;
 
+/** Memory for one sandbox. */
+export interface Place {
+  id: string;
+  /** Whose it is. */
+  org: string;
+  bytes: number;
+}
+
 /**
- * The book of sandbox memory: who holds how much, and who waits. Requests are served in the order
- * they came, so that a large one is not starved by small ones behind it.
+ * The book of sandbox memory: who holds how much, and who waits. The next to be served is the org
+ * that holds least, so that the burst of one does not delay another; of one org, and where orgs hold
+ * equally, whoever came first. Nobody passes whom it is, so that a large request is not starved by
+ * small ones, and no org by others: it waits only while it holds as much as they.
  */
 export class Admission {
   readonly #config: AdmissionConfig;
   readonly #tenants = new Map<string, Tenant>();
   readonly #waiters: Waiter[] = [];
   readonly #idleLater = new Map<string, NodeJS.Timeout>();
+  /** When something that is kept for its org for now may be ended. */
+  #later: NodeJS.Timeout | undefined;
 
   constructor(config: AdmissionConfig) {
     this.#config = config;
@@ -46,8 +58,8 @@ export class Admission {
    * Books memory for a session's sandbox, busy until {@link idle} says otherwise. Calls `queued`
    * when it must wait. Throws `KartaError('capacity')` when it waited in vain or can never fit.
    */
-  async acquire(id: string, bytes: number, queued: () => void): Promise<void> {
-    const tenant: Tenant = { id, kind: 'session', bytes, leaving: false, idleSince: null };
+  async acquire(place: Place, queued: () => void): Promise<void> {
+    const tenant: Tenant = { ...place, kind: 'session', leaving: false, idleSince: null };
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
       const waiter: Waiter = { tenant, granted: resolve, refused: reject };
@@ -64,14 +76,15 @@ export class Admission {
   }
 
   /** Books memory for a parked sandbox, if it fits beside the others and nobody waits. */
-  tryPark(id: string, bytes: number, poolBytes: number): boolean {
+  tryPark(place: Place, poolBytes: number): boolean {
     if (this.#waiters.length > 0) return false;
     let parked = 0;
     for (const tenant of this.#tenants.values()) if (tenant.kind === 'slot') parked += tenant.bytes;
+    const { bytes } = place;
     if (parked + bytes > poolBytes || this.usedBytes + bytes > this.#config.budgetBytes) {
       return false;
     }
-    this.#tenants.set(id, { id, kind: 'slot', bytes, leaving: false, idleSince: now() });
+    this.#tenants.set(place.id, { ...place, kind: 'slot', leaving: false, idleSince: now() });
     return true;
   }
 
@@ -112,6 +125,7 @@ export class Admission {
   close(): void {
     for (const timer of this.#idleLater.values()) clearTimeout(timer);
     this.#idleLater.clear();
+    clearTimeout(this.#later);
     for (const waiter of this.#waiters.splice(0)) {
       waiter.refused(new KartaError('shutting_down', undefined, { retryAfter: RETRY_AFTER_S }));
     }
@@ -123,28 +137,46 @@ export class Admission {
   }
 
   #serve(): void {
+    clearTimeout(this.#later);
     for (;;) {
-      const [head] = this.#waiters;
-      if (head === undefined) return;
-      const { tenant } = head;
-      const plan = planAdmission(
-        this.#config.budgetBytes,
-        [...this.#tenants.values()],
-        tenant.bytes,
-      );
-      if (plan.do === 'wait') return;
+      const tenants = [...this.#tenants.values()];
+      const next = this.#next(tenants);
+      if (next === undefined) return;
+      const { tenant } = next;
+      const wish = { org: tenant.org, bytes: tenant.bytes, now: now() };
+      const plan = planAdmission(this.#config.budgetBytes, tenants, wish);
+      if (plan.do === 'wait') {
+        if (plan.until !== null) this.#serveAt(plan.until);
+        return;
+      }
       if (plan.do === 'end') {
         for (const id of plan.ids) this.#leave(id);
         return;
       }
-      this.#waiters.shift();
+      this.#waiters.splice(this.#waiters.indexOf(next), 1);
       if (plan.do === 'admit') {
         this.#tenants.set(tenant.id, tenant);
-        head.granted();
+        next.granted();
       } else {
-        head.refused(noCapacity(tooLarge(tenant.bytes, this.#config.budgetBytes)));
+        next.refused(noCapacity(tooLarge(tenant.bytes, this.#config.budgetBytes)));
       }
     }
+  }
+
+  /** Whose turn it is: the first of the org that holds least. */
+  #next(tenants: readonly Tenant[]): Waiter | undefined {
+    const held = bytesHeld(tenants);
+    const heldFor = ({ tenant }: Waiter) => bytesOf(held, tenant.org);
+    let next = this.#waiters[0];
+    for (const waiter of this.#waiters) {
+      if (next !== undefined && heldFor(waiter) < heldFor(next)) next = waiter;
+    }
+    return next;
+  }
+
+  #serveAt(moment: number): void {
+    this.#later = setTimeout(() => this.#serve(), moment - now() + 1);
+    this.#later.unref();
   }
 
   #leave(id: string): void {

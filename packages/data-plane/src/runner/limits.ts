@@ -16,6 +16,11 @@ export const RUNNER_LIMITS = {
   readerIdleMs: 10_000,
   /** A session that was just attached is not hibernated for another: its turn is about to start. */
   attachGraceMs: 5_000,
+  /**
+   * What an org has used within this time is not hibernated for another that holds as much memory:
+   * half of the time that a request waits for room.
+   */
+  keptForOthersMs: 15_000,
   /** After a claim the next slot waits, so that it takes no core from the session's first turn. */
   poolRefillDelayMs: 1_500,
   /** A pool slot that could not be started is tried again after this, doubling. */

@@ -177,3 +177,48 @@ test('a stop ends what is ready and what is being started', async () => {
   pool.fill();
   expect(starts).toHaveLength(2);
 });
+
+test('the org with fewest slots is served first, whatever the order of releases', async () => {
+  const { pool, starts, ids } = setUp(2);
+  const [mine, yours] = [releaseNamed('rel_mine', 'org_2'), releaseNamed('rel_yours', 'org_3')];
+  pool.keepWarm([a, b, mine, yours]);
+  for (let i = 0; i < 8; i += 1) {
+    starts[i]?.ok();
+    await settle();
+  }
+  const orgs = ids().map((id) => id.replace(/-.*/, ''));
+  expect(orgs.slice(0, 6)).toEqual([
+    'rel_a',
+    'rel_mine',
+    'rel_yours',
+    'rel_a',
+    'rel_mine',
+    'rel_yours',
+  ]);
+  expect(orgs.slice(6)).toEqual(['rel_b', 'rel_b']);
+  // Whoever takes its slots over and over keeps nobody else from having theirs.
+  pool.take(a, { soon: false });
+  pool.take(mine, { soon: false });
+  await vi.advanceTimersByTimeAsync(RUNNER_LIMITS.poolRefillDelayMs + 2);
+  expect(ids()[8]).toBe('rel_mine-8');
+});
+
+test('where memory ends an org that has many slots gives one to an org that has none', async () => {
+  const { pool, starts, ids, discarded, state } = setUp(3);
+  pool.keepWarm([a]);
+  for (let i = 0; i < 3; i += 1) {
+    starts[i]?.ok();
+    await settle();
+  }
+  state.room = false;
+  const late = releaseNamed('rel_late', 'org_2');
+  pool.keepWarm([a, late]);
+  expect(discarded).toEqual(['rel_a-2']);
+  state.room = true;
+  await settle();
+  expect(ids()[3]).toBe('rel_late-3');
+  starts[3]?.ok();
+  state.room = false;
+  await settle();
+  expect(discarded).toHaveLength(1);
+});

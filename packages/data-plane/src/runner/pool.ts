@@ -31,8 +31,9 @@ interface Starting extends StartingSlot {
 }
 
 /**
- * Started sandboxes that wait for a session, some for each active release. One is started at a
- * time; a release whose slots fail is left alone for longer and longer.
+ * Started sandboxes that wait for a session, some for each active release. One is started at a time,
+ * for the org that has fewest, of several the one that has waited longest for a start; one that has
+ * many gives way where memory ends. A release whose slots fail is left alone for longer and longer.
  */
 export class Pool {
   readonly #parts: PoolParts;
@@ -41,6 +42,9 @@ export class Pool {
   #releases: readonly Release[] = [];
   #starting: Starting | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #starts = 0;
+  /** Which of the starts was the last of each org. */
+  readonly #lastStart = new Map<string, number>();
   #stopped = false;
 
   constructor(parts: PoolParts) {
@@ -54,7 +58,7 @@ export class Pool {
     for (const [id, slots] of this.#ready) {
       if (wanted.has(id)) continue;
       this.#ready.delete(id);
-      for (const slot of slots) this.#discard(slot);
+      for (const slot of slots) void this.#discard(slot);
     }
     this.fill();
   }
@@ -83,7 +87,7 @@ export class Pool {
   /** Drops a slot to make room, ready or not. One that a session waits for is that session's. */
   drop(id: string): void {
     const slot = this.#remove(id);
-    if (slot !== undefined) this.#discard(slot);
+    if (slot !== undefined) void this.#discard(slot);
     const starting = this.#starting;
     if (starting?.id !== id || starting.taken) return;
     starting.dropped = true;
@@ -94,13 +98,19 @@ export class Pool {
   fill(): void {
     if (this.#stopped || this.#starting !== null || !this.#parts.mayStart()) return;
     clearTimeout(this.#timer);
-    const release = this.#releases.find((wanted) => this.#lacksSlot(wanted));
+    const slots = this.#slotsOfOrgs();
+    const release = this.#nextToStart(slots);
     if (release === undefined) {
       this.#waitForRetry();
       return;
     }
     const slot = this.#parts.start(release);
-    if (slot === null) return;
+    if (slot === null) {
+      this.#giveWay(release.orgId, slots);
+      return;
+    }
+    this.#starts += 1;
+    this.#lastStart.set(release.orgId, this.#starts);
     const starting: Starting = { ...slot, release, taken: false, dropped: false };
     this.#starting = starting;
     starting.slot.then(
@@ -124,6 +134,40 @@ export class Pool {
     await this.#starting?.slot.catch(() => undefined);
   }
 
+  #nextToStart(slots: ReadonlyMap<string, number>): Release | undefined {
+    const place = ({ orgId }: Release) =>
+      [slots.get(orgId) ?? 0, this.#lastStart.get(orgId) ?? 0] as const;
+    let next: Release | undefined;
+    for (const release of this.#releases) {
+      if (!this.#lacksSlot(release)) continue;
+      const [few, last] = place(release);
+      const [fewest, longest] = next === undefined ? [Infinity, 0] : place(next);
+      if (few < fewest || (few === fewest && last < longest)) next = release;
+    }
+    return next;
+  }
+
+  /** Ready slots by org. */
+  #slotsOfOrgs(): Map<string, number> {
+    const count = new Map<string, number>();
+    for (const { release } of [...this.#ready.values()].flat()) {
+      count.set(release.orgId, (count.get(release.orgId) ?? 0) + 1);
+    }
+    return count;
+  }
+
+  /** There is no room: whoever has at least two slots more than `orgId` gives one up. */
+  #giveWay(orgId: string, slots: ReadonlyMap<string, number>): void {
+    const own = slots.get(orgId) ?? 0;
+    const [richest, most] = [...slots].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
+    if (most < own + 2) return;
+    const slot = [...this.#ready.values()]
+      .flat()
+      .findLast(({ release }) => release.orgId === richest);
+    if (slot === undefined || this.#remove(slot.id) === undefined) return;
+    void this.#discard(slot).then(() => this.fill());
+  }
+
   #lacksSlot(release: Release): boolean {
     if ((this.#retry.get(release.id)?.at ?? 0) > performance.now()) return false;
     return (this.#ready.get(release.id)?.length ?? 0) < this.#parts.size;
@@ -142,13 +186,13 @@ export class Pool {
       starting.dropped ||
       !this.#releases.some((wanted) => wanted.id === release.id)
     ) {
-      this.#discard(slot);
+      void this.#discard(slot);
       return;
     }
     this.#ready.set(release.id, [...(this.#ready.get(release.id) ?? []), slot]);
     void slot.machine.ended.then(({ cause, message }) => {
       if (this.#remove(slot.id) === undefined) return;
-      this.#discard(slot);
+      void this.#discard(slot);
       if (cause !== 'disposed') this.#backOff(release, new Error(message));
     });
     this.fill();
@@ -191,8 +235,8 @@ export class Pool {
     return undefined;
   }
 
-  #discard(slot: Booted): void {
-    this.#parts.discard(slot).catch((error: unknown) => {
+  #discard(slot: Booted): Promise<void> {
+    return this.#parts.discard(slot).catch((error: unknown) => {
       this.#parts.log.warn({ err: error, sandbox: slot.id }, 'a pool slot could not be ended');
     });
   }

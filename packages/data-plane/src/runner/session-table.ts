@@ -127,7 +127,7 @@ export class SessionTable {
     const id = newId('sandbox');
     const volumeId = known ?? newVolumeId();
     const bytes = await slots.memoryOf(release);
-    await admission.acquire(id, bytes, () => notice('queued'));
+    await admission.acquire({ id, org: session.orgId, bytes }, () => notice('queued'));
     notice(session.resumeId === null ? 'warming' : 'resumed');
     this.#volumes.set(sessionId, volumeId);
     try {

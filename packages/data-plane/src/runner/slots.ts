@@ -33,7 +33,8 @@ export class Slots {
     const bytes = this.#memories.get(release.id);
     if (bytes === undefined) return null;
     const id = newId('sandbox');
-    if (!this.#admission.tryPark(id, bytes, this.#poolBytes)) return null;
+    const { orgId: org } = release;
+    if (!this.#admission.tryPark({ id, org, bytes }, this.#poolBytes)) return null;
     const given = new AbortController();
     return { id, slot: this.#warm(id, release, given.signal), abandon: () => given.abort() };
   }

@@ -4,7 +4,7 @@ import type { OrgLink } from '../control/org-link.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Upstreams } from '../upstreams/select.ts';
-import type { BodyBudget } from './read-body.ts';
+import type { ProcessBodies } from './process-bodies.ts';
 
 /** What serving a call needs of the process. */
 export interface CallContext {
@@ -17,7 +17,7 @@ export interface CallContext {
   /** Where billed calls are written down. */
   journal: Journal;
   /** Request bodies of all channels held in memory. */
-  bodies: BodyBudget;
+  bodies: ProcessBodies;
   log: Logger;
   /** True once the process is to end: new calls are refused. */
   draining(): boolean;

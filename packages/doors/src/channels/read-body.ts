@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { CHANNEL_BODY_BYTES, PROCESS_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
+import type { OrgBodies } from './process-bodies.ts';
 
-/** Request bodies that a channel, or the whole process, holds in memory. */
+/** Request bodies that a channel holds in memory. */
 export interface BodyBudget {
   bytes: number;
 }
@@ -13,13 +14,13 @@ export type ReadBody =
   | { gone: true };
 
 /**
- * Reads a request body within its own limit, the channel's and the process's. The bytes stay booked
+ * Reads a request body within its own limit, the channel's and its org's share of the process's. The bytes stay booked
  * on both budgets until the caller gives them back.
  */
 export function readBody(
   request: IncomingMessage,
   budget: BodyBudget,
-  all: BodyBudget,
+  all: OrgBodies,
 ): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > REQUEST_BODY_BYTES) {
     return Promise.resolve({ refusal: 'too_large' });
@@ -31,18 +32,18 @@ export function readBody(
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       if (!('body' in result)) {
         budget.bytes -= size;
-        all.bytes -= size;
+        all.release(size);
       }
       resolve(result);
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       budget.bytes += chunk.length;
-      all.bytes += chunk.length;
+      const within = all.hold(chunk.length);
       chunks.push(chunk);
       if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
       else if (budget.bytes > CHANNEL_BODY_BYTES) settle({ refusal: 'rate_limited' });
-      else if (all.bytes > PROCESS_BODY_BYTES) settle({ refusal: 'overloaded' });
+      else if (!within) settle({ refusal: 'overloaded' });
     };
     const onEnd = () => settle({ body: Buffer.concat(chunks) });
     const onClose = () => settle({ gone: true });

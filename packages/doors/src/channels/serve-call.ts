@@ -51,9 +51,10 @@ export async function serveCall(
 
   channel.calls += 1;
   context.metrics.inFlight.inc();
+  const bodies = context.bodies.of(channel.orgId);
   let held = 0;
   try {
-    const read = await readBody(request, channel.bodies, context.bodies);
+    const read = await readBody(request, channel.bodies, bodies);
     if ('gone' in read) return;
     if ('refusal' in read) return no(read.refusal, NOT_READ[read.refusal]);
     held = read.body.length;
@@ -73,7 +74,7 @@ export async function serveCall(
     await forwardCall(context, channel, served, exchange);
   } finally {
     channel.bodies.bytes -= held;
-    context.bodies.bytes -= held;
+    bodies.release(held);
     channel.calls -= 1;
     context.metrics.inFlight.dec();
   }

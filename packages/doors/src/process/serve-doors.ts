@@ -3,6 +3,7 @@ import { dropTo, ownFolder, userToBecome } from '@karta/service/own-user';
 import { planeClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
+import { ProcessBodies } from '../channels/process-bodies.ts';
 import { ChannelRegistry } from '../channels/registry.ts';
 import type { DoorsConfig } from '../config.ts';
 import type { OrgLink } from '../control/org-link.ts';
@@ -41,7 +42,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   let draining = false;
   const journal = new Journal(await ownFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
-  const bodies = { bytes: 0 };
+  const bodies = new ProcessBodies();
   const orgs = orgLink(config, upstreams);
   const budgets = openBudgets(orgs, journal, metrics, log);
   const { admission, turnCheck, forget } = budgets;

@@ -89,6 +89,21 @@ test('budgets are on the control plane', async () => {
   ]);
 });
 
+test('rate limits are on the control plane', async () => {
+  await using server = await scriptedServer((_, response) => json(response, 200, {}));
+  const { rateLimits } = client(server.url);
+  await rateLimits.create({ scope: 'end_user', scope_id: 'ann', requests_per_minute: 5 });
+  await rateLimits.update('rlm/1', { requests_per_minute: null, concurrent_turns: 2 });
+  await rateLimits.get('rlm_1');
+  await rateLimits.delete('rlm_1');
+  expect(server.seen.map(said)).toEqual([
+    'POST /v1/rate_limits {"scope":"end_user","scope_id":"ann","requests_per_minute":5}',
+    'PATCH /v1/rate_limits/rlm%2F1 {"requests_per_minute":null,"concurrent_turns":2}',
+    'GET /v1/rate_limits/rlm_1',
+    'DELETE /v1/rate_limits/rlm_1',
+  ]);
+});
+
 test('changes say what they mean, refs and ids encoded', async () => {
   await using server = await scriptedServer((_, response) => json(response, 200, {}));
   const karta = client(server.url);

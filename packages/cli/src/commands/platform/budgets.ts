@@ -13,12 +13,12 @@ import {
   moneyToWire,
 } from '@karta/protocol';
 import type { Karta } from '@karta/sdk';
-import type { z } from 'zod';
 import { CliError } from '../../cli-error.ts';
 import { type AccountOptions, openAccount } from '../../client/account.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { shortTime, showList } from '../../output/table.ts';
 import type { Terminal } from '../../output/terminal.ts';
+import { onCell, oneOf, scopeOption } from './scope-option.ts';
 
 /** Digits of a dollar that a limit can have. */
 const DOLLAR_DIGITS = 12;
@@ -31,7 +31,7 @@ export async function listBudgets(options: AccountOptions, terminal: Terminal): 
     {
       columns: [
         ['id', ({ id }) => id],
-        ['on', ({ scope, scope_id }) => onCell(scope, scope_id)],
+        ['on', onCell],
         ['metric', ({ metric }) => metric],
         ['per', ({ window }) => window],
         ['limit', ({ limit }) => amountCell(limit)],
@@ -119,13 +119,10 @@ export async function removeBudget(
 type AskedBudget = CreateBudgetBody & { scope_id: string | null };
 
 function askedBudget(limit: string, options: SetBudgetOptions): AskedBudget {
-  const [scope = '', ...rest] = (options.on ?? 'org').split(':');
-  const scopeId = rest.join(':');
   const dollars = picodollars(limit);
   const metric = options.metric ?? (dollars === null ? 'total_tokens' : 'cost');
   const budget = {
-    scope: oneOf<BudgetScope>(budgetScope, scope, '--on'),
-    scope_id: scopeId === '' ? null : scopeId,
+    ...scopeOption<BudgetScope>(budgetScope, options.on ?? 'org'),
     metric: oneOf<BudgetMetric>(budgetMetric, metric, '--metric'),
     window: oneOf<BudgetWindow>(budgetWindow, options.per ?? 'month', '--per'),
   };
@@ -148,16 +145,6 @@ function noLimit(text: string, hint: string): CliError {
   return new CliError('usage', `"${text}" is no limit`, hint);
 }
 
-function oneOf<T extends string>(known: z.ZodEnum<Record<T, T>>, text: string, option: string): T {
-  const parsed = known.safeParse(text);
-  if (parsed.success) return parsed.data as T;
-  throw new CliError(
-    'usage',
-    `"${text}" is nothing for ${option}`,
-    `One of ${known.options.join(', ')}.`,
-  );
-}
-
 /** The budget on the same objects, metric and window. */
 async function sameBudget(karta: Karta, asked: AskedBudget): Promise<BudgetView | null> {
   const { scope, metric, window } = asked;
@@ -170,11 +157,6 @@ async function sameBudget(karta: Karta, asked: AskedBudget): Promise<BudgetView 
     }
   }
   return null;
-}
-
-function onCell(scope: BudgetScope, id: string | null): string {
-  if (scope === 'org') return 'org';
-  return id === null ? `each ${scope}` : `${scope}:${id}`;
 }
 
 /** Tokens, or dollars to the cent and as far as they go beyond. */

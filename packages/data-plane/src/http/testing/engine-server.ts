@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { RateLimiter } from '../../rates/rate-limiter.ts';
 import { SessionEngine } from '../../sessions/session-engine.ts';
 import { ScriptedRunner, type Step } from '../../sessions/testing/scripted-runner.ts';
 import type { Database } from '../../sql/index.ts';
@@ -18,17 +19,27 @@ export interface EngineServer extends TestServer {
 }
 
 /** The HTTP surface over the real session engine and database; only the harness is scripted. */
-export async function startEngineServer(overrides: Partial<HttpDeps> = {}): Promise<EngineServer> {
+export async function startEngineServer(
+  overrides: Partial<HttpDeps> = {},
+  rates?: RateLimiter,
+): Promise<EngineServer> {
   const test = await startTestDatabase();
   const runner = new ScriptedRunner();
   const control = testControl();
   const log = pino({ level: 'silent' });
-  const engine = new SessionEngine({ database: test.database, runner, control, log });
+  const engine = new SessionEngine({
+    database: test.database,
+    runner,
+    control,
+    log,
+    ...(rates && { rates }),
+  });
   await engine.start();
   const server = await serveTest({
     sessions: engine.service,
     idempotency: engine.idempotency,
     control,
+    ...(rates && { rates }),
     ...overrides,
   });
   return {

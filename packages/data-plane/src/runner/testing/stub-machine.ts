@@ -14,10 +14,10 @@ export function stubBooted(id: string, release: Release): StubBooted {
 }
 
 /** A release that differs from others by its id alone. */
-export function releaseNamed(id: string): Release {
+export function releaseNamed(id: string, orgId = 'org_1'): Release {
   return {
     id,
-    orgId: 'org_1',
+    orgId,
     projectId: 'proj_1',
     version: 'v1',
     digest: '0'.repeat(64),

@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { archiveOfFolder } from '../../test/planes/archive.ts';
+import { builderOn } from '../../test/planes/builder.ts';
+import { startTwoPlanes } from '../../test/planes/two-planes.ts';
+import { furtherOrg } from '../platform/further-org.ts';
+import { type Client, createSession, streamTurn } from '../platform/turn.ts';
+import { ms, ratio, type Scenario } from '../scenario.ts';
+import { scripted } from '../script.ts';
+import { median, quantile } from '../statistics.ts';
+
+const APPLICATION = join(import.meta.dirname, '../applications/opencode');
+const MEDIAN = 2;
+const TAIL = 3;
+/** Turns that wait in each session of the burst. */
+const TURNS_OF_SESSION = 8;
+/** A model's time, as real ones take it: what is shared is places, not only processor time. */
+const ANSWER = scripted({ text: 'word '.repeat(10), n: 10, gap: 100 });
+const WARM_UP = 3;
+
+/**
+ * Two orgs on one server. One sends 200 turns at once, into more sessions than there is memory for;
+ * the other talks in one session and opens a new one now and then. How long the other waits for its
+ * first text, against what it waits when it is alone, in the same run. Both planes are in this
+ * process, the sandboxes are real.
+ */
+export const fairness: Scenario = {
+  name: 'fairness',
+  target: `beside a burst of 200 turns another org's wait is ≤ ${MEDIAN}× at the median, ≤ ${TAIL}× at p95, of what it is alone`,
+  async run({ quick }) {
+    const burst = quick ? 48 : 200;
+    const rounds = quick ? 8 : 30;
+    const planes = await startTwoPlanes({ signup: 'open' });
+    try {
+      const archive = await archiveOfFolder(APPLICATION);
+      await builderOn(planes).publish('loud', archive);
+      const apiKey = await furtherOrg(planes, 'calm');
+      await builderOn({ ...planes, apiKey }).publish('calm', archive);
+      const origin = new URL(planes.data.url);
+      const loud = { origin, apiKey: planes.apiKey };
+      const calm = { origin, apiKey };
+
+      const session = await createSession(calm);
+      const turn = async () => (await streamTurn(calm, session, ANSWER)).firstText;
+      for (let index = 0; index < WARM_UP; index += 1) await turn();
+      const alone: number[] = [];
+      for (let index = 0; index < rounds; index += 1) alone.push(await turn());
+      const newAlone = await firstOfNew(calm);
+
+      const noise = makeBurst(loud, burst);
+      await noise.running;
+      const beside: number[] = [];
+      while (!noise.over() && beside.length < rounds) beside.push(await turn());
+      const newBeside = noise.over() ? null : await firstOfNew(calm);
+      const { done, refused } = await noise.ended;
+      if (beside.length === 0) throw new Error('the burst was over before anything was measured');
+
+      const middle = median(beside) / median(alone);
+      const tail = quantile(beside, 0.95) / quantile(alone, 0.95);
+      return {
+        rows: [
+          { figure: `alone, median / p95 (n=${alone.length})`, value: shown(alone) },
+          { figure: `beside the burst, median / p95 (n=${beside.length})`, value: shown(beside) },
+          { figure: 'ratio, median / p95', value: `${ratio(middle)} / ${ratio(tail)}` },
+          {
+            figure: 'first text of a new session, alone / beside',
+            value: `${ms(newAlone)} / ${newBeside === null ? 'the burst was over' : ms(newBeside)}`,
+          },
+          {
+            figure: `turns of the burst, done / refused (of ${burst})`,
+            value: `${done} / ${refused}`,
+          },
+        ],
+        met: middle <= MEDIAN && tail <= TAIL,
+      };
+    } finally {
+      await planes.stop();
+    }
+  },
+};
+
+/** The first text of a session that is opened for it, in milliseconds. */
+async function firstOfNew(client: Client): Promise<number> {
+  const session = await createSession(client);
+  return (await streamTurn(client, session, ANSWER)).firstText;
+}
+
+interface Burst {
+  /** Resolves when its first turn has begun to answer. */
+  running: Promise<void>;
+  over(): boolean;
+  ended: Promise<{ done: number; refused: number }>;
+}
+
+/** Sends all turns at once. */
+function makeBurst(client: Client, turns: number): Burst {
+  const first = Promise.withResolvers<void>();
+  let over = false;
+  let done = 0;
+  let refused = 0;
+  const inSession = async (count: number) => {
+    const session = await createSession(client);
+    const turn = async () => {
+      try {
+        await streamTurn(client, session, ANSWER);
+        done += 1;
+      } catch {
+        // For want of room, after half a minute: it is told in the figures.
+        refused += 1;
+      }
+      first.resolve();
+    };
+    await Promise.all(Array.from({ length: count }, turn));
+  };
+  const sessions = Math.ceil(turns / TURNS_OF_SESSION);
+  const ended = Promise.all(
+    Array.from({ length: sessions }, (_, index) =>
+      inSession(Math.min(TURNS_OF_SESSION, turns - index * TURNS_OF_SESSION)),
+    ),
+  ).then(() => {
+    over = true;
+    return { done, refused };
+  });
+  return { running: first.promise, over: () => over, ended };
+}
+
+function shown(times: readonly number[]): string {
+  return `${ms(median(times))} / ${ms(quantile(times, 0.95))}`;
+}
