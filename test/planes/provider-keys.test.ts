@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ProviderKey, providerKey, providerKeyTest } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PlainServer, servePlain } from '../../packages/doors/src/testing/plain-server.ts';
-import { archiveOfFolder } from './archive.ts';
+import { archiveOf, archiveOfFolder } from './archive.ts';
 import { type Answer, type Builder, builderOn } from './builder.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 
@@ -11,6 +11,8 @@ const SUPPORT_BOT = join(import.meta.dirname, '../../examples/support-bot');
 const PLATFORM = 'sk-platform-59b2c4e6f8a0123456789';
 const OWN = 'sk-own-7f3a9b1c5d7e9f0a1b2c3d4e';
 const REVOKED = 'sk-revoked-0a1b2c3d4e5f60718293';
+/** Of a provider that has no room for anybody. */
+const BUSY = 'sk-busy-4d5e6f708192a3b4c5d6e7f8';
 /** What is looked for to show that the scan finds what is there. */
 const MARKER = 'marker-that-is-no-secret-4711';
 
@@ -26,7 +28,8 @@ beforeAll(async () => {
       const given = String(key ?? authorization?.replace('Bearer ', ''));
       if ([PLATFORM, OWN].includes(given)) return false;
       const error = { type: 'authentication_error', message: `invalid x-api-key ${given}` };
-      response.writeHead(401, { 'content-type': 'application/json' });
+      const headers = { 'content-type': 'application/json', 'x-should-retry': 'false' };
+      response.writeHead(given === BUSY ? 503 : 401, headers);
       response.end(JSON.stringify({ type: 'error', error }));
       return true;
     },
@@ -36,6 +39,13 @@ beforeAll(async () => {
       upstreams: [
         { id: 'anthropic', base_url: `${provider.origin}/anthropic`, api_key: PLATFORM },
         { id: 'openai', base_url: `${provider.origin}/openai/v1`, api_key: PLATFORM },
+        { id: 'openrouter', base_url: `${provider.origin}/openai/v1`, api_key: BUSY },
+        {
+          id: 'openai-compatible',
+          base_url: `${provider.origin}/openai/v1`,
+          api_key: PLATFORM,
+          responses: false,
+        },
       ],
     },
     logged: (line) => log.push(line),
@@ -60,6 +70,59 @@ const sent = () =>
       .splice(0)
       .map(({ headers }) => headers['x-api-key'] ?? headers.authorization?.replace('Bearer ', '')),
   );
+
+test('a model that the application names stands in for one that has no room', async () => {
+  const application = (fallback: string) =>
+    archiveOf({
+      'AGENTS.md': 'You answer in a word.\n',
+      'opencode.json': '{"model":"openrouter/openai/gpt-5"}',
+      'karta.toml': `[model]\nfallback = ["${fallback}"]\n`,
+    });
+  const refused = await builder.publish('relay', await application('anthropic/claude-sonnet-5'));
+  expect(refused).toMatchObject({
+    status: 'failed',
+    problems: [{ file: 'karta.toml', line: 2, message: expect.stringContaining('wire') }],
+  });
+  await builder.publish('relay', await application('openai-compatible/llama'));
+  const sessions = `${planes.data.url}/v1/projects/relay/sessions`;
+  let session: Answer = {};
+  await expect
+    .poll(
+      async () => {
+        const created = await builder.ask(sessions, 'POST', {});
+        session = (await created.json()) as Answer;
+        return created.status;
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(201);
+  const message = { text: 'Hello', stream: true };
+  const answer = await builder.ask(`${sessions}/${session.id}/messages`, 'POST', message);
+  const events = await answer.text();
+  expect(events).toContain('"stop_reason":"end_turn"');
+  const told = events.split('\n').find((line) => line.includes('model_fallback')) ?? '{}';
+  expect(JSON.parse(told.replace(/^data: /, ''))).toMatchObject({
+    type: 'system',
+    data: {
+      detail: {
+        provider: 'openai-compatible',
+        model: 'llama',
+        instead_of: { provider: 'openrouter', model: 'openai/gpt-5' },
+      },
+    },
+  });
+  const models = provider.requests.map(({ body, headers }) => {
+    const key = headers.authorization?.replace('Bearer ', '');
+    return `${(JSON.parse(body) as Answer).model} ${key === BUSY ? 'busy' : 'served'}`;
+  });
+  expect(new Set(models)).toEqual(new Set(['openai/gpt-5 busy', 'llama served']));
+  const booked = async () => {
+    const { rows } = await builder.control('/v1/usage?group_by=model');
+    return (rows as { model: string }[]).map(({ model }) => model);
+  };
+  await expect.poll(booked, { timeout: 30_000 }).toEqual(['llama']);
+  provider.requests.length = 0;
+}, 180_000);
 
 test('a session runs on the org’s own key, stops when it is refused, and the key is nowhere', async () => {
   await builder.publish('support-bot', await archiveOfFolder(SUPPORT_BOT));
