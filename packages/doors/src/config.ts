@@ -2,7 +2,7 @@ import { planePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import { apiKey, baseUrl } from './config-values.ts';
 import { egressConfig, ranges } from './egress/config.ts';
-import { DRAIN_MS } from './limits.ts';
+import { DRAIN_MS, STALE_MS } from './limits.ts';
 import { bedrockConfig, vertexConfig } from './upstreams/cloud-config.ts';
 
 /** What the doors read from their standard input: one line of JSON. */
@@ -37,7 +37,15 @@ export const doorsConfig = z.strictObject({
    * The control plane, which need not run yet, and what the doors sign with there: it knows budgets
    * and the orgs' own provider keys. `null`: there are none of either.
    */
-  control: z.strictObject({ internal_url: z.url(), key: planePrivateKey }).nullable().default(null),
+  control: z
+    .strictObject({
+      internal_url: z.url(),
+      key: planePrivateKey,
+      /** How long what is known of an org counts while nobody can be asked, in milliseconds. */
+      stale_auth_ms: z.int().nonnegative().default(STALE_MS),
+    })
+    .nullable()
+    .default(null),
   /** Addresses beside the public network where servers may be that orgs name for their own keys. */
   own_keys: z.strictObject({ allow_private: ranges.default([]) }).prefault({}),
   egress: egressConfig.prefault({}),
@@ -49,6 +57,8 @@ export const doorsConfig = z.strictObject({
   drain_ms: z.int().nonnegative().default(DRAIN_MS),
 });
 export type DoorsConfig = z.infer<typeof doorsConfig>;
+/** As it is sent: what has a default may be left out. */
+export type DoorsSettings = z.input<typeof doorsConfig>;
 
 /** What the doors print to their standard output once they serve: one line of JSON. */
 export const doorsReady = z.strictObject({

@@ -71,6 +71,11 @@ export const CHANNEL_TURNS = 8;
 export const CLOSED_TURNS = 16;
 /** A body on the management socket: 10,000 ids of orgs, or what a sandbox may reach. */
 export const MANAGEMENT_BODY_BYTES = 512 * 1024;
+/**
+ * How long what is known of an org counts while the control plane does not answer, when the
+ * configuration names no other time (`KARTA_STALE_AUTH`).
+ */
+export const STALE_MS = 5 * 60_000;
 /** How long SIGTERM waits for calls in flight, when the configuration names no other time. */
 export const DRAIN_MS = 10_000;
 /** The longest path a unix socket may have on Linux. */

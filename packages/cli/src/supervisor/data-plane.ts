@@ -1,13 +1,13 @@
 import { isolation } from '@karta/protocol';
 import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
-import { CliError } from '../cli-error.ts';
 import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
 import { type Doors, mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
 import { announcedUrl, portIn } from './local-url.ts';
 import type { ServeSettings } from './settings.ts';
+import { staleAuth } from './stale-auth.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -70,7 +70,7 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
         host: settings.host,
         port: first === null ? settings.port : portIn(first.url),
         internal: start.internal,
-        control: { ...start.control, ...staleAuthOf(start.environment) },
+        control: { ...start.control, ...staleAuth(start.environment) },
         database_url: start.databaseUrl,
         doors: { management_socket: doors.managementSocket, token: doors.token },
         sandbox: settings.sandbox,
@@ -87,12 +87,4 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
     },
     (line) => readyLine.parse(line),
   );
-}
-
-/** `KARTA_STALE_AUTH`: seconds that a key which was good counts while nobody can be asked. */
-function staleAuthOf({ KARTA_STALE_AUTH: text }: Environment): { stale_auth_ms?: number } {
-  if (!text) return {};
-  const seconds = Number(text);
-  if (/^\d{1,6}$/.test(text)) return { stale_auth_ms: seconds * 1000 };
-  throw new CliError('usage', `KARTA_STALE_AUTH cannot be "${text}"`, 'Give it in seconds.');
 }

@@ -10,6 +10,7 @@ import { egressSettings } from './egress-settings.ts';
 import { getOverSocket } from './get-over-socket.ts';
 import { listSetting } from './list-setting.ts';
 import type { Upstream } from './provider-keys.ts';
+import { staleAuth } from './stale-auth.ts';
 
 /**
  * The user that the doors run as when Karta is root. The number is in a range that Linux
@@ -33,7 +34,7 @@ export async function startDoors(options: {
   home: string;
   runtimeFolder: string;
   upstreams: readonly Upstream[];
-  /** Says what the egress door may reach besides public addresses. */
+  /** Says what the egress door may reach besides public addresses, and how long answers count. */
   environment: Readonly<Record<string, string | undefined>>;
   /** Where the control plane is, or will be, and what the doors sign with there. */
   control: { internal_url: string; key: PlanePrivateKey };
@@ -55,7 +56,7 @@ export async function startDoors(options: {
         management_socket: managementSocket,
         management_token: token,
         upstreams: options.upstreams,
-        control: options.control,
+        control: { ...options.control, ...staleAuth(options.environment) },
         own_keys: { allow_private: listSetting(options.environment.KARTA_PROVIDER_PRIVATE) },
         egress: await egressSettings(options.environment),
         ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),

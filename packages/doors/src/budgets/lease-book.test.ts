@@ -1,9 +1,10 @@
 import { type Price, readPrice } from '@karta/protocol';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { STALE_MS } from '../limits.ts';
 import type { Demand } from './demand.ts';
 import { LeaseBook, type Refused } from './lease-book.ts';
-import { ALL_MS, IDLE_MS, KNOWN_MS, SETTLE_WAIT_MS, SKEW_MS, STALE_MS } from './limits.ts';
+import { ALL_MS, IDLE_MS, KNOWN_MS, SETTLE_WAIT_MS, SKEW_MS } from './limits.ts';
 import { Reservation } from './reservation.ts';
 import { PaperClock } from './testing/paper-clock.ts';
 import { type PaperCap, PaperControl, paperSubject } from './testing/paper-control.ts';

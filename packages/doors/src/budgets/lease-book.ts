@@ -1,5 +1,6 @@
 import type { SpendSubject } from '@karta/protocol';
 import type { Logger } from 'pino';
+import { STALE_MS } from '../limits.ts';
 import { amountsAhead } from './ask-ahead.ts';
 import { AskQueue } from './ask-queue.ts';
 import type { Cap, ToldCap } from './cap.ts';
@@ -8,7 +9,7 @@ import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
 import type { EpochCount } from './epoch-count.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
 import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
-import { ASK_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS, STALE_MS } from './limits.ts';
+import { ASK_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
 import { type KnownSubject, OrgBook, subjectKey } from './org-book.ts';
 import { type Plan, planCall, type View } from './plan.ts';
 import { Reservation } from './reservation.ts';
@@ -144,7 +145,7 @@ export class LeaseBook {
     const at = this.link.time.at(now);
     for (const [id, { book, asks, waiting }] of this.#orgs) {
       for (const cap of book.caps) cap.sweep(at, now, this.link.reached);
-      book.forgetSubjects(this.#staleMs, now);
+      book.forgetSubjects(Math.max(this.#staleMs, KNOWN_MS), now);
       // What an answer brings that nobody waits for any more must be told of as well.
       if (book.empty && waiting === 0 && asks.idle) this.#orgs.delete(id);
     }

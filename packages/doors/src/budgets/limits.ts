@@ -11,8 +11,6 @@ export const DEFAULT_OUTPUT_TOKENS = 16_384;
 export const UNCAPPED_MS = 5_000;
 /** How long it counts as known which caps cover a subject. */
 export const KNOWN_MS = 5_000;
-/** How long that goes on counting while the control plane does not answer (`KARTA_STALE_AUTH`). */
-export const STALE_MS = 5 * 60_000;
 /** How long it counts that nothing is left to lease: until then output is lowered without asking. */
 export const LEFT_MS = 1_000;
 /** A lease is not taken from this long before it expires, for clocks that do not run alike. */

@@ -7,6 +7,8 @@ import type { DoorsControl } from './port.ts';
 export interface OrgLink {
   control: DoorsControl;
   rules: OrgRules;
+  /** How long what is known counts while the control plane does not answer, in milliseconds. */
+  staleMs: number;
   keys: OwnKeys;
   /** Where calls with them go. */
   upstreams: OwnUpstreams;

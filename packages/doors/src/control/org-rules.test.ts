@@ -21,7 +21,7 @@ function rulesOver(answer: (orgId: string, grant: string) => Promise<OrgSpendRul
         return answer(orgId, grant);
       },
     },
-    () => now,
+    { staleMs: 5 * 60_000, now: () => now },
   );
   const pass = (ms: number) => {
     now += ms;
@@ -30,15 +30,52 @@ function rulesOver(answer: (orgId: string, grant: string) => Promise<OrgSpendRul
 }
 const away = () => Promise.reject(new KartaError('control_unavailable'));
 
-it('are asked for once a minute, however many calls need them at once', async () => {
+it('are asked for once in a while, however many calls need them at once', async () => {
   const { rules, asked, pass } = rulesOver(async () => RULES);
   await Promise.all([rules.of('org_1', 'g'), rules.of('org_1', 'g')]);
-  pass(59_000);
+  pass(4_999);
   expect(await rules.of('org_1', 'g')).toEqual(RULES);
   expect(asked).toEqual(['org_1 g']);
-  pass(2_000);
+  pass(5_002);
   await rules.of('org_1', 'g');
   expect(asked).toHaveLength(2);
+});
+
+it('count ten seconds after a change of which the push was lost, at the latest', async () => {
+  let capped = false;
+  const { rules, pass } = rulesOver(async () => ({ ...RULES, capped }));
+  expect((await rules.of('org_1', 'g'))?.capped).toBe(false);
+  capped = true;
+  pass(10_000);
+  expect((await rules.of('org_1', 'g'))?.capped).toBe(true);
+});
+
+it('are asked for ahead, so that calls in a row never wait for them', async () => {
+  const answers: ((rules: OrgSpendRules) => void)[] = [];
+  const { rules, asked, pass } = rulesOver(() => new Promise((resolve) => answers.push(resolve)));
+  const first = rules.of('org_1', 'g');
+  answers[0]?.(RULES);
+  await first;
+  pass(5_000);
+  expect(await rules.of('org_1', 'g')).toEqual(RULES);
+  expect(await rules.of('org_1', 'g')).toEqual(RULES);
+  expect(asked).toHaveLength(2);
+  answers[1]?.({ ...RULES, capped: true });
+  await expect.poll(async () => (await rules.of('org_1', 'g'))?.capped).toBe(true);
+});
+
+it('are not waited for by each call while the control plane is away', async () => {
+  let reachable = true;
+  const { rules, asked, pass } = rulesOver(() => (reachable ? Promise.resolve(RULES) : away()));
+  await rules.of('org_1', 'g');
+  reachable = false;
+  pass(60_000);
+  expect(await rules.of('org_1', 'g')).toEqual(RULES);
+  expect(asked).toHaveLength(2);
+  reachable = true;
+  pass(5_000);
+  expect(await rules.of('org_1', 'g')).toEqual(RULES);
+  expect(asked).toHaveLength(3);
 });
 
 it('are asked for anew once they are forgotten, also while a question is open', async () => {

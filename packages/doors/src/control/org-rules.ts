@@ -1,15 +1,15 @@
 import { KartaError, type OrgSpendRules } from '@karta/protocol';
 import type { DoorsControl } from './port.ts';
 
-/** Rules are asked for again after this long, in ms, where no push came before. */
-const FRESH_MS = 60_000;
+/**
+ * Rules hold for this long, in ms, where no push came before: so late at the most counts the first
+ * cap of an org of which the push was lost. They are asked for again when half of it is over.
+ */
+const FRESH_MS = 10_000;
+/** For so long, in ms, nobody waits once more for a control plane that did not answer. */
+const AWAY_MS = 5_000;
 /** An org that the control plane does not answer for is asked for again after this long, in ms. */
 const UNKNOWN_FRESH_MS = 5_000;
-/**
- * How long rules go on to hold while the control plane is away, in ms. Like a key that was good: it
- * is known what they were, and an org without a cap must not stop for an outage.
- */
-const STALE_MS = 5 * 60_000;
 /** Orgs whose rules are remembered; those asked for longest ago are forgotten first. */
 const MAX_ORGS = 50_000;
 
@@ -18,18 +18,35 @@ interface Known {
   /** What they were asked with: another grant may be accepted where this one was not. */
   grant: string;
   at: number;
+  /** Until then nobody waits for others. */
+  goodUntil: number;
+}
+
+export interface OrgRulesOptions {
+  /**
+   * How long rules go on to hold while the control plane is away, in ms (`KARTA_STALE_AUTH`). Like a
+   * key that was good: it is known what they were, and an org without a cap must not stop for an
+   * outage.
+   */
+  staleMs: number;
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
 }
 
 /** What is known of how orgs' calls are served. Held in memory only. */
 export class OrgRules {
   readonly #control: Pick<DoorsControl, 'rules'>;
+  readonly #staleMs: number;
   readonly #now: () => number;
   readonly #known = new Map<string, Known>();
   readonly #asked = new Map<string, Promise<OrgSpendRules | null>>();
 
-  /** `now`: milliseconds of a clock that never goes back. */
-  constructor(control: Pick<DoorsControl, 'rules'>, now: () => number = () => performance.now()) {
+  constructor(
+    control: Pick<DoorsControl, 'rules'>,
+    { staleMs, now = () => performance.now() }: OrgRulesOptions,
+  ) {
     this.#control = control;
+    this.#staleMs = staleMs;
     this.#now = now;
   }
 
@@ -39,15 +56,25 @@ export class OrgRules {
    */
   async of(orgId: string, grant: string): Promise<OrgSpendRules | null> {
     const known = this.#known.get(orgId);
-    const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.at;
-    if (known !== undefined && known.rules !== null && age < FRESH_MS) return known.rules;
-    if (known?.rules === null && known.grant === grant && age < UNKNOWN_FRESH_MS) return null;
+    if (known === undefined) return this.#ask(orgId, grant);
+    const { rules } = known;
+    const [now, age] = [this.#now(), this.#now() - known.at];
+    if (rules === null) {
+      const same = known.grant === grant && age < UNKNOWN_FRESH_MS;
+      return same ? null : this.#ask(orgId, grant);
+    }
+    if (now < known.goodUntil) {
+      // Nobody waits for it: who needs the answer asks by himself, and hears why there is none.
+      if (age >= FRESH_MS / 2) this.#ask(orgId, grant).catch(() => {});
+      return rules;
+    }
     try {
       return await this.#ask(orgId, grant);
     } catch (error) {
       const away = KartaError.is(error) && error.code === 'control_unavailable';
-      if (away && known !== undefined && known.rules !== null && age < STALE_MS) return known.rules;
-      throw error;
+      if (!away || age >= this.#staleMs) throw error;
+      known.goodUntil = this.#now() + Math.min(AWAY_MS, this.#staleMs - age);
+      return rules;
     }
   }
 
@@ -63,8 +90,7 @@ export class OrgRules {
     if (running !== undefined) return running;
     const asking = this.#control.rules(orgId, grant).then((rules) => {
       // An answer to a question from before it was forgotten is not kept.
-      if (this.#asked.get(question) === asking)
-        this.#keep(orgId, { rules, grant, at: this.#now() });
+      if (this.#asked.get(question) === asking) this.#keep(orgId, { rules, grant });
       return rules;
     });
     this.#asked.set(question, asking);
@@ -75,9 +101,10 @@ export class OrgRules {
     return asking;
   }
 
-  #keep(orgId: string, known: Known): void {
+  #keep(orgId: string, known: Pick<Known, 'rules' | 'grant'>): void {
+    const at = this.#now();
     this.#known.delete(orgId);
-    this.#known.set(orgId, known);
+    this.#known.set(orgId, { ...known, at, goodUntil: at + FRESH_MS });
     const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_ORGS && oldest !== undefined) this.#known.delete(oldest);
   }

@@ -38,7 +38,12 @@ export function openBudgets(
   const prices = new PriceSource(orgs?.control ?? null, log);
   const epochs = epochFile(join(journal.folder, EPOCH_FILE));
   const book =
-    orgs === null ? null : new LeaseBook({ control: orgs.control, totals: journal, epochs, log });
+    orgs === null
+      ? null
+      : new LeaseBook({
+          ...{ control: orgs.control, staleMs: orgs.staleMs },
+          ...{ totals: journal, epochs, log },
+        });
   const capped = orgs === null || book === null ? null : { link: orgs, book };
   if (book !== null) metrics.watchLeases(book.link);
   let tending: Promise<void> | null = null;

@@ -93,7 +93,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
 
 function orgLink(config: DoorsConfig, configured: Upstreams): OrgLink | null {
   if (config.control === null) return null;
-  const { internal_url: baseUrl, key } = config.control;
+  const { internal_url: baseUrl, key, stale_auth_ms: staleMs } = config.control;
   const control = remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
   const network = {
     policy: addressPolicy(config.own_keys.allow_private),
@@ -101,7 +101,8 @@ function orgLink(config: DoorsConfig, configured: Upstreams): OrgLink | null {
   };
   return {
     control,
-    rules: new OrgRules(control),
+    rules: new OrgRules(control, { staleMs }),
+    staleMs,
     keys: new OwnKeys(control),
     upstreams: new OwnUpstreams(configured, network),
   };

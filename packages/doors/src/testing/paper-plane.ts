@@ -16,7 +16,7 @@ import {
 } from '@karta/service/plane-auth';
 import { pino } from 'pino';
 import { z } from 'zod';
-import type { DoorsConfig } from '../config.ts';
+import type { DoorsSettings } from '../config.ts';
 
 /** What a test says of an org. */
 export interface PaperOrg {
@@ -27,7 +27,7 @@ export interface PaperOrg {
 /** The control plane's side of the doors' link, over real signed HTTP, with a test's own answers. */
 export interface PaperPlane {
   /** What the doors are configured with. */
-  control: NonNullable<DoorsConfig['control']>;
+  control: NonNullable<DoorsSettings['control']>;
   /** By id; a grant of an org is `grant of <id>`. */
   orgs: Map<string, PaperOrg>;
   /** Provider keys that were asked for, as `<org> <provider>`. */

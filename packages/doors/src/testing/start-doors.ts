@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type DoorsConfig, doorsReady } from '../config.ts';
+import { type DoorsSettings, doorsReady } from '../config.ts';
 import { type ManagementClient, managementClient } from './management-client.ts';
 
 /** A real doors process for tests and benchmarks. */
@@ -29,7 +29,7 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 export async function startDoors(
   options: Partial<
     Pick<
-      DoorsConfig,
+      DoorsSettings,
       'upstreams' | 'control' | 'own_keys' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'
     >
   > = {},

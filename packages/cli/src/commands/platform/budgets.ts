@@ -116,6 +116,8 @@ export async function removeBudget(
   return EXIT.ok.code;
 }
 
+const DOLLARS = "dollars, quoted for the shell: '$12.50'";
+
 type AskedBudget = CreateBudgetBody & { scope_id: string | null };
 
 function askedBudget(limit: string, options: SetBudgetOptions): AskedBudget {
@@ -127,11 +129,14 @@ function askedBudget(limit: string, options: SetBudgetOptions): AskedBudget {
     window: oneOf<BudgetWindow>(budgetWindow, options.per ?? 'month', '--per'),
   };
   if (budget.metric === 'cost') {
-    if (dollars === null) throw noLimit(limit, "Write dollars, quoted for the shell: '$12.50'.");
+    if (dollars === null) throw noLimit(limit, `Write ${DOLLARS}.`);
     return { ...budget, limit: moneyToWire(dollars) };
   }
   const tokens = limit.replaceAll('_', '');
-  if (!/^(0|[1-9]\d*)$/.test(tokens)) throw noLimit(limit, 'Write a whole number of tokens.');
+  if (!/^(0|[1-9]\d*)$/.test(tokens)) {
+    const either = options.metric === undefined ? `${DOLLARS}, or ` : '';
+    throw noLimit(limit, `Write ${either}a whole number of tokens.`);
+  }
   return { ...budget, limit: tokens };
 }
 
