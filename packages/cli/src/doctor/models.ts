@@ -1,15 +1,25 @@
-import { takeUpstreams, upstreamText } from '../supervisor/provider-keys.ts';
+import { CliError } from '../cli-error.ts';
+import { takeUpstreams, type Upstream, upstreamText } from '../supervisor/provider-keys.ts';
 import { type Finding, finding } from './finding.ts';
 
 /** Which providers a server that is started now would use: told by the environment, without keys. */
 export function modelFinding(env: Readonly<Record<string, string | undefined>>): Finding {
-  const real = takeUpstreams({ ...env }).filter((upstream) => upstream.id !== 'demo');
+  let upstreams: Upstream[];
+  try {
+    upstreams = takeUpstreams({ ...env });
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const notes = [error.message, ...error.details];
+    return finding('models', 'provider', 'missing', notes, [error.next]);
+  }
+  const real = upstreams.filter((upstream) => upstream.id !== 'demo');
   if (real.length === 0) {
     const advice = 'set ANTHROPIC_API_KEY, OPENAI_API_KEY or another provider: docs/upstreams.md';
     return finding('models', 'provider', 'good', ['the demo model, embedded'], [advice]);
   }
   const wrong = real.filter(
-    ({ base_url }) => !/^https?:$/.test(URL.parse(base_url)?.protocol ?? ''),
+    ({ base_url }) =>
+      base_url !== undefined && !/^https?:$/.test(URL.parse(base_url)?.protocol ?? ''),
   );
   if (wrong.length > 0) {
     const notes = wrong.map(({ id }) => `the base URL of ${id} is no http or https URL`);

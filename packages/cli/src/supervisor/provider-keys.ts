@@ -1,10 +1,12 @@
+import { type CloudUpstream, takeClouds } from './cloud-upstreams.ts';
+import { type Environment, takeVariable } from './take-variable.ts';
+
 /** A model provider as the doors are told of it. */
 export type Upstream =
   | { id: 'demo' }
   | { id: 'anthropic' | 'openai' | 'openrouter'; base_url: string; api_key: string }
-  | { id: 'openai-compatible'; base_url: string; api_key: string; responses: boolean };
-
-type Environment = Record<string, string | undefined>;
+  | { id: 'openai-compatible'; base_url: string; api_key: string; responses: boolean }
+  | CloudUpstream;
 
 const PROVIDERS = [
   {
@@ -33,32 +35,26 @@ const NO_KEY = 'none';
 /**
  * Takes the provider keys out of `env`, so that no process started later inherits them, and returns
  * the upstreams they make, in the order in which they serve; the embedded demo model when there is
- * none. An empty variable is none.
+ * none. An empty variable is none. Throws `CliError` for a cloud of which something is missing.
  */
 export function takeUpstreams(env: Environment): Upstream[] {
   const upstreams: Upstream[] = [];
   for (const { id, key, url, standard } of PROVIDERS) {
-    const apiKey = taken(env, key);
-    const baseUrl = taken(env, url);
+    const apiKey = takeVariable(env, key);
+    const baseUrl = takeVariable(env, url);
     if (apiKey) upstreams.push({ id, api_key: apiKey, base_url: baseUrl || standard });
   }
-  upstreams.push(...takeCompatible(env));
+  upstreams.push(...takeCompatible(env), ...takeClouds(env));
   return upstreams.length > 0 ? upstreams : [{ id: 'demo' }];
 }
 
 /** Any server of OpenAI's wire format: its address makes it one. */
 function takeCompatible(env: Environment): Upstream[] {
-  const baseUrl = taken(env, 'OPENAI_COMPATIBLE_BASE_URL');
-  const apiKey = taken(env, 'OPENAI_COMPATIBLE_API_KEY');
-  const responses = taken(env, 'OPENAI_COMPATIBLE_RESPONSES') === '1';
+  const baseUrl = takeVariable(env, 'OPENAI_COMPATIBLE_BASE_URL');
+  const apiKey = takeVariable(env, 'OPENAI_COMPATIBLE_API_KEY');
+  const responses = takeVariable(env, 'OPENAI_COMPATIBLE_RESPONSES') === '1';
   if (!baseUrl) return [];
   return [{ id: 'openai-compatible', base_url: baseUrl, api_key: apiKey || NO_KEY, responses }];
-}
-
-function taken(env: Environment, name: string): string | undefined {
-  const value = env[name];
-  delete env[name];
-  return value;
 }
 
 /** Which model answers, for people; names no key. */
@@ -72,7 +68,11 @@ export function modelLine(upstreams: readonly Upstream[]): string {
 
 /** One provider and where it is, for people; names no key. */
 export function upstreamText(upstream: Exclude<Upstream, { id: 'demo' }>): string {
-  const { host } = URL.parse(upstream.base_url) ?? { host: 'an address that is no URL' };
+  const { host } = URL.parse(upstream.base_url ?? '') ?? { host: 'an address that is no URL' };
+  if (upstream.id === 'bedrock' || upstream.id === 'vertex') {
+    const place = upstream.id === 'bedrock' ? upstream.region : upstream.location;
+    return `${upstream.id} in ${place}${upstream.base_url === undefined ? '' : ` at ${host}`}`;
+  }
   const lacks = upstream.id === 'openai-compatible' && !upstream.responses;
   return `${upstream.id} at ${host}${lacks ? ' (Chat Completions)' : ''}`;
 }

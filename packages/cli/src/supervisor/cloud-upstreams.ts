@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { providerSecret } from '@karta/protocol';
+import { CliError } from '../cli-error.ts';
+import { type Environment, takeVariable } from './take-variable.ts';
+
+/** Claude on Amazon Bedrock or Google Vertex, as the doors are told of it. */
+export type CloudUpstream =
+  | {
+      id: 'bedrock';
+      region: string;
+      access_key_id: string;
+      secret_access_key: string;
+      session_token?: string;
+      base_url?: string;
+    }
+  | {
+      id: 'vertex';
+      location: string;
+      project?: string;
+      service_account: string;
+      base_url?: string;
+    };
+
+/**
+ * The clouds that the operator has switched on (`KARTA_BEDROCK=1`, `KARTA_VERTEX=1`). What is in the
+ * environment for another program's sake counts for nothing without its switch, and stays there;
+ * with it, its secrets are taken out. Throws `CliError` where something is missing.
+ */
+export function takeClouds(env: Environment): CloudUpstream[] {
+  return [...takeBedrock(env), ...takeVertex(env)];
+}
+
+function takeBedrock(env: Environment): CloudUpstream[] {
+  if (!switchedOn(env, 'KARTA_BEDROCK')) return [];
+  const told = {
+    region: env.AWS_REGION || env.AWS_DEFAULT_REGION,
+    access_key_id: takeVariable(env, 'AWS_ACCESS_KEY_ID'),
+    secret_access_key: takeVariable(env, 'AWS_SECRET_ACCESS_KEY'),
+    session_token: takeVariable(env, 'AWS_SESSION_TOKEN'),
+  };
+  const parts = providerSecret.bedrock.safeParse(told);
+  if (!parts.success) {
+    throw notComplete(
+      'KARTA_BEDROCK',
+      parts.error.issues.map(({ path, message }) => `${VARIABLES[String(path[0])]}: ${message}`),
+      'Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN of a temporary key.',
+    );
+  }
+  return [{ id: 'bedrock', ...present(parts.data), ...baseUrl(env, 'ANTHROPIC_BEDROCK_BASE_URL') }];
+}
+
+function takeVertex(env: Environment): CloudUpstream[] {
+  if (!switchedOn(env, 'KARTA_VERTEX')) return [];
+  const file = takeVariable(env, 'GOOGLE_APPLICATION_CREDENTIALS');
+  const project = takeVariable(env, 'ANTHROPIC_VERTEX_PROJECT_ID');
+  const told = { service_account: textOf(file), location: env.CLOUD_ML_REGION };
+  const parts = providerSecret.vertex.safeParse(told);
+  if (!parts.success) {
+    throw notComplete(
+      'KARTA_VERTEX',
+      parts.error.issues.map(({ path, message }) => `${VARIABLES[String(path[0])]}: ${message}`),
+      'Set CLOUD_ML_REGION, and GOOGLE_APPLICATION_CREDENTIALS to the JSON file of a service account.',
+    );
+  }
+  return [
+    {
+      id: 'vertex',
+      ...parts.data,
+      ...present({ project }),
+      ...baseUrl(env, 'ANTHROPIC_VERTEX_BASE_URL'),
+    },
+  ];
+}
+
+/** Where each part comes from. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  region: 'AWS_REGION',
+  access_key_id: 'AWS_ACCESS_KEY_ID',
+  secret_access_key: 'AWS_SECRET_ACCESS_KEY',
+  session_token: 'AWS_SESSION_TOKEN',
+  location: 'CLOUD_ML_REGION',
+  service_account: 'GOOGLE_APPLICATION_CREDENTIALS',
+};
+
+function switchedOn(env: Environment, name: string): boolean {
+  const value = takeVariable(env, name);
+  if (value === undefined || value === '0') return false;
+  if (value === '1') return true;
+  throw new CliError('usage', `${name} is neither 1 nor 0`, `Set ${name}=1, or leave it out.`);
+}
+
+/** The file's text; `undefined`: there is none that can be read. */
+function textOf(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const next = 'Name a file that this user can read.';
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new CliError('usage', `GOOGLE_APPLICATION_CREDENTIALS cannot be read (${code})`, next, {
+      cause,
+    });
+  }
+}
+
+function notComplete(name: string, details: string[], next: string): CliError {
+  return new CliError('usage', `${name} is set, and something is missing`, next, { details });
+}
+
+function baseUrl(env: Environment, name: string): { base_url?: string } {
+  return present({ base_url: takeVariable(env, name) });
+}
+
+/** The same without members that are not there. */
+function present<Of extends Record<string, string | undefined>>(
+  of: Of,
+): { [Name in keyof Of]: Exclude<Of[Name], undefined> } {
+  // The filter leaves what the type says.
+  return Object.fromEntries(Object.entries(of).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Of]: Exclude<Of[Name], undefined>;
+  };
+}
