@@ -233,7 +233,7 @@ export const ERRORS = {
   ),
   shutting_down: entry(
     503,
-    'The server is shutting down',
+    'The server is starting or shutting down',
     'Retry after the seconds in Retry-After.',
   ),
   storage_full: entry(507, 'The disk is full', 'Free space on the server or in the session.'),

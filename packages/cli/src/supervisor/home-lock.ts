@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { CliError } from '../cli-error.ts';
+import { makeHome } from './make-home.ts';
 
 /** How long a holder may take to say its pid. */
 const ANSWER_MS = 1_000;
@@ -12,11 +13,12 @@ const WRITABLE_BY_OTHERS = 0o022;
 /**
  * Takes a home for this process. The lock is a name in the kernel's abstract socket space: taken
  * atomically and gone with the process however it ends, so it is never stale; whoever connects is
- * told the holder's pid. Parts of a server that run apart each take their own. Throws `CliError`: for a home that others can write, and naming that pid
- * when another server has the home.
+ * told the holder's pid. Parts of a server that run apart each take their own. Throws `CliError`:
+ * for a home that cannot be or that others can write, and naming that pid when another server has
+ * the home.
  */
 export async function lockHome(home: string, part = 'server'): Promise<() => void> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await makeHome(home);
   await refuseShared(home);
   const name = lockName(await realpath(home), part);
   const server = createServer((socket) => {

@@ -5,6 +5,7 @@ import { flushPkt, onBand, PERSON_BAND, pktLine, pktLines, REPORT_BAND } from '.
 
 /** The branch whose pushes are published. */
 const BRANCH = 'refs/heads/main';
+const NOT_PUBLISHED = 'only the branch main is published; git push karta HEAD:main does it';
 
 export interface PushParts {
   repo: GitRepo;
@@ -32,7 +33,7 @@ export async function* receivePush(parts: PushParts): AsyncGenerator<Buffer> {
     return;
   }
   const verdicts = new Map<string, string | null>(
-    pushed.map((ref) => [ref, ref === BRANCH ? null : 'only the branch main is published']),
+    pushed.map((ref) => [ref, ref === BRANCH ? null : NOT_PUBLISHED]),
   );
   if (verdicts.has(BRANCH)) {
     const outcome = yield* published(parts);

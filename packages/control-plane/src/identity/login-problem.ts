@@ -26,8 +26,32 @@ export async function loginProblem(answer: Response): Promise<KartaError> {
   const code = told.code ?? told.error;
   const message = told.message ?? told.error_description;
   if (answer.status >= 500) return new KartaError('internal', 'The login could not be served.');
-  return new KartaError(CODES[answer.status] ?? 'validation_failed', message, {
-    extra: code === undefined ? {} : { reason: code.toLowerCase() },
+  const reason = code === undefined ? {} : { reason: code.toLowerCase() };
+  const known = CODES[answer.status];
+  const errors = known === undefined ? faultsOf(message ?? 'is not valid') : [];
+  const [first] = errors;
+  const detail = first === undefined || first.pointer === '' ? message : textOf(errors);
+  return new KartaError(known ?? 'validation_failed', detail, {
+    extra: { ...reason, ...(first !== undefined && { errors }) },
     ...(answer.status === 429 && { retryAfter: SECOND_FACTOR_RETRY_S }),
   });
+}
+
+interface Fault {
+  pointer: string;
+  message: string;
+}
+
+/** `[body.email] Invalid email address; [body.name] …`, which better-auth says, as a list. */
+function faultsOf(message: string): Fault[] {
+  const named = [...message.matchAll(/\[body\.([^\]]+)\] (.*?)(?=; \[body\.|$)/g)];
+  if (named.length === 0) return [{ pointer: '', message }];
+  return named.map(([, path = '', fault = '']) => ({
+    pointer: `/${path.replaceAll('.', '/')}`,
+    message: fault.replace(/^Invalid input: /, '').replace(/^.*received undefined$/, 'is required'),
+  }));
+}
+
+function textOf(faults: readonly Fault[]): string {
+  return faults.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ');
 }

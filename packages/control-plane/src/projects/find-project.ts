@@ -20,6 +20,6 @@ export async function findProject(
     .where('deleted_at', 'is', null);
   if (lock !== undefined) query = query.forUpdate();
   const found = await query.executeTakeFirst();
-  if (found === undefined) throw new KartaError('not_found');
+  if (found === undefined) throw new KartaError('not_found', 'There is no such project.');
   return found;
 }

@@ -80,6 +80,12 @@ test('an approval that waited at the crash has expired', async () => {
   expect(summary(await after.say(id, 'go on')).at(-1)).toBe('done:end_turn');
 });
 
+test('before it has started it refuses, and says that it starts', async () => {
+  const starting = TestEngine.notStarted(db.applicationUrl);
+  expect(() => starting.engine.requireServing()).toThrow('The server is starting.');
+  await starting.crash();
+});
+
 test('a stop lets running turns end, refuses new ones, and keeps those that wait', async () => {
   const before = await start();
   const { id } = await before.create();

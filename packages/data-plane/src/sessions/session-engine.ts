@@ -34,7 +34,7 @@ export class SessionEngine {
   readonly turns: TurnQueue;
   readonly pins: ReleasePins;
   readonly #engine: Engine;
-  #serving = false;
+  #serving: 'not yet' | 'now' | 'no more' = 'not yet';
   #timers: NodeJS.Timeout[] = [];
 
   constructor(deps: Omit<Engine, 'times' | 'pins'>, times: Partial<EngineTimes> = {}) {
@@ -68,12 +68,13 @@ export class SessionEngine {
     const linger = Math.min(SWEEP_MS, this.#engine.times.linger);
     this.#every(linger, () => this.live.sweep());
     this.#every(EXPIRY_SWEEP_MS, () => this.expire());
-    this.#serving = true;
+    this.#serving = 'now';
   }
 
   /** Throws `KartaError('shutting_down')` while starting and once the drain has begun. */
   requireServing(): void {
-    if (!this.#serving) throw shuttingDown();
+    if (this.#serving === 'now') return;
+    throw shuttingDown(this.#serving === 'not yet' ? 'The server is starting.' : undefined);
   }
 
   stats(): EngineStats {
@@ -136,7 +137,7 @@ export class SessionEngine {
    * interrupted visibly, turns that wait stay on disk for the next start, and readers end.
    */
   async drain(drainMs: number): Promise<void> {
-    this.#serving = false;
+    this.#serving = 'no more';
     this.turns.pause();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     const sessions = [...this.live.all()];

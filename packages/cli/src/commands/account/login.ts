@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { Karta, type OwnOrg } from '@karta/sdk';
 import { isApiKey } from '@karta/service/home';
 import { CliError } from '../../cli-error.ts';
@@ -9,6 +8,7 @@ import { readLogin, removeLogin, writeLogin } from '../../client/login-file.ts';
 import { signIn, signOut, signUp } from '../../client/sign-in.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Terminal } from '../../output/terminal.ts';
+import { makeHome } from '../../supervisor/make-home.ts';
 import { homeFolder } from '../../supervisor/settings.ts';
 
 export interface LoginOptions {
@@ -39,7 +39,7 @@ export async function login(options: LoginOptions, terminal: Terminal): Promise<
   const account = options.key
     ? await keyAccount(controlUrl, token)
     : await personAccount(controlUrl, token, options);
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await makeHome(home);
   await writeLogin(home, { control_url: controlUrl, token, org: account.org });
   const { who, org } = account;
   if (options.json === true) terminal.json({ control_url: controlUrl, who, org });

@@ -384,7 +384,6 @@ describe('a session token', () => {
       ['no type', await sign({}, { header: { typ: undefined } })],
       ['another audience', await sign({ aud: 'karta-control' })],
       ['another issuer', await sign({ iss: 'somebody' })],
-      ['expired', await sign({ iat: seconds() - 1000, exp: seconds() - 10 })],
       ['from the future', await sign({ iat: seconds() + 300, exp: seconds() + 900 })],
       ['not yet', await sign({ nbf: seconds() + 300 })],
       ['without an end', await sign({ exp: undefined })],
@@ -397,6 +396,17 @@ describe('a session token', () => {
     expect(await authenticate(await sign())).not.toBeNull();
   });
 
+  it('that has expired is refused with the reason, if it was good at all', async () => {
+    const { authenticate } = auth();
+    const past = { iat: seconds() - 1000, exp: seconds() - 10 };
+    await expect(authenticate(await sign(past))).rejects.toMatchObject({
+      code: 'unauthenticated',
+      message: expect.stringContaining('has expired'),
+    });
+    expect(await authenticate(await sign(past, { by: newPlaneKey() }))).toBeNull();
+    expect(await authenticate(await sign({ ...past, aud: 'karta-control' }))).toBeNull();
+  });
+
   it('that was met before is refused once it expires, or its key counts no more', async () => {
     source.tokenKeys = { keys: [{ ...publicHalf(signer) }] };
     const { verify } = createTokenVerifier(new Trust(source));
@@ -404,7 +414,7 @@ describe('a session token', () => {
     const now = Date.now();
     expect(await verify(token, now)).not.toBeNull();
     expect(await verify(token, now + 899_000)).not.toBeNull();
-    expect(await verify(token, now + 902_000)).toBeNull();
+    await expect(verify(token, now + 902_000)).rejects.toMatchObject({ code: 'unauthenticated' });
     expect(await verify(token, now)).not.toBeNull();
     source.tokenKeys = { keys: [{ ...publicHalf(newPlaneKey()) }] };
     expect(await verify(token, now)).toBeNull();

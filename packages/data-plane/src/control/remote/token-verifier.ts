@@ -38,7 +38,8 @@ type Verified = { kid: string } & (
 /** Verifies session tokens and staff tokens without asking anybody. */
 export interface TokenVerifier {
   /**
-   * Who a token is for; `null` for one that is not good. Throws `KartaError('org_suspended')`.
+   * Who a token is for; `null` for one that is not good. Throws `KartaError`: `org_suspended`, and
+   * `unauthenticated` with the reason for one of ours that has expired.
    * `now` in milliseconds since the epoch.
    */
   verify(token: string, now?: number): Promise<Principal | null>;
@@ -60,9 +61,13 @@ export function createTokenVerifier(trust: Trust): TokenVerifier {
         known.set(name, found);
       }
       const { claims, kid } = found;
-      if (!trust.hasTokenKey(kid) || claims.exp + EXPIRY_SKEW_SECONDS <= now / 1000) {
+      if (!trust.hasTokenKey(kid)) {
         known.delete(name);
         return null;
+      }
+      if (claims.exp + EXPIRY_SKEW_SECONDS <= now / 1000) {
+        known.delete(name);
+        throw expired();
       }
       const principal =
         found.type === STAFF_TOKEN_TYPE ? staffOf(found.claims) : principalOf(found.claims);
@@ -71,6 +76,10 @@ export function createTokenVerifier(trust: Trust): TokenVerifier {
       return refusal === null ? principal : null;
     },
   };
+}
+
+function expired(): KartaError {
+  return new KartaError('unauthenticated', 'The token has expired; come back with a fresh one.');
 }
 
 function principalOf(claims: SessionTokenClaims): Principal {
@@ -140,6 +149,8 @@ async function verified(trust: Trust, token: string, now: number): Promise<Verif
     if (found === null || found.claims.iat > now / 1000 + CLOCK_SKEW_SECONDS) return null;
     return found;
   } catch (error) {
+    // The signature was good: only whoever had the token is told.
+    if (error instanceof errors.JWTExpired) throw expired();
     if (error instanceof errors.JOSEError) return null;
     throw error;
   }

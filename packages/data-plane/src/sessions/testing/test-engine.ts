@@ -78,6 +78,10 @@ export class TestEngine {
     );
   }
 
+  static notStarted(url: string): TestEngine {
+    return new TestEngine(new ScriptedRunner(), url, {});
+  }
+
   static async start(
     url: string,
     options: { runner?: ScriptedRunner; times?: Partial<EngineTimes> } = {},
