@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CliError } from '../cli-error.ts';
 import { childEnvironment } from './child-environment.ts';
+import { withoutCore } from './without-core.ts';
 
 /** How long a child may take until it serves. Usual: under a second. */
 const READY_MS = 60_000;
@@ -10,11 +11,6 @@ const READY_MS = 60_000;
 export const STOP_MS = 10_000;
 /** Lines of a child's log that a failure to start quotes. */
 const QUOTED_LINES = 8;
-/**
- * A process that holds keys leaves none of its memory on disk when it crashes. The shell becomes the
- * program: it is the same process.
- */
-const WITHOUT_CORE = 'ulimit -c 0; exec "$@"';
 
 export interface ChildCommand {
   /** For people: `doors`, `data plane`. */
@@ -59,7 +55,9 @@ export async function startChild<Ready>(
   command: ChildCommand,
   parse: (line: unknown) => Ready,
 ): Promise<Child<Ready>> {
-  const child = spawn('/bin/sh', ['-c', WITHOUT_CORE, 'sh', process.execPath, command.main], {
+  // It may hold keys.
+  const [program, args] = withoutCore(process.execPath, [command.main]);
+  const child = spawn(program, args, {
     env: command.environment ?? childEnvironment(),
     stdio: ['pipe', 'pipe', 'pipe'],
     // A session of its own: a Ctrl-C in the terminal is for the supervisor, which drains in order.
