@@ -13,6 +13,7 @@ export function addProviderKeyCommands(program: Command, terminal: Terminal, fin
     .command('set <provider>')
     .description('set a key, typed or piped in; the one before is destroyed')
     .option('--base-url <url>', 'of an openai-compatible server, with its /v1')
+    .option('--responses', 'it has OpenAI’s Responses beside Chat Completions')
     .option('--region <region>', 'of bedrock')
     .option('--location <location>', 'of vertex')
     .action(async (provider, own) =>

@@ -194,6 +194,13 @@ describe('what is no key', () => {
       base_url: 'https://93.184.215.14/v1',
     });
   });
+
+  it('says whether it has Responses', async () => {
+    const of = await ground.org();
+    await set(of.apiKey, { ...base, base_url: 'https://93.184.215.14/v1', responses: true });
+    const key = await fetched(of, await grantOf(of), 'openai-compatible');
+    expect(key?.secret).toMatchObject({ apis: 'chat,responses' });
+  });
 });
 
 describe('the org', () => {

@@ -57,7 +57,7 @@ export class ProviderKeys {
     const { provider } = body;
     const baseUrl = 'base_url' in body ? await baseUrlOf(body.base_url, rules) : null;
     const owner = { id: newId('provider_key'), org_id: orgId, provider };
-    const sealed = await sealSecret(kms, owner, partsOf(body.secret));
+    const sealed = await sealSecret(kms, owner, partsOf(body));
     const row = await database.transaction().execute(async (tx) => {
       await lockKeys(tx, orgId);
       const replaced = await destroy(tx, orgId, { provider });
@@ -214,10 +214,12 @@ function requireLive({ mode }: OrgActor): void {
   throw new KartaError('forbidden', 'A test key cannot change provider keys: use a live one.');
 }
 
-/** What was left out is no part of a secret. */
-function partsOf(secret: SetProviderKeyBody['secret']): SecretParts {
+/** What is sealed. What was left out is no part of it. */
+function partsOf(body: SetProviderKeyBody): SecretParts {
+  const responses = 'responses' in body && body.responses === true;
+  const parts = { ...body.secret, ...(responses ? { apis: 'chat,responses' } : {}) };
   return Object.fromEntries(
-    Object.entries(secret).filter((part): part is [string, string] => part[1] !== undefined),
+    Object.entries(parts).filter((part): part is [string, string] => part[1] !== undefined),
   );
 }
 

@@ -35,12 +35,15 @@ export interface ConnectionOptions {
   baseUrl: string;
   /** Makes the connections; by default straight to where the name leads. */
   agent?(secure: boolean): http.Agent;
+  /** Silence after which a call is given up, in ms. */
+  silenceMs?: number;
 }
 
 export function providerConnection(options: ConnectionOptions): ProviderConnection {
   const base = new URL(options.baseUrl);
   const transport = base.protocol === 'https:' ? https : http;
   const secure = transport === https;
+  const { silenceMs = UPSTREAM_IDLE_MS } = options;
   const agent = options.agent?.(secure) ?? new transport.Agent({ keepAlive: true });
   const prefix = base.pathname.replace(/\/+$/, '');
   const at = (path: string) => new URL(`${prefix}${path}`, base.origin);
@@ -57,7 +60,7 @@ export function providerConnection(options: ConnectionOptions): ProviderConnecti
       if (body.length > 0) sent['content-length'] = body.length;
       const request = (fresh: boolean) => {
         const options = { method, headers: sent, signal, agent: fresh ? freshAgent() : agent };
-        return attempt(transport.request(at(path), options), body);
+        return attempt(transport.request(at(path), options), body, silenceMs);
       };
       try {
         return await request(false);
@@ -74,7 +77,11 @@ export function providerConnection(options: ConnectionOptions): ProviderConnecti
 class StaleConnection extends Error {}
 
 /** Sends one request; resolves with the head of the answer. */
-function attempt(request: http.ClientRequest, body: Buffer): Promise<http.IncomingMessage> {
+function attempt(
+  request: http.ClientRequest,
+  body: Buffer,
+  silenceMs: number,
+): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     let connected = false;
     const connecting = setTimeout(
@@ -89,7 +96,7 @@ function attempt(request: http.ClientRequest, body: Buffer): Promise<http.Incomi
       if (!socket.connecting) return onConnected();
       socket.once('secure' in socket ? 'secureConnect' : 'connect', onConnected);
     });
-    request.setTimeout(UPSTREAM_IDLE_MS, () => request.destroy(new Error('silent for too long')));
+    request.setTimeout(silenceMs, () => request.destroy(new Error('silent for too long')));
     request.on('response', (response) => {
       clearTimeout(connecting);
       resolve(response);

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { platformKey } from '../keys/key-parts.ts';
 import { routeOf } from '../wire/routes.ts';
 import { anthropicUpstream } from './anthropic.ts';
+import { openaiUpstream } from './openai.ts';
 import { type ModelCall, UpstreamError } from './port.ts';
 
 const KEY = platformKey('k');
@@ -58,6 +59,16 @@ describe('a connection to a provider', () => {
     expect(failed).toBeInstanceOf(UpstreamError);
     expect(failed).toMatchObject({ sent: true, message: expect.not.stringContaining('127') });
     expect(connections()).toBe(1);
+    upstream.close();
+  });
+
+  it('on which nothing is ever said is given up; the call may have been billed', async () => {
+    const { upstream: reached } = await provider(() => {});
+    const options = { baseUrl: reached.endpoint, silenceMs: 50 };
+    const upstream = openaiUpstream(options);
+    const failed = await upstream.send(call, KEY, never).catch((error) => error);
+    expect(failed).toBeInstanceOf(UpstreamError);
+    expect(failed.sent).toBe(true);
     upstream.close();
   });
 

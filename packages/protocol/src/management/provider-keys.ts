@@ -67,6 +67,8 @@ export const setProviderKeyBody = z.discriminatedUnion('provider', [
     secret: apiKey,
     /** With its `/v1`, where it has one; on a public address. */
     base_url: z.url({ protocol: /^https?$/ }).max(2_048),
+    /** Whether it has OpenAI's Responses beside Chat Completions. */
+    responses: z.boolean().optional(),
   }),
   plain('bedrock'),
   plain('vertex'),

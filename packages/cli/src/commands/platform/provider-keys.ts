@@ -44,6 +44,7 @@ export async function listProviderKeys(
 
 export interface SetKeyOptions extends AccountOptions {
   baseUrl?: string;
+  responses?: boolean;
   region?: string;
   location?: string;
 }
@@ -119,6 +120,7 @@ async function typedKey(
     provider,
     secret: await secretOf(provider, options, ask),
     ...(options.baseUrl === undefined ? {} : { base_url: options.baseUrl }),
+    ...(options.responses === true ? { responses: true } : {}),
   };
   const body = setProviderKeyBody.safeParse(typed);
   if (body.success) return body.data;
