@@ -63,6 +63,8 @@ export interface PlannedCall {
   manner: Manner;
   /** How long the provider takes, in milliseconds. */
   answerMs: number;
+  /** How it is sent again while the provider refuses it, each after a wait in milliseconds. */
+  again: readonly { waitMs: number; manner: Manner }[];
 }
 
 /** The doors of one node, that may die and start again, and its outbox. */
@@ -160,7 +162,14 @@ export class SimulatedNode {
     if (!this.up) return;
     this.running += 1;
     try {
-      await this.#call(planned);
+      let refused = await this.#call(planned, false);
+      for (const { waitMs, manner } of planned.again) {
+        if (!refused) break;
+        const { incarnation } = this;
+        await this.#parts.time.pause(waitMs);
+        this.#mustLive(incarnation);
+        refused = await this.#call({ ...planned, manner }, true);
+      }
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
       await this.die(this.#parts.random() < 0.5);
@@ -210,11 +219,15 @@ export class SimulatedNode {
     if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #call({ subject, inputBytes, outputTokens, manner, answerMs }: PlannedCall): Promise<void> {
+  /** Sends a call once, as an attempt of the doors does. Whether the provider has refused it. */
+  async #call(
+    { subject, inputBytes, outputTokens, manner, answerMs }: PlannedCall,
+    again: boolean,
+  ): Promise<boolean> {
     const { time, truth, provider, plant, log } = this.#parts;
     const { incarnation } = this;
     const [journal, admission] = [this.#journal, this.#admission];
-    if (journal === null || admission === null) return;
+    if (journal === null || admission === null) return false;
     const asked = Buffer.from(
       JSON.stringify({
         model: MODEL,
@@ -233,15 +246,17 @@ export class SimulatedNode {
       if (admitted.refusal === 'budget_exhausted') {
         await time.real(() => this.#parts.onRefused(this, subject, asked));
       }
-      return;
+      return false;
     }
     const { admitted: priced, body } = admitted;
     // What no cap covers is no matter of budgets.
-    if (priced.limits === null) return;
+    if (priced.limits === null) return false;
     this.#perhapsDie();
     const meter = new MeteredCall('messages', body.length);
     meter.limitTo(priced.limits);
     const spend = priced.begun(meter.booked());
+    const freed = again && plant === 'a call is sent again when its reservation has returned';
+    if (freed) priced.settle(null);
     const { channel } = Channel.open({
       ...{ channel_id: 'c', org_id: subject.org_id, project_id: subject.project_id },
       ...{ session_id: subject.session_id, mode: 'live', demo: false, egress: [] },
@@ -293,6 +308,7 @@ export class SimulatedNode {
       truth.settle(call, took, settled.charges);
     }
     log(`${this.id} settles ${call.id}`);
+    return answer.status >= 400;
   }
 
   #tendFrom(incarnation: number, book: LeaseBook): void {

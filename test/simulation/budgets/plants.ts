@@ -15,6 +15,7 @@ export const PLANTS = [
   'a block goes on beyond its window',
   'a call is booked in the window in which it ends',
   'events do not say which block they took from',
+  'a call is sent again when its reservation has returned',
 ] as const;
 
 export type Plant = (typeof PLANTS)[number];

@@ -136,6 +136,15 @@ export async function play(
     ...Array<Manner>(12).fill('honest'),
     ...(['silent', 'breaks_off', 'breaks_limit', 'refuses'] as const),
   ];
+  // Of their own numbers, so that a seed's other calls are what they would be without.
+  const fate = numbersOf(2);
+  const newAttempt = () => ({
+    waitMs: 150 + Math.floor(fate() * 5_000),
+    manner:
+      fate() < 0.3
+        ? ('refuses' as const)
+        : (manners[Math.floor(fate() * manners.length)] ?? 'honest'),
+  });
   function newCall(): PlannedCall {
     return {
       subject: pick(subjects),
@@ -143,6 +152,7 @@ export async function play(
       outputTokens: pick([300, 1_000, 3_000]),
       manner: pick(manners),
       answerMs: chance(0.15) ? between(5_000, 40_000) : between(5, 1_500),
+      again: [newAttempt(), newAttempt()],
     };
   }
 
