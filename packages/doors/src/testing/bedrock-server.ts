@@ -187,6 +187,15 @@ const EXCEPTIONS: Readonly<Record<number, string>> = {
   529: 'ServiceUnavailableException',
 };
 
+/** Some of those that the real one takes. */
+const TAKEN_BETAS = [
+  'context-1m-2025-08-07',
+  'context-management-2025-06-27',
+  'interleaved-thinking-2025-05-14',
+  'thinking-display-updates-2026-08-18',
+  'tool-search-tool-2025-10-19',
+];
+
 /** What the real one says to bodies that it does not take. */
 function problemOf(model: string, body: Record<string, unknown>, counts: boolean): string | null {
   if (!/^([a-z-]+\.)?anthropic\.claude-/.test(model))
@@ -196,6 +205,12 @@ function problemOf(model: string, body: Record<string, unknown>, counts: boolean
   }
   if (body.anthropic_version !== 'bedrock-2023-05-31') return 'Invalid API version.';
   if (!Number.isSafeInteger(body.max_tokens)) return 'max_tokens: Field required';
+  const betas = (body.anthropic_beta ?? []) as string[];
+  if (betas.some((beta) => !TAKEN_BETAS.includes(beta))) return 'invalid beta flag';
+  const tools = (body.tools ?? []) as object[];
+  if (tools.some((tool) => 'eager_input_streaming' in tool)) {
+    return 'tools.0.custom.eager_input_streaming: Extra inputs are not permitted';
+  }
   for (const key of ['model', 'stream', 'service_tier']) {
     if (key in body) return `extraneous key [${key}] is not permitted`;
   }

@@ -40,7 +40,7 @@ export function cloudRequest(
     return { problem: 'model must be the name of a model.' };
   }
   for (const name of ELSEWHERE) delete body[name];
-  leaveScopes(body);
+  leaveAnthropicsOwn(body);
   return {
     model,
     stream: stream === true,
@@ -54,8 +54,12 @@ function betasOf(header: string, known: ReadonlyMap<string, string>): string[] {
   return [...new Set(names.filter((name) => name !== undefined))];
 }
 
-/** The scope of a cached prompt is a beta feature of Anthropic's alone. */
-function leaveScopes(body: Json): void {
+/**
+ * Anthropic alone takes the scope of a cached prompt, and that the input of a tool may come early. The
+ * clouds refuse a whole call for either; without it only time is lost.
+ */
+function leaveAnthropicsOwn(body: Json): void {
+  for (const tool of list(body.tools)) delete tool.eager_input_streaming;
   const contents = list(body.messages).map(({ content }) => content);
   for (const part of [body.tools, body.system, ...contents].flatMap(list)) {
     if (isObject(part.cache_control)) delete part.cache_control.scope;

@@ -97,7 +97,14 @@ describe('a call of Bedrock', () => {
       text: 'x',
       cache_control: { type: 'ephemeral', scope: 'global' },
     };
-    const body = asked('hi', { ...own, anthropic_beta: ['not-from-here'], system: [cached] });
+    const tool = { name: 't', input_schema: { type: 'object' } };
+    const tools = [{ ...tool, eager_input_streaming: true }];
+    const body = asked('hi', {
+      ...own,
+      anthropic_beta: ['not-from-here'],
+      system: [cached],
+      tools,
+    });
     const betas = 'claude-code-20250219, context-1m-2025-08-07,advanced-tool-use-2025-11-20';
     const headers = { 'anthropic-beta': betas, 'anthropic-version': '2023-06-01' };
     const reply = await upstream.send(call(body, headers), keyOf(KEY), never);
@@ -108,6 +115,7 @@ describe('a call of Bedrock', () => {
       'tool-search-tool-2025-10-19',
     ]);
     expect(lastBody().system).toEqual([{ ...cached, cache_control: { type: 'ephemeral' } }]);
+    expect(lastBody().tools).toEqual([tool]);
     expect(server.requests.at(-1)?.headers).not.toHaveProperty('anthropic-beta');
     expect(server.requests.at(-1)?.headers).not.toHaveProperty('anthropic-version');
   });

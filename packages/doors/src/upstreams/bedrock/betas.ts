@@ -14,6 +14,7 @@ export const BEDROCK_BETAS: ReadonlyMap<string, string> = new Map([
     'interleaved-thinking-2025-05-14',
     'tool-examples-2025-10-29',
     'tool-search-tool-2025-10-19',
+    'thinking-display-updates-2026-08-18',
   ].map((name) => [name, name] as const),
   ['advanced-tool-use-2025-11-20', 'tool-search-tool-2025-10-19'],
 ]);

@@ -12,6 +12,7 @@ export const VERTEX_BETAS: ReadonlyMap<string, string> = new Map([
     'interleaved-thinking-2025-05-14',
     'tool-search-tool-2025-10-19',
     'web-search-2025-03-05',
+    'thinking-display-updates-2026-08-18',
   ].map((name) => [name, name] as const),
   ['advanced-tool-use-2025-11-20', 'tool-search-tool-2025-10-19'],
 ]);

@@ -9,6 +9,8 @@ import type { ServiceAccount } from './service-account.ts';
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const ASSERTION_LIFE_S = 3_600;
+/** What Google says when our clock is wrong, not the key. */
+const CLOCK = /reasonable timeframe|\biat\b/;
 /** The whole exchange, in ms. */
 const EXCHANGE_MS = 15_000;
 
@@ -59,7 +61,8 @@ export async function fetchGoogleToken(
   });
   const text = await answerText(response);
   const status = response.statusCode ?? 0;
-  if (status === 400 || status === 401 || status === 403) return null;
+  const refused = status === 400 || status === 401 || status === 403;
+  if (refused && !CLOCK.test(text)) return null;
   const told = tokenAnswer.safeParse(status === 200 ? parsedJson(text) : null);
   if (!told.success) throw notSignedIn(new Error(`the token's answer has status ${status}`));
   return { token: told.data.access_token, lifeS: told.data.expires_in };

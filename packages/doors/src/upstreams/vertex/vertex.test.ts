@@ -189,6 +189,11 @@ describe('signing in', () => {
 
   it.each([
     ['is down', 503, '{"error":"internal_failure"}'],
+    [
+      'finds our clock wrong',
+      400,
+      '{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}',
+    ],
     ['answers a page', 200, '<html>'],
     [
       'gives a token that is none',
