@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { HarnessError, type HarnessSetup, type Provision } from '../port.ts';
 import { type PlatformOptions, platformConfig } from './app/platform-config.ts';
 import { protectedPaths } from './app/protected-paths.ts';
@@ -10,6 +11,9 @@ import { INSIDE, LISTEN } from './server/environment.ts';
  */
 const MEMORY_BYTES = 1536 * 1024 * 1024;
 
+/** Made by `npm run catalogue`. */
+const CATALOGUE = fileURLToPath(new URL('./catalogue.json', import.meta.url));
+
 /** OpenCode writes this file into its configuration folder, and does not start when it cannot. */
 const GITIGNORE = 'node_modules\npackage.json\npackage-lock.json\nbun.lock\n.gitignore\n';
 
@@ -19,7 +23,10 @@ export function provisionFor(setup: HarnessSetup, options: PlatformOptions): Pro
   if (!installation.installed) throw new HarnessError('not_installed', installation.message);
   const config = JSON.stringify(platformConfig(setup, options));
   return {
-    tools: [{ source: installation.binary, target: INSIDE.binary }],
+    tools: [
+      { source: installation.binary, target: INSIDE.binary },
+      { source: CATALOGUE, target: INSIDE.catalogue },
+    ],
     files: [
       { target: INSIDE.managedFile, content: config },
       { target: `${INSIDE.config}/opencode/.gitignore`, content: GITIGNORE },

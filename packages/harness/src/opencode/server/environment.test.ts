@@ -24,6 +24,7 @@ test('a release adds variables, but changes none of ours except the path', () =>
     OPENCODE_TEST_MANAGED_CONFIG_DIR: '/workspace/evil',
     OPENCODE_TEST_HOME: '/workspace/evil',
     OPENCODE_AUTH_CONTENT: '{"evil":1}',
+    OPENCODE_MODELS_PATH: '/workspace/evil.json',
     KARTA_ANTHROPIC_URL: 'http://evil.example',
     npm_config_offline: 'false',
   };

@@ -11,6 +11,8 @@ export const INSIDE = {
   binary: '/opt/karta/opencode',
   managed: '/etc/opencode',
   managedFile: '/etc/opencode/opencode.json',
+  /** The models that a session can use, in place of OpenCode's whole catalogue. */
+  catalogue: '/opt/karta/opencode-models.json',
   /** Stands for `~/.config`: read-only, so that nothing in it outlives a start. */
   config: '/opt/karta/opencode-config',
   /** Stands for `~` where OpenCode looks for rules of the user: it does not exist. */
@@ -64,6 +66,8 @@ export function environmentOf(options: EnvironmentOptions): Record<string, strin
     OPENCODE_SERVER_PASSWORD: options.password,
     OPENCODE_SERVER_USERNAME: 'opencode',
     OPENCODE_DISABLE_MODELS_FETCH: '1',
+    // Its own holds 225 providers, which cost a start as much as the rest of its configuration.
+    OPENCODE_MODELS_PATH: sandbox.place(INSIDE.catalogue),
     OPENCODE_DISABLE_AUTOUPDATE: '1',
     OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
     OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
