@@ -22,6 +22,7 @@ Examples:
 Environment:
   ANTHROPIC_API_KEY, OPENAI_API_KEY    a real model; without them the embedded demo model answers
   ANTHROPIC_BASE_URL, OPENAI_BASE_URL  another server of the same wire format
+  OPENROUTER_API_KEY, …                other providers: docs/upstreams.md
   KARTA_HOME, KARTA_PORT, KARTA_HOST   defaults of --home, --port, --host
   KARTA_KEY, KARTA_CONTROL_URL         an API key and its control plane, where nobody signs in
   KARTA_URL                            the data plane (default: what the control plane says)

@@ -262,6 +262,22 @@ describe('under a cap', () => {
     expect(await fetchAll()).toMatchObject([{ spend: { charges: [{ amount }] } }]);
   });
 
+  it('a model that it does not cover stands in for nobody', async () => {
+    paper.control.caps.splice(0, 9, { id: `bud_${turn}`, metric: 'cost', limit: 10n ** 12n });
+    await doors.management.send('POST', '/invalidate', { org_ids: ['org_1'] });
+    const fallback = ['openai/a-model-without-a-price'];
+    const other = await openTestChannel(doors, 'live', false, { fallback });
+    const spending = { org_grant: PAPER_GRANT, payer: NO_PAYER };
+    await doors.management.openTurn(other.id, 'turn_other', spending);
+    const error = { type: 'server_error', message: 'no room' };
+    answers.set({ status: 503, headers: { 'x-should-retry': 'false' }, error });
+    const asked = other.openai.responses.create({ model: 'gpt-5', input: 'x' });
+    await expect(asked).rejects.toMatchObject({ status: 503, error });
+    expect(answers.times).toHaveLength(1);
+    expect((await doors.management.closeTurn(other.id, 'turn_other')).refusal).toBeNull();
+    await other.close();
+  });
+
   it('doors that die between two attempts leave nothing booked', async () => {
     answers.set({ status: 529, headers: { 'retry-after': '4' } });
     const asked = ask();
