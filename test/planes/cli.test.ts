@@ -199,6 +199,14 @@ test('a key is made, shown once, and refused once revoked', async () => {
   expect(await fails(['keys', 'revoke', 'key_nope'])).toMatchObject({ exit: 'refused' });
 });
 
+test('budgets: what caps on cost do with models without a price', async () => {
+  expect(await json(['budgets', 'unpriced'])).toEqual([{ unknown_model: 'refuse' }]);
+  expect(await json(['budgets', 'unpriced', 'count'])).toEqual([{ unknown_model: 'count' }]);
+  expect(await types(['budgets', 'unpriced'])).toContain('cost nothing');
+  expect(await fails(['budgets', 'unpriced', 'maybe'])).toMatchObject({ exit: 'usage' });
+  expect(await types(['budgets', 'unpriced', 'refuse'])).toContain('are refused');
+});
+
 test('budgets: set, set anew, looked at, removed', async () => {
   const set = (...args: string[]) => types(['budgets', 'set', ...args]);
   expect(await set('$12.50')).toMatch(/^bud_\w+ caps cost at \$12\.50$/);

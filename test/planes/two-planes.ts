@@ -165,7 +165,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
  * A port that nobody has, and that the kernel gives nobody by itself: below the range from which it
  * takes those of outgoing connections and of servers that ask for any.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const server = createServer();

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { type CreateSessionBody, KartaError, type KeyMode } from '@karta/protocol';
 import {
   createServiceVerifier,
+  fixedPeers,
   internalRouter,
   listenInternalSurface,
   loopbackSurface,
@@ -125,7 +126,10 @@ export async function startReleaseGround(): Promise<ReleaseGround> {
       syncRoute(catalog, { id: 'node_1', url: () => 'http://localhost:1' }),
       pinsRoute(told, asked),
     ];
-    const verifier = createServiceVerifier({ audience: 'data', keys: [publicHalf(keys.control)] });
+    const verifier = createServiceVerifier({
+      audience: 'data',
+      peers: fixedPeers([publicHalf(keys.control)]),
+    });
     const router = internalRouter({ routes, verifier, log: quiet });
     return listenInternalSurface(loopbackSurface(port), [router], quiet);
   }

@@ -4,6 +4,7 @@ import { EXIT } from './exit-codes.ts';
 import { homeOption, jsonOption, sandboxOption } from './options.ts';
 import type { Terminal } from './output/terminal.ts';
 import { addAccountCommands } from './program/account.ts';
+import { addOperatorCommands } from './program/operator.ts';
 import { addPlatformCommands } from './program/platform.ts';
 import { addProviderKeyCommands } from './program/provider-keys.ts';
 import { addReleaseCommands } from './program/releases.ts';
@@ -76,6 +77,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
   addReleaseCommands(program, terminal, finish);
   addAccountCommands(program, terminal, finish);
   addPlatformCommands(program, terminal, finish);
+  addOperatorCommands(program, terminal, finish);
   addProviderKeyCommands(program, terminal, finish);
   program
     .command('doctor')

@@ -3,6 +3,8 @@ import { internalSurface, planePrivateKey, planePublicKey } from '@karta/service
 import { z } from 'zod';
 import { billingConfig } from './billing/config.ts';
 
+/** Windows of caps are months at most, and a turn's calls may be told late. */
+const MIN_USAGE_DAYS = 62;
 const port = z.int().min(0).max(65_535);
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must be a PostgreSQL URL');
 
@@ -30,6 +32,8 @@ export const controlPlaneConfig = z.strictObject({
       }),
     )
     .max(1_000),
+  /** How long the former keys between the planes count once others are used, in milliseconds. */
+  plane_key_overlap_ms: z.int().nonnegative().default(LIMITS.planeKeyOverlapMs),
   /** The user to become once it serves, when it is started as root. */
   run_as_uid: z.int().min(1).optional(),
   /** The application role, which owns nothing. */
@@ -67,6 +71,8 @@ export const controlPlaneConfig = z.strictObject({
     .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
     .nullable()
     .default(null),
+  /** How long each call has a row of its own; afterwards sums are left. In days. */
+  usage_days: z.int().min(MIN_USAGE_DAYS).default(LIMITS.usageDays),
   /** Releases whose files are removed once no session needs them. */
   collection: z
     .strictObject({

@@ -11,6 +11,11 @@ export const doorsConfig = z.strictObject({
   runtime_dir: z.string().startsWith('/'),
   /** Folder of the usage journal, for the doors alone; must outlast a reboot. Created when absent. */
   journal_dir: z.string().startsWith('/'),
+  /**
+   * Folder of what they sign with once that is another key than the configured one, for the doors
+   * alone; created when absent. `null`: it stays the configured one.
+   */
+  keys_dir: z.string().startsWith('/').nullable().default(null),
   management_socket: z.string().startsWith('/'),
   management_token: z.string().min(16),
   upstreams: z

@@ -61,6 +61,10 @@ export const LIMITS = {
   sessionTokenMs: 15 * 60 * 1000,
   /** Life of a staff token, by which a signed-in person reads and talks. */
   staffTokenMs: 5 * 60 * 1000,
+  /** How long each model call has a row of its own in the control plane, in days; sums stay. */
+  usageDays: 400,
+  /** How long a former key between the planes counts once the one after it is used. */
+  planeKeyOverlapMs: 2 * 60 * 1000,
   /** Life of a stream ticket; a `ticket` event on the stream brings the next. */
   streamTicketMs: 5 * 60 * 1000,
   /** How long a stream goes on after its token has expired. */

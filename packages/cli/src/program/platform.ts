@@ -54,6 +54,13 @@ function addBudgets(program: Command, terminal: Terminal, finish: Finish): void 
     .description('show who used most of a budget in its window now')
     .action(async (id) => finish((await module()).showBudgetUsage(id, budgets.opts(), terminal)));
   budgets
+    .command('unpriced [choice]')
+    .description('show or choose what caps on cost do with models without a price')
+    .addHelpText('after', '\nrefuse (default): no call of them; count: their tokens, at no cost')
+    .action(async (choice) =>
+      finish((await module()).unpricedModels(choice, budgets.opts(), terminal)),
+    );
+  budgets
     .command('remove <id>')
     .description('cap it no longer')
     .action(async (id) => finish((await module()).removeBudget(id, budgets.opts(), terminal)));

@@ -90,6 +90,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
         operator: { port: start.operatorPort },
         ...(process.getuid?.() === 0 ? { run_as_uid: CONTROL_UID } : {}),
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
+        ...usageDaysOf(environment),
         ...publicUrlOf(environment),
         ...mailOf(environment),
         ...billingOf(environment),
@@ -98,6 +99,18 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
       drainMs: DRAIN_MS,
     },
     (line) => readyLine.parse(line),
+  );
+}
+
+/** `KARTA_USAGE_DAYS`: how long each model call has a row of its own. */
+function usageDaysOf({ KARTA_USAGE_DAYS: text }: Environment): { usage_days?: number } {
+  if (!text) return {};
+  const days = Number(text);
+  if (/^\d{1,5}$/.test(text) && days >= 62) return { usage_days: days };
+  throw new CliError(
+    'usage',
+    `KARTA_USAGE_DAYS cannot be "${text}"`,
+    'Give it in days, 62 or more: caps have windows of a month.',
   );
 }
 

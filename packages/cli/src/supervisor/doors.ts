@@ -53,6 +53,7 @@ export async function startDoors(options: {
       configuration: {
         runtime_dir: folder,
         journal_dir: join(options.home, 'doors', 'usage'),
+        keys_dir: join(options.home, 'doors', 'keys'),
         management_socket: managementSocket,
         management_token: token,
         upstreams: options.upstreams,

@@ -4,13 +4,16 @@ import {
   createServiceVerifier,
   type InternalHandler,
   internalRouter,
+  type KnownPeers,
   listenInternalSurface,
 } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 
 export interface InternalParts {
-  config: Pick<ControlPlaneConfig, 'internal' | 'nodes'>;
+  config: Pick<ControlPlaneConfig, 'internal'>;
+  /** Whose requests are believed. */
+  peers: KnownPeers;
   /** Of every room. */
   routes: readonly BoundInternalRoute[];
   log: Logger;
@@ -19,14 +22,8 @@ export interface InternalParts {
 
 /** Serves `/v1/internal/*` to the data planes and their doors, and health to whoever may connect. */
 export function listenInternal(parts: InternalParts): Promise<HttpServer> {
-  const { config, routes, log, ready } = parts;
-  const verifier = createServiceVerifier({
-    audience: 'control',
-    keys: config.nodes.map(({ key }) => key),
-    doors: config.nodes.flatMap(({ key: of, doors_key: key }) =>
-      key === null ? [] : [{ key, of }],
-    ),
-  });
+  const { config, peers, routes, log, ready } = parts;
+  const verifier = createServiceVerifier({ audience: 'control', peers });
   const router = internalRouter({ routes, verifier, log });
   return listenInternalSurface(config.internal, [healthHandler(ready), router], log);
 }

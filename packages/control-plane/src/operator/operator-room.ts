@@ -12,6 +12,8 @@ import { loginMount } from '../identity/login-mount.ts';
 import { OPERATOR_TABLES } from '../identity/login-tables.ts';
 import { signedInUser } from '../identity/person-authenticator.ts';
 import { operatorPages } from '../pages/operator-pages.ts';
+import { planeKeyRoutes } from '../plane-keys/plane-key-routes.ts';
+import type { PlaneKeys } from '../plane-keys/plane-keys-room.ts';
 import type { PriceBooks } from '../prices/price-books.ts';
 import { operatorPriceRoutes } from '../prices/price-routes.ts';
 import { operatorRateLimitRoutes } from '../rate-limits/rate-limit-routes.ts';
@@ -36,6 +38,7 @@ export interface OperatorRoomDeps {
   audit: Audit;
   prices: PriceBooks;
   tokenKeys: TokenKeys;
+  planeKeys: Pick<PlaneKeys, 'list' | 'rotate'>;
   changed(): Promise<void>;
 }
 
@@ -111,6 +114,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
             adminUrl: () => adminUrl,
           }),
           ...operatedOrgRoutes(orgs),
+          ...planeKeyRoutes(deps.planeKeys),
           ...operatorPriceRoutes(database, deps.prices),
           ...operatorRateLimitRoutes(createOperatorRateLimits(deps)),
           ...operatorAuditRoutes(deps.audit),

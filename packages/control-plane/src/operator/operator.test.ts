@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { HttpServer } from '@karta/http';
 import { newId, priceBookWire, priceOf, readPriceBook, verifyAudit } from '@karta/protocol';
 import { BUILT_IN_PRICES } from '@karta/protocol/built-in-prices';
+import { newPlaneKey } from '@karta/service/plane-auth';
 import { getMigrations } from 'better-auth/db/migration';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createLogin } from '../identity/login.ts';
@@ -18,6 +19,7 @@ import {
 } from '../identity/testing/identity-ground.ts';
 import { totpCode } from '../identity/testing/totp-code.ts';
 import { Browser } from '../pages/testing/browser.ts';
+import { createPlaneKeysRoom } from '../plane-keys/plane-keys-room.ts';
 import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute } from '../prices/price-routes.ts';
 import { keySeal } from '../tokens/sealed-key.ts';
@@ -52,6 +54,11 @@ async function startPlane(): Promise<HttpServer> {
     identity,
     audit,
     prices: createPriceBooks(database.database),
+    planeKeys: await createPlaneKeysRoom({
+      config: { home, plane_key: newPlaneKey(), nodes: [], plane_key_overlap_ms: 0 },
+      database: database.database,
+      log: ground.logger,
+    }),
     tokenKeys: createTokenKeys({
       database: database.database,
       seal: keySeal(Buffer.alloc(32)),

@@ -1,10 +1,5 @@
 import type { HttpServer } from '@karta/http';
-import {
-  type BoundInternalRoute,
-  nodeIdOf,
-  type PlaneClient,
-  planeClient,
-} from '@karta/service/plane-auth';
+import { type BoundInternalRoute, nodeIdOf, type PlaneClient } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { createAudit } from '../audit/audit.ts';
 import { createBillingRoom } from '../billing/billing-room.ts';
@@ -17,6 +12,7 @@ import { listenInternal } from '../internal/internal-surface.ts';
 import type { OrgGrants } from '../internal/org-grant.ts';
 import { createKeysRoom } from '../keys/keys-room.ts';
 import { createOperatorRoom } from '../operator/operator-room.ts';
+import { createPlaneKeysRoom } from '../plane-keys/plane-keys-room.ts';
 import { createPriceBooks } from '../prices/price-books.ts';
 import { doorsPricesRoute, priceRoutes } from '../prices/price-routes.ts';
 import { ownKeyRules } from '../provider-keys/key-rules.ts';
@@ -29,6 +25,7 @@ import { invalidateDoors } from '../sync/invalidate-doors.ts';
 import { createNodeSync } from '../sync/node-sync.ts';
 import type { TokenKeys } from '../tokens/token-keys.ts';
 import { eventIntakeRoute } from '../usage/event-intake.ts';
+import { createUsageArchiver } from '../usage/usage-archiver.ts';
 import { usageRoutes } from '../usage/usage-routes.ts';
 import { createWebhooksRoom } from '../webhooks/webhooks-room.ts';
 
@@ -64,17 +61,17 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
   const keys = await createKeysRoom({ ...deps, changed, dataUrl: () => sync.dataUrl() });
   const identity = await createIdentity({ ...deps, changed, idempotency: keys.idempotency });
   const prices = createPriceBooks(database);
+  const planeKeys = await createPlaneKeysRoom(deps);
+  const { nodes } = planeKeys;
   const operator = await createOperatorRoom({
     ...deps,
+    planeKeys,
     identity,
     audit,
     prices,
     tokenKeys: keys.tokenKeys,
     changed,
   });
-  const nodes = config.nodes.map(({ internal_url }) =>
-    planeClient({ baseUrl: internal_url, key: config.plane_key, audience: 'data' }),
-  );
   const tokenKeys = () => keys.tokenKeys.publicSet();
   const sync = createNodeSync({ database, nodes, tokenKeys, log });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
@@ -112,6 +109,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     invalidate: changedAtDoors,
     log,
   });
+  const archiver = createUsageArchiver(database, config.usage_days, log);
   const internalRoutes: BoundInternalRoute[] = [
     ...keys.internalRoutes,
     ...releases.internalRoutes,
@@ -142,22 +140,26 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     tokenKeys: keys.tokenKeys,
     grants: keys.grants,
     internalRoutes,
-    listenInternal: (ready) => listenInternal({ config, routes: internalRoutes, log, ready }),
+    listenInternal: (ready) =>
+      listenInternal({ config, peers: planeKeys.peers, routes: internalRoutes, log, ready }),
     listenOperator: operator.listen,
     start: async () => {
       identity.start();
       operator.start();
       keys.start();
+      planeKeys.start();
       sync.start();
       await releases.start();
       audit.start();
       await billing.start();
       webhooks.start();
       budgets.start();
+      archiver.start();
       providerKeys.start();
     },
     stop: async () => {
       budgets.stop();
+      await archiver.stop();
       await providerKeys.stop();
       await webhooks.stop();
       await billing.stop();
@@ -165,6 +167,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
       operator.stop();
       await releases.stop();
       await sync.stop();
+      await planeKeys.stop();
       await keys.stop();
       await audit.stop();
     },

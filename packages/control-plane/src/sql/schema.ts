@@ -4,6 +4,7 @@ import type { BudgetTables } from '../budgets/tables.ts';
 import type { IdentityTables } from '../identity/tables.ts';
 import type { KeyTables } from '../keys/tables.ts';
 import type { OperatorTables } from '../operator/tables.ts';
+import type { PlaneKeyTables } from '../plane-keys/tables.ts';
 import type { PriceTables } from '../prices/tables.ts';
 import type { ProjectsTables } from '../projects/tables.ts';
 import type { ProviderKeyTables } from '../provider-keys/tables.ts';
@@ -20,6 +21,7 @@ export interface ControlTables
     IdentityTables,
     KeyTables,
     OperatorTables,
+    PlaneKeyTables,
     PriceTables,
     ProjectsTables,
     ProviderKeyTables,

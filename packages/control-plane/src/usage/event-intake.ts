@@ -12,6 +12,7 @@ import type { GrantWindow, OrgGrants } from '../internal/org-grant.ts';
 import { bookTurnEnds } from '../operator/turn-ends.ts';
 import type { Database } from '../sql/database.ts';
 import { emitWebhooks, type WebhookEvent } from '../webhooks/emit-webhook.ts';
+import { archivedBefore } from './archive-usage.ts';
 import { bookUsage } from './book-usage.ts';
 
 /** How far a node's clock may be off, in seconds. */
@@ -48,6 +49,11 @@ export async function takeEvents(
 ): Promise<IntakeAnswer> {
   const windows = new Map<string, GrantWindow | null>();
   const answer: IntakeAnswer = { accepted: [], refused: [] };
+  const told = (event: UsageEvent | LifecycleEvent, reason: string | null): boolean => {
+    if (reason === null) answer.accepted.push(event.id);
+    else answer.refused.push({ id: event.id, reason });
+    return reason === null;
+  };
   const isKnown = (event: UsageEvent | LifecycleEvent): boolean => {
     const { org_id: orgId } = event;
     let window = windows.get(orgId);
@@ -57,25 +63,27 @@ export async function takeEvents(
       windows.set(orgId, window);
     }
     const reason = refusalOf(event, window);
-    if (reason === null) answer.accepted.push(event.id);
-    else answer.refused.push({ id: event.id, reason });
-    return reason === null;
+    return reason === null || told(event, reason);
   };
-  const usage = batch.usage.filter(isKnown);
-  const lifecycle = batch.lifecycle.filter(isKnown);
+  const known = batch.usage.filter(isKnown);
+  const lifecycle = batch.lifecycle.filter(isKnown).filter((event) => told(event, null));
   const webhooks = lifecycle.map(webhookOf);
-  if (answer.refused.length > 0) {
-    const [first] = answer.refused;
-    parts.log.warn({ node: nodeId, events: answer.refused.length, first }, 'events were refused');
-  }
-  if (usage.length + webhooks.length > 0) {
+  if (known.length + webhooks.length > 0) {
     await parts.database.transaction().execute(async (tx) => {
+      const before = await archivedBefore(tx);
+      const usage = known.filter((event) =>
+        told(event, new Date(event.at) < before ? 'too_old' : null),
+      );
       const budgets = await heldBudgets(tx, new Set(usage.map(({ org_id }) => org_id)));
       const booked = await bookUsage(tx, usage);
       await bookSpending(tx, { nodeId, now: parts.now?.() ?? new Date() }, budgets, booked);
       await bookTurnEnds(tx, lifecycle);
       await emitWebhooks(tx, webhooks);
     });
+  }
+  if (answer.refused.length > 0) {
+    const [first] = answer.refused;
+    parts.log.warn({ node: nodeId, events: answer.refused.length, first }, 'events were refused');
   }
   return answer;
 }

@@ -4,6 +4,8 @@ import type { Generated } from 'kysely';
 export interface UsageTables {
   usage_events: UsageEventTable;
   usage_daily: UsageDailyTable;
+  usage_archive: UsageArchiveTable;
+  usage_horizon: UsageHorizonTable;
 }
 
 interface Tokens {
@@ -53,4 +55,22 @@ export interface UsageDailyTable extends Tokens {
   estimated_calls: string;
   cost: Generated<string>;
   unpriced_calls: Generated<string>;
+}
+
+/** Sums of rows of {@link UsageEventTable} that are gone; a `null` there is the empty string here. */
+export interface UsageArchiveTable {
+  org_id: string;
+  project_id: string;
+  session_id: string;
+  api_key_id: string;
+  embed_key_id: string;
+  end_user: string;
+  input_tokens: string;
+  output_tokens: string;
+  cost: string;
+}
+
+export interface UsageHorizonTable {
+  id: number;
+  archived_before: Date;
 }

@@ -2,9 +2,12 @@ import { listenHttp } from '@karta/http';
 import { newId, UNPRICED, type UsageEvent, usageReport } from '@karta/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spentBefore } from '../budgets/count-before.ts';
+import type { BudgetRow } from '../budgets/tables.ts';
 import { createControlApp } from '../http/app.ts';
 import { createOrgGrants } from '../internal/org-grant.ts';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
+import { archiveUsage } from './archive-usage.ts';
 import { takeEvents } from './event-intake.ts';
 import { usageRoutes } from './usage-routes.ts';
 
@@ -279,5 +282,84 @@ describe('a report of usage', () => {
       headers: { authorization: org },
     });
     expect(answer.status).toBe(422);
+  });
+});
+
+describe('calls that are old', () => {
+  const HOUR = 60 * 60 * 1000;
+  const at = (hours: number) => new Date(NOW + hours * HOUR).toISOString();
+  const cap = (orgId: string, change: Partial<BudgetRow> = {}): BudgetRow => ({
+    id: newId('budget'),
+    org_id: orgId,
+    scope: 'org',
+    scope_id: null,
+    metric: 'total_tokens',
+    period: 'total',
+    cap: '1000000',
+    created_by: 'key_1',
+    created_at: new Date(NOW),
+    updated_at: new Date(NOW),
+    ...change,
+  });
+  /** What a cap that is made now finds spent, by whom it is about. */
+  const foundBy = (budget: BudgetRow) =>
+    database.database.transaction().execute(async (tx) => {
+      const { rows: found } = await spentBefore(budget).execute(tx);
+      return Object.fromEntries(found.map(({ subject, spent }) => [subject, Number(spent)]));
+    });
+  const held = async (orgId: string) => {
+    const found = await database.database
+      .selectFrom('usage_events')
+      .select('id')
+      .where('org_id', '=', orgId)
+      .execute();
+    return found.map(({ id }) => id).sort();
+  };
+
+  it('lose their rows and nothing else: reports, caps made later, and each counted once', async () => {
+    const [org, other] = [newId('org'), newId('org')];
+    const old = [
+      event(org, { at: at(-20), session_id: 'sess_a', end_user: 'ada' }),
+      event(org, { at: at(-20), session_id: 'sess_a' }),
+      event(org, { at: at(-19), session_id: 'sess_b' }),
+      event(org, { at: at(-19), session_id: 'sess_b', mode: 'test' }),
+      event(other, { at: at(-18), session_id: 'sess_c' }),
+    ];
+    const young = [event(org, { at: at(1), session_id: 'sess_a' }), event(other, { at: at(1) })];
+    const early = createOrgGrants(Buffer.alloc(32, 7), () => NOW - 20 * HOUR);
+    const takeOld = () =>
+      takeEvents({ database: database.database, grants, log: { warn: () => {} } }, NODE, {
+        grants: { [org]: early.issue(NODE, org), [other]: early.issue(NODE, other) },
+        usage: old,
+        lifecycle: [],
+      });
+    expect((await takeOld()).refused).toEqual([]);
+    expect((await take(young)).refused).toEqual([]);
+    const before = await rows(org, 'group_by=mode');
+    const sessions = { scope: 'session' } as const;
+    expect(await foundBy(cap(org, sessions))).toEqual({ sess_a: 45, sess_b: 15 });
+
+    const horizon = new Date(NOW - HOUR);
+    const done = await Promise.all([
+      archiveUsage(database.database, horizon, undefined, 2),
+      archiveUsage(database.database, horizon, undefined, 2),
+    ]);
+    expect(done[0] + done[1]).toBe(old.length);
+    expect(await held(org)).toEqual([young[0]?.id]);
+    expect(await rows(org, 'group_by=mode')).toEqual(before);
+    expect(await foundBy(cap(org, sessions))).toEqual({ sess_a: 45, sess_b: 15 });
+    expect(await foundBy(cap(org))).toEqual({ [org]: 60 });
+    expect(await foundBy(cap(org, { scope: 'end_user' }))).toEqual({ ada: 15 });
+    expect(await foundBy(cap(other, { scope: 'project' }))).toEqual({ proj_1: 30 });
+
+    // An answer was lost, and the node tells of them again: those that are gone are not counted anew.
+    const again = await takeOld();
+    expect(again.accepted).toEqual([]);
+    expect(again.refused.map(({ reason }) => reason)).toEqual(old.map(() => 'too_old'));
+    expect((await take(young)).accepted).toHaveLength(2);
+    expect(await rows(org, 'group_by=mode')).toEqual(before);
+    // The time from when calls are told of never goes back.
+    await archiveUsage(database.database, new Date(NOW - 100 * HOUR));
+    expect((await takeOld()).accepted).toEqual([]);
   });
 });

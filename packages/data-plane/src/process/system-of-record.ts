@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import type { Harness } from '@karta/harness';
 import {
   createServiceVerifier,
   type InternalHandler,
   internalRouter,
   nodeIdOf,
+  openRotatingKey,
+  openTrustedKeys,
   planeClient,
 } from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
@@ -19,6 +22,7 @@ import type { ControlPlane } from '../control/index.ts';
 import { createOrgGrants, type OrgGrants, remoteAuth } from '../control/remote/index.ts';
 import { batchSender } from '../outbox/batch-sender.ts';
 import type { SendBatch } from '../outbox/outbox.ts';
+import { planeKeyRoutes } from '../plane-keys/plane-key-routes.ts';
 import { createLocalReleases, type LocalReleases } from '../releases/local-releases.ts';
 import { openPullProofs } from '../releases/pull-proofs.ts';
 import { createReleaseSecrets } from '../releases/release-secrets.ts';
@@ -61,7 +65,14 @@ export async function openSystemOfRecord(
   log: Logger,
 ): Promise<SystemOfRecord> {
   const { internal_url, key, public_key, stale_auth_ms: staleMs } = config.control;
-  const client = planeClient({ baseUrl: internal_url, key, audience: 'control' });
+  const secrets = join(config.home, 'secrets');
+  const own = await openRotatingKey(join(secrets, 'plane-data-rotated.json'), key);
+  const trusted = await openTrustedKeys(
+    join(secrets, 'plane-control-trusted.json'),
+    public_key,
+    (error) => log.error({ err: error }, 'the end of an old key could not be written down'),
+  );
+  const client = planeClient({ baseUrl: internal_url, key: own.current, audience: 'control' });
   const catalog = await openCatalog(config.home);
   const grants = createOrgGrants();
   const proofs = await openPullProofs(config.home, grants, log);
@@ -107,8 +118,9 @@ export async function openSystemOfRecord(
           buildRoute({ home: config.home, builder, client, log }),
           invalidateRoute(doors, gate.forget),
           testKeyRoute(doors),
+          ...planeKeyRoutes({ own, trusted, doors }),
         ],
-        verifier: createServiceVerifier({ audience: 'data', keys: [public_key] }),
+        verifier: createServiceVerifier({ audience: 'data', peers: trusted }),
         log,
       }),
   };

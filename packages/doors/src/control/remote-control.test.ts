@@ -1,6 +1,7 @@
 import { KartaError, orgSpendRules, registerDoorsBody } from '@karta/protocol';
 import {
   createServiceVerifier,
+  fixedPeers,
   internalRoute,
   internalRouter,
   listenInternalSurface,
@@ -53,8 +54,10 @@ beforeAll(async () => {
   ];
   const verifier = createServiceVerifier({
     audience: 'control',
-    keys: [publicHalf(dataKey)],
-    doors: [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+    peers: fixedPeers(
+      [publicHalf(dataKey)],
+      [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+    ),
   });
   surface = await listenInternalSurface(
     loopbackSurface(0),

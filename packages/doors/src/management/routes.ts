@@ -10,6 +10,7 @@ import {
   testKeyBody,
   type UpstreamsAnswer,
 } from '@karta/protocol';
+import { offerKeyBody, type RotatingKey, usedKey } from '@karta/service/plane-auth';
 import type { z } from 'zod';
 import type { TurnCheck } from '../budgets/turn-check.ts';
 import type { ChannelRegistry } from '../channels/registry.ts';
@@ -36,6 +37,8 @@ export interface Managed {
   orgs: OrgLink | null;
   /** Says whether turns may begin. */
   turnCheck: TurnCheck;
+  /** What the doors sign with at the control plane; `null` where it cannot be changed. */
+  planeKey: RotatingKey | null;
 }
 
 /** A request that the management API refuses. */
@@ -69,6 +72,8 @@ export const MANAGEMENT_ROUTES: readonly ManagementRoute[] = [
   { method: 'POST', path: '/invalidate', handle: invalidate },
   { method: 'POST', path: '/spend/check', handle: checkSpend },
   { method: 'POST', path: '/keys/test', handle: testKey },
+  { method: 'POST', path: '/plane-key/offer', handle: offerPlaneKey },
+  { method: 'POST', path: '/plane-key/use', handle: usePlaneKey },
   { method: 'GET', path: '/upstreams', handle: listUpstreams },
   { method: 'GET', path: '/healthz', handle: async () => ({ status: 200, body: { ok: true } }) },
 ];
@@ -135,6 +140,25 @@ async function ackUsage({ journal }: Managed, _ids: string[], body: unknown) {
 async function invalidate({ forget }: Managed, _ids: string[], body: unknown) {
   forget(read(invalidateOrgsBody, body).org_ids);
   return { status: 204 };
+}
+
+async function offerPlaneKey({ planeKey }: Managed, _ids: string[], body: unknown) {
+  const asked = read(offerKeyBody.pick({ rotation_id: true }), body);
+  const offer = await rotating(planeKey).offer(asked.rotation_id);
+  return { status: 200, body: { offer } };
+}
+
+async function usePlaneKey({ planeKey }: Managed, _ids: string[], body: unknown) {
+  const { kid } = read(usedKey, body);
+  if (!(await rotating(planeKey).use(kid))) {
+    throw new ManagementError(404, 'this key was never offered');
+  }
+  return { status: 204 };
+}
+
+function rotating(planeKey: RotatingKey | null): RotatingKey {
+  if (planeKey !== null) return planeKey;
+  throw new ManagementError(409, 'these doors keep the key that they are configured with');
 }
 
 async function checkSpend({ turnCheck }: Managed, _ids: string[], body: unknown) {

@@ -1,6 +1,12 @@
+import { join } from 'node:path';
 import { addressPolicy, createNameResolver } from '@karta/service/network';
 import { dropTo, ownFolder, userToBecome } from '@karta/service/own-user';
-import { planeClient } from '@karta/service/plane-auth';
+import {
+  openRotatingKey,
+  type PlanePrivateKey,
+  planeClient,
+  type RotatingKey,
+} from '@karta/service/plane-auth';
 import type { Logger } from 'pino';
 import { Secret } from '../channels/credential.ts';
 import { ProcessBodies } from '../channels/process-bodies.ts';
@@ -43,7 +49,8 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const journal = new Journal(await ownFolder(config.journal_dir, owner), log);
   metrics.watchJournal(journal);
   const bodies = new ProcessBodies();
-  const orgs = orgLink(config, upstreams);
+  const planeKey = await rotatingKey(config, owner);
+  const orgs = orgLink(config, upstreams, planeKey?.current);
   const budgets = openBudgets(orgs, journal, metrics, log);
   const { admission, turnCheck, forget } = budgets;
   const context = {
@@ -53,7 +60,7 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   const egress = egressContext(config.egress, metrics.registry, log);
   const channels = new ChannelRegistry(context, egress, config.runtime_dir);
   const token = new Secret(config.management_token);
-  const managed = { channels, upstreams, journal, forget, orgs, turnCheck };
+  const managed = { channels, upstreams, journal, forget, orgs, turnCheck, planeKey };
   const management = managementServer(managed, token, log);
 
   await prepareFolders(config, owner);
@@ -91,9 +98,21 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   };
 }
 
-function orgLink(config: DoorsConfig, configured: Upstreams): OrgLink | null {
+/** What the doors sign with, where it may change; `null` where it may not. */
+async function rotatingKey(config: DoorsConfig, owner: number | null): Promise<RotatingKey | null> {
+  if (config.control === null || config.keys_dir === null) return null;
+  const folder = await ownFolder(config.keys_dir, owner);
+  return openRotatingKey(join(folder, 'plane-doors-rotated.json'), config.control.key);
+}
+
+function orgLink(
+  config: DoorsConfig,
+  configured: Upstreams,
+  rotating: (() => PlanePrivateKey) | undefined,
+): OrgLink | null {
   if (config.control === null) return null;
-  const { internal_url: baseUrl, key, stale_auth_ms: staleMs } = config.control;
+  const { internal_url: baseUrl, stale_auth_ms: staleMs } = config.control;
+  const key = rotating ?? config.control.key;
   const control = remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
   const network = {
     policy: addressPolicy(config.own_keys.allow_private),

@@ -7,6 +7,7 @@ import {
 import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
 import {
   createServiceVerifier,
+  fixedPeers,
   internalRoute,
   internalRouter,
   listenInternalSurface,
@@ -91,8 +92,7 @@ export async function startPaperPlane(): Promise<PaperPlane> {
   ];
   const verifier = createServiceVerifier({
     audience: 'control',
-    keys: [publicHalf(node)],
-    doors: [{ key: publicHalf(doors), of: publicHalf(node) }],
+    peers: fixedPeers([publicHalf(node)], [{ key: publicHalf(doors), of: publicHalf(node) }]),
   });
   const surface = await listenInternalSurface(
     loopbackSurface(0),

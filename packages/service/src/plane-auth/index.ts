@@ -14,6 +14,18 @@ export {
 export { type InternalRouterOptions, internalRouter } from './internal-router.ts';
 export { type PlaneKeys, planeKeys } from './key-files.ts';
 export {
+  type KeyOffer,
+  keyOffer,
+  type NodeKeyKind,
+  nodeKeyKind,
+  offerKeyBody,
+  readKeyOffer,
+  type TrustKeyBody,
+  trustKeyBody,
+  usedKey,
+  useKeyBody,
+} from './key-offer.ts';
+export {
   newPlaneKey,
   nodeIdOf,
   type PlanePrivateKey,
@@ -24,12 +36,14 @@ export {
 } from './key-pair.ts';
 export {
   GRANT_HEADER,
+  isNotKnownThere,
   PLANE_PROTOCOL_HEADER,
   type PlaneClient,
   type PlaneClientOptions,
   type PlaneRequest,
   planeClient,
 } from './plane-client.ts';
+export { openRotatingKey, type RotatingKey } from './rotating-key.ts';
 export {
   type BoundRequest,
   bodyDigest,
@@ -42,6 +56,10 @@ export {
 export {
   createServiceVerifier,
   type DoorsPeer,
+  fixedPeers,
+  type KnownPeer,
+  type KnownPeers,
   type PeerKind,
   type ServiceVerifier,
 } from './service-verifier.ts';
+export { openTrustedKeys, type TrustedKeys } from './trusted-keys.ts';

@@ -21,10 +21,18 @@ export type PlanePrivateKey = z.infer<typeof planePrivateKey>;
 export function newPlaneKey(): PlanePrivateKey {
   const { privateKey } = generateKeyPairSync('ed25519');
   const { x, d } = privateKey.export({ format: 'jwk' });
-  // RFC 7638: the members that make the key, in this order.
+  return planePrivateKey.parse({ kty: 'OKP', crv: 'Ed25519', x, d, kid: thumbprint(x ?? '') });
+}
+
+/** Whether a key bears the name of its public half, and not that of another's. */
+export function isNamedByItself({ x, kid }: PlanePublicKey): boolean {
+  return kid === thumbprint(x);
+}
+
+/** RFC 7638: of the members that make the key, in this order. */
+function thumbprint(x: string): string {
   const members = JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x });
-  const kid = createHash('sha256').update(members).digest('base64url');
-  return planePrivateKey.parse({ kty: 'OKP', crv: 'Ed25519', x, d, kid });
+  return createHash('sha256').update(members).digest('base64url');
 }
 
 /** The half of a key that may be told to everybody. */

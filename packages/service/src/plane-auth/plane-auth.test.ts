@@ -13,6 +13,7 @@ import { signingKey } from './imported-keys.ts';
 import {
   bodyDigest,
   createServiceVerifier,
+  fixedPeers,
   internalRoute,
   internalRouter,
   internalSurface,
@@ -80,8 +81,7 @@ let server: Awaited<ReturnType<typeof serve>>;
 async function serve(protocol = PLANE_PROTOCOL, allowed = ['127.0.0.1']) {
   const verifier = createServiceVerifier({
     audience: 'control',
-    keys: [publicHalf(key)],
-    doors: [{ key: publicHalf(doorsKey), of: publicHalf(key) }],
+    peers: fixedPeers([publicHalf(key)], [{ key: publicHalf(doorsKey), of: publicHalf(key) }]),
   });
   const routes = [echo, nothing, refusing, store, lines, ofDoors];
   const router = internalRouter({ routes, verifier, log, protocol });
@@ -144,8 +144,7 @@ describe('a call to the other plane', () => {
   it('by a key that is configured as both is a plane’s, and opens nothing of the doors', async () => {
     const verifier = createServiceVerifier({
       audience: 'control',
-      keys: [publicHalf(key)],
-      doors: [{ key: publicHalf(key), of: publicHalf(key) }],
+      peers: fixedPeers([publicHalf(key)], [{ key: publicHalf(key), of: publicHalf(key) }]),
     });
     const request = { method: 'GET', path: '/v1/internal/of-doors' };
     const bound = { ...request, bodyDigest: bodyDigest() };
@@ -307,7 +306,7 @@ describe('a service token', () => {
     ] as const) {
       const verifier = createServiceVerifier({
         audience: 'control',
-        keys: [publicHalf(key)],
+        peers: fixedPeers([publicHalf(key)]),
         now: () => Date.now() + apart * 1000,
       });
       const token = await signed({ exp: now() + 60 });

@@ -16,8 +16,8 @@ const ANSWER_MS = 10_000;
 export interface PlaneClientOptions {
   /** The other plane's internal surface, `http://host:port`. */
   baseUrl: string;
-  /** Of this plane. */
-  key: PlanePrivateKey;
+  /** What this plane signs with: asked at each request where it may change. */
+  key: PlanePrivateKey | (() => PlanePrivateKey);
   /** The other plane. */
   audience: PlaneName;
   /** Milliseconds until the answer begins. */
@@ -54,6 +54,18 @@ export interface PlaneClient {
   fetch(request: PlaneRequest): Promise<Response>;
 }
 
+/** Why a call failed: the other plane does not believe the key that signed it. */
+class NotKnownThere extends Error {}
+
+/** Whether a call failed because the other plane does not believe the key that signed it. */
+export function isNotKnownThere(error: unknown): boolean {
+  return KartaError.is(error) && error.cause instanceof NotKnownThere;
+}
+
+function keyOf({ key }: PlaneClientOptions): PlanePrivateKey {
+  return typeof key === 'function' ? key() : key;
+}
+
 /** A client of the other plane. Holds no connection by itself. */
 export function planeClient(options: PlaneClientOptions): PlaneClient {
   const protocol = options.protocol ?? PLANE_PROTOCOL;
@@ -61,7 +73,7 @@ export function planeClient(options: PlaneClientOptions): PlaneClient {
   async function send(request: PlaneRequest): Promise<Response> {
     const { method, path, grant, file } = request;
     const body = request.json === undefined ? '' : JSON.stringify(request.json);
-    const token = await mintServiceToken(options.key, options.audience, {
+    const token = await mintServiceToken(keyOf(options), options.audience, {
       method,
       path,
       bodyDigest: file?.digest ?? bodyDigest(body),
@@ -106,7 +118,7 @@ export function planeClient(options: PlaneClientOptions): PlaneClient {
     if (theirs === null) {
       await response.body?.cancel();
       // Whoever is not believed is told nothing, so this is all that can be said here.
-      throw unavailable('does not know this one: its log says why');
+      throw unavailable('does not know this one: its log says why', new NotKnownThere());
     }
     if (theirs !== String(protocol)) {
       await response.body?.cancel();

@@ -40,11 +40,33 @@ export interface ServiceVerifier {
   }): Promise<VerifiedCall | { refused: string }>;
 }
 
-interface Peer {
+/** A key whose signatures count, and who signs with it. */
+export interface KnownPeer {
   key: PlanePublicKey;
-  /** Whose id it acts under. */
-  node: PlanePublicKey;
+  /** The key that its node is configured with: whose id it acts under, whatever it signs with. */
+  node: Pick<PlanePublicKey, 'kid'>;
   kind: PeerKind;
+}
+
+/** Whose signatures count. Asked at each request: keys change while a plane serves. */
+export interface KnownPeers {
+  of(kid: string): KnownPeer | null | Promise<KnownPeer | null>;
+  /** A request that this key has signed was believed. */
+  met?(kid: string): void;
+}
+
+/** Keys that stay the same: those of planes, and those of doors. */
+export function fixedPeers(
+  keys: readonly PlanePublicKey[],
+  doors: readonly DoorsPeer[] = [],
+): KnownPeers {
+  const peers = new Map<string, KnownPeer>();
+  for (const key of keys) peers.set(key.kid, { key, node: key, kind: 'plane' });
+  // A key that is configured as both is a plane's: it then opens nothing of the doors.
+  for (const { key, of } of doors) {
+    if (!peers.has(key.kid)) peers.set(key.kid, { key, node: of, kind: 'doors' });
+  }
+  return { of: (kid) => peers.get(kid) ?? null };
 }
 
 const claims = z.object({
@@ -56,32 +78,24 @@ const claims = z.object({
   jti: z.string().min(16).max(64),
 });
 
-/** Verifies service tokens for `audience` that one of `keys`, or of the doors, has signed. */
+/** Verifies service tokens for `audience` that one of the `peers` has signed. */
 export function createServiceVerifier(options: {
   audience: PlaneName;
-  /** Of planes. */
-  keys: readonly PlanePublicKey[];
-  doors?: readonly DoorsPeer[];
+  peers: KnownPeers;
   /** Milliseconds since the epoch; the machine's clock when absent. */
   now?: () => number;
 }): ServiceVerifier {
-  const { audience, now = Date.now } = options;
-  const peers = new Map<string, Peer>();
-  for (const key of options.keys) peers.set(key.kid, { key, node: key, kind: 'plane' });
-  // A key that is configured as both is a plane's: it then opens nothing of the doors.
-  for (const { key, of } of options.doors ?? []) {
-    if (!peers.has(key.kid)) peers.set(key.kid, { key, node: of, kind: 'doors' });
-  }
+  const { audience, peers, now = Date.now } = options;
   const seen = new SeenTokens(SERVICE_TOKEN_SECONDS + 2 * CLOCK_SKEW_SECONDS);
   return {
     async verify({ token, method, path }) {
-      let found: Peer | undefined;
+      let found: KnownPeer | null = null;
       try {
         const { payload } = await jwtVerify(
           token,
-          ({ kid }) => {
-            found = peers.get(kid ?? '');
-            if (found === undefined) throw new errors.JWKSNoMatchingKey();
+          async ({ kid }) => {
+            found = await peers.of(kid ?? '');
+            if (found === null) throw new errors.JWKSNoMatchingKey();
             return verifyingKey(found.key);
           },
           {
@@ -101,8 +115,11 @@ export function createServiceVerifier(options: {
         if (!seen.firstTime(said.jti, at)) {
           return { refused: 'used before' };
         }
-        if (found === undefined) return { refused: 'of no known key' };
-        return { nodeId: nodeIdOf(found.node.kid), kind: found.kind, bodyDigest: said.body };
+        // TypeScript cannot see that the key was looked up meanwhile.
+        const peer = found as KnownPeer | null;
+        if (peer === null) return { refused: 'of no known key' };
+        peers.met?.(peer.key.kid);
+        return { nodeId: nodeIdOf(peer.node.kid), kind: peer.kind, bodyDigest: said.body };
       } catch (error) {
         return { refused: error instanceof errors.JOSEError ? error.code : 'malformed' };
       }

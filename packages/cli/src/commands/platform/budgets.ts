@@ -118,6 +118,32 @@ export async function removeBudget(
 
 const DOLLARS = "dollars, quoted for the shell: '$12.50'";
 
+/** `karta budgets unpriced [refuse|count]`: what a cap on cost does with a model without a price. */
+export async function unpricedModels(
+  choice: string | undefined,
+  options: AccountOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (choice !== undefined && choice !== 'refuse' && choice !== 'count') {
+    throw new CliError('usage', `There is no choice "${choice}"`, 'Choose refuse or count.');
+  }
+  const { karta } = await openAccount(options);
+  const settings =
+    choice === undefined
+      ? await karta.budgets.settings()
+      : await karta.budgets.setSettings({ unknown_model: choice });
+  if (options.json === true) terminal.json(settings);
+  else {
+    const refused = settings.unknown_model === 'refuse';
+    terminal.out(
+      refused
+        ? 'Where a cap is on cost, calls of models without a price are refused\n'
+        : 'Calls of models without a price are made, and cost nothing\n',
+    );
+  }
+  return EXIT.ok.code;
+}
+
 type AskedBudget = CreateBudgetBody & { scope_id: string | null };
 
 function askedBudget(limit: string, options: SetBudgetOptions): AskedBudget {

@@ -45,7 +45,7 @@ const COLUMNS: readonly Column<PriceEntry>[] = [
 ];
 
 /** Picodollars per token as dollars for a million. */
-function perMillion(rate: string): string {
+export function perMillion(rate: string): string {
   const exact = formatDollars(BigInt(rate) * 1_000_000n);
   // Prices have mostly two decimals; what is beyond is shown where there is any.
   return exact.replace(/(\.\d\d\d*?)0+$/, '$1');

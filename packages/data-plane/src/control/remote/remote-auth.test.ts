@@ -12,6 +12,7 @@ import {
 import { mintApiKey } from '@karta/service/home';
 import {
   createServiceVerifier,
+  fixedPeers,
   internalRoute,
   internalRouter,
   listenInternalSurface,
@@ -49,7 +50,10 @@ async function startControl(port = 0) {
       return known.get(body.credential) ?? null;
     },
   });
-  const verifier = createServiceVerifier({ audience: 'control', keys: [publicHalf(nodeKey)] });
+  const verifier = createServiceVerifier({
+    audience: 'control',
+    peers: fixedPeers([publicHalf(nodeKey)]),
+  });
   const router = internalRouter({ routes: [route], verifier, log });
   const http = await listenInternalSurface(loopbackSurface(port), [router], log);
   return {

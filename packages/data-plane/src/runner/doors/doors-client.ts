@@ -20,6 +20,7 @@ import {
   upstreamsAnswer,
   usageRecordsAnswer,
 } from '@karta/protocol';
+import { type KeyOffer, keyOffer } from '@karta/service/plane-auth';
 import type { z } from 'zod';
 import { RUNNER_LIMITS } from '../limits.ts';
 
@@ -95,6 +96,22 @@ export class DoorsClient {
   /** Ends the turn's bookings and tells their sum. */
   closeTurn(channelId: string, turnId: string): Promise<TurnUsageAnswer> {
     return this.#ask('DELETE', `/channels/${channelId}/turn/${turnId}`, turnUsageAnswer);
+  }
+
+  /** The next key that the doors sign with, offered for this rotation. */
+  offerKey(rotationId: string): Promise<KeyOffer> {
+    return this.#ask('POST', '/plane-key/offer', keyOffer, { rotation_id: rotationId });
+  }
+
+  /** The doors sign with the key that they offered; `false` when they never did. */
+  async useKey(kid: string): Promise<boolean> {
+    try {
+      await this.#ask('POST', '/plane-key/use', null, { kid });
+    } catch (error) {
+      if (!(error instanceof DoorsError && error.status === 404)) throw error;
+      return false;
+    }
+    return true;
   }
 
   /** What a provider says to an org's own key; `null` when the org has none. */

@@ -9,6 +9,7 @@ import {
 import { BUILT_IN_PRICES } from '@karta/protocol/built-in-prices';
 import {
   createServiceVerifier,
+  fixedPeers,
   internalRoute,
   internalRouter,
   listenInternalSurface,
@@ -72,8 +73,10 @@ export async function servePaper(): Promise<PaperServer> {
   ];
   const verifier = createServiceVerifier({
     audience: 'control',
-    keys: [publicHalf(dataKey)],
-    doors: [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+    peers: fixedPeers(
+      [publicHalf(dataKey)],
+      [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
+    ),
   });
   const log = pino({ level: 'silent' });
   const router = internalRouter({ routes, verifier, log });
