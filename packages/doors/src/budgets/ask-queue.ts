@@ -8,10 +8,16 @@ export class AskQueue {
   readonly #running = new Map<string, Promise<boolean>>();
   readonly #waiting: (() => void)[] = [];
   #free = ASKS_AT_ONCE;
+  #answered = 0;
 
   /** The question about this subject that runs. */
   running(key: string): Promise<boolean> | null {
     return this.#running.get(key) ?? null;
+  }
+
+  /** Counts answers: while it rises, the control plane is there, and others come before. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** No question runs. */
@@ -30,7 +36,9 @@ export class AskQueue {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#free -= 1;
     try {
-      return await question();
+      const ok = await question();
+      if (ok) this.#answered += 1;
+      return ok;
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free += 1;

@@ -317,6 +317,20 @@ describe('without the control plane', () => {
     expect(await reserve(demand(1, 100))).toEqual({ refused: 'unavailable' });
   });
 
+  it('many who ask at once are all answered, however long it takes while it goes on', async () => {
+    control.caps.push(cap('output_tokens', 100_000n));
+    const lease = control.lease.bind(control);
+    control.lease = async (body) => {
+      await clock.pause(500, new AbortController().signal);
+      return lease(body);
+    };
+    const asked = Array.from({ length: 64 }, (_, index) =>
+      reserve(demand(1, 100), paperSubject(`sess_${index}`)),
+    );
+    const reserved = await meanwhile(Promise.all(asked), 250);
+    expect(reserved.filter((one) => !(one instanceof Reservation))).toEqual([]);
+  });
+
   it('an answer that never comes is not waited for', async () => {
     control.lease = () => new Promise(() => {});
     expect(await meanwhile(reserve(demand(1, 100)))).toEqual({ refused: 'unavailable' });

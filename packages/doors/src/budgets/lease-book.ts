@@ -9,7 +9,7 @@ import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
 import type { EpochCount } from './epoch-count.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
 import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
-import { ASK_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
+import { ASK_MS, ASK_TURN_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
 import { type KnownSubject, OrgBook, subjectKey } from './org-book.ts';
 import { type Plan, planCall, type View } from './plan.ts';
 import { Reservation } from './reservation.ts';
@@ -235,9 +235,29 @@ export class LeaseBook {
       running ??
       org.asks.ask(key, () => this.link.ask(org.book, subject, grant ?? '', minimum, wanted));
     try {
-      return { ok: await this.#atMost(ASK_MS, asking, signal), own: running === null };
+      return { ok: await this.#answerOf(org, asking, signal), own: running === null };
     } finally {
       org.waiting -= 1;
+    }
+  }
+
+  /** Waits for an answer as long as the control plane gives any to the org. */
+  async #answerOf(
+    org: Org,
+    asking: Promise<boolean>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const begun = this.#clock.instant();
+    let over = false;
+    const answer = asking.finally(() => {
+      over = true;
+    });
+    for (;;) {
+      const before = org.asks.answered;
+      if (await this.#atMost(ASK_MS, answer, signal)) return true;
+      const stands = org.asks.answered === before;
+      const late = elapsed(begun, this.#clock.instant()) >= ASK_TURN_MS;
+      if (over || stands || late || signal?.aborted === true) return false;
     }
   }
 

@@ -37,6 +37,8 @@ export const CALLS_AHEAD = 4n;
 export const LOW_WATER = 4n;
 /** How long a call waits for the control plane's answer before it counts as not there. */
 export const ASK_MS = 3_000;
+/** How long it waits while the questions of others, that came before, are being answered. */
+export const ASK_TURN_MS = 30_000;
 /** Questions to the control plane of one org at once; others wait. */
 export const ASKS_AT_ONCE = 4;
 /** Questions for one call: each grants something or is the last. */
