@@ -1,6 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { type BudgetView, budget, budgetList, newId, validatedCredential } from '@karta/protocol';
@@ -10,6 +8,7 @@ import { MIN_OUTPUT_TOKENS } from '../../packages/doors/src/budgets/limits.ts';
 import { findSdk } from '../../packages/harness/src/claude-code/locate-sdk.ts';
 import { archiveOfFolder } from './archive.ts';
 import { type Answer, type Builder, builderOn } from './builder.ts';
+import { claudeFolder } from './claude-folder.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 
 const SUPPORT_BOT = join(import.meta.dirname, '../../examples/support-bot');
@@ -125,13 +124,6 @@ test('64 turns at once never spend more than a cap worth ten, and leave nothing 
   await raised(cap.id, 2 * CAP);
   expect(await turn(known.org_id, known.org_grant)).toEqual({ status: 200, tokens: CALL_TOKENS });
 }, 120_000);
-
-/** An application for Claude Code. */
-async function claudeFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'karta-budget-'));
-  await writeFile(join(folder, 'CLAUDE.md'), 'Be brief.\n');
-  return folder;
-}
 
 const HARNESSES = [
   { harness: 'OpenCode', ref: 'support-bot', folder: async () => SUPPORT_BOT, look: 'glob' },

@@ -1,10 +1,12 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ProviderKey, providerKey, providerKeyTest } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PlainServer, servePlain } from '../../packages/doors/src/testing/plain-server.ts';
+import { findSdk } from '../../packages/harness/src/claude-code/locate-sdk.ts';
 import { archiveOf, archiveOfFolder } from './archive.ts';
 import { type Answer, type Builder, builderOn } from './builder.ts';
+import { claudeFolder } from './claude-folder.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 
 const SUPPORT_BOT = join(import.meta.dirname, '../../examples/support-bot');
@@ -123,6 +125,40 @@ test('a model that the application names stands in for one that has no room', as
   await expect.poll(booked, { timeout: 30_000 }).toEqual(['llama']);
   provider.requests.length = 0;
 }, 180_000);
+
+test.skipIf(findSdk() === null)(
+  'a turn of Claude Code ends where the org’s own key is refused, and goes on with another',
+  async () => {
+    const folder = await claudeFolder();
+    await builder.publish('brief', await archiveOfFolder(folder));
+    await rm(folder, { recursive: true });
+    const sessions = '/v1/projects/brief/sessions';
+    const { id } = await builder.data(sessions, 'POST', {});
+    const url = `${planes.data.url}${sessions}/${id}/messages`;
+    const say = async (text: string) => {
+      const response = await builder.ask(url, 'POST', { text });
+      return { status: response.status, body: (await response.json()) as Answer };
+    };
+    await setKeys(REVOKED);
+    sent();
+    expect(await say('hello')).toMatchObject({
+      status: 422,
+      body: { error: 'byok_key_rejected', provider: 'anthropic', turn_id: expect.any(String) },
+    });
+    // It was not tried under the platform's.
+    expect(sent()).toEqual(new Set([REVOKED]));
+    const keys = await setKeys(OWN);
+    expect(await say('hello again')).toMatchObject({
+      status: 200,
+      body: { stop_reason: 'end_turn' },
+    });
+    expect(sent()).toEqual(new Set([OWN]));
+    for (const key of keys) {
+      await builder.ask(`${planes.control.url}/v1/provider_keys/${key.id}`, 'DELETE');
+    }
+  },
+  180_000,
+);
 
 test('a session runs on the org’s own key, stops when it is refused, and the key is nowhere', async () => {
   await builder.publish('support-bot', await archiveOfFolder(SUPPORT_BOT));
