@@ -21,6 +21,7 @@ import { OwnKeys } from '../keys/own-keys.ts';
 import { OwnUpstreams } from '../keys/own-upstreams.ts';
 import { managementServer } from '../management/server.ts';
 import { createMetrics } from '../metrics.ts';
+import { awsParts } from '../upstreams/bedrock/aws-parts.ts';
 import { selectUpstreams, type Upstreams } from '../upstreams/select.ts';
 import { openBudgets } from './budgets.ts';
 import { serveMetrics } from './metrics-server.ts';
@@ -67,7 +68,11 @@ export async function serveDoors(config: DoorsConfig, log: Logger): Promise<Serv
   await listenPrivately(management, config.management_socket, owner);
   const measured =
     config.metrics_port === null ? null : await serveMetrics(metrics, config.metrics_port);
-  if (owner !== null) dropTo(owner);
+  if (owner !== null) {
+    // Its files may be out of the new user's reach.
+    await awsParts();
+    dropTo(owner);
+  }
   await journal.recover();
   budgets.start();
   const sweeping = setInterval(() => orgs?.keys.sweep(), KEY_SWEEP_MS).unref();

@@ -28,7 +28,10 @@ export interface AwsParts {
 
 let loading: Promise<AwsParts> | null = null;
 
-/** Loads AWS's packages once, for the first who needs them: they take 13 MB and a tenth of a second. */
+/**
+ * Loads AWS's packages once: for the first who needs them, since they take 14 MB, or before the
+ * process gives up root.
+ */
 export function awsParts(): Promise<AwsParts> {
   loading ??= load();
   return loading;
