@@ -19,6 +19,7 @@ export * from './management/embed-keys.ts';
 export * from './management/identity.ts';
 export * from './management/keys.ts';
 export * from './management/operator.ts';
+export * from './management/page-query.ts';
 export * from './management/plane-keys.ts';
 export * from './management/prices.ts';
 export * from './management/projects.ts';

@@ -1,11 +1,15 @@
-const QUOTE = 0x22;
+/** The bytes that give JSON its shape, outside strings. */
+export const JSON_BYTES = {
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const;
+
 const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 /** What JSON may be before anything is allocated for it. */
 export interface JsonBounds {
@@ -25,21 +29,21 @@ export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): 'too_deep' | 
   let marks = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     switch (bytes[at]) {
-      case QUOTE:
+      case JSON_BYTES.quote:
         at = endOfJsonString(bytes, at);
         break;
-      case COMMA:
-      case COLON:
+      case JSON_BYTES.comma:
+      case JSON_BYTES.colon:
         marks += 1;
         break;
-      case OPEN_BRACKET:
-      case OPEN_BRACE:
+      case JSON_BYTES.openBracket:
+      case JSON_BYTES.openBrace:
         marks += 1;
         depth += 1;
         if (depth > bounds.depth) return 'too_deep';
         break;
-      case CLOSE_BRACKET:
-      case CLOSE_BRACE:
+      case JSON_BYTES.closeBracket:
+      case JSON_BYTES.closeBrace:
         depth -= 1;
         break;
     }
@@ -50,7 +54,11 @@ export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): 'too_deep' | 
 /** Where a JSON string ends that begins at `start`; the end of the bytes when it does not. */
 export function endOfJsonString(bytes: Uint8Array, start: number): number {
   // Images and long texts are one string each: the search inside them is the engine's own.
-  for (let end = bytes.indexOf(QUOTE, start + 1); end !== -1; end = bytes.indexOf(QUOTE, end + 1)) {
+  for (
+    let end = bytes.indexOf(JSON_BYTES.quote, start + 1);
+    end !== -1;
+    end = bytes.indexOf(JSON_BYTES.quote, end + 1)
+  ) {
     let before = end - 1;
     while (bytes[before] === BACKSLASH) before -= 1;
     if ((end - before) % 2 === 1) return end;

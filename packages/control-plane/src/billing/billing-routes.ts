@@ -7,17 +7,12 @@ import {
   invoiceQuery,
   KartaError,
 } from '@karta/protocol';
-import type { z } from 'zod';
-import { type BoundRoute, defineRoute, json } from '../http/route.ts';
+import { type BoundRoute, defineRoute, json, jsonAnswer } from '../http/route.ts';
 import type { Database } from '../sql/database.ts';
 import { billingStateOf, invoiceDetailOf, listInvoices } from './billing-views.ts';
 import { checkoutPage, type PagesParts, portalPage } from './pages.ts';
 
 const tag = 'billing';
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': schema },
-});
 
 /** An org's subscription and invoices. `pages` is `null` where nothing is billed. */
 export function billingRoutes(database: Database, pages: PagesParts | null): BoundRoute[] {
@@ -33,7 +28,7 @@ export function billingRoutes(database: Database, pages: PagesParts | null): Bou
       method: 'get',
       path: '/v1/billing',
       access: 'billing.read',
-      answers: { 200: answer('The state', billingState) },
+      answers: { 200: jsonAnswer('The state', billingState) },
       handle: async ({ caller }) =>
         json(200, await billingStateOf(database, caller.orgId, pages !== null)),
     }),
@@ -45,7 +40,7 @@ export function billingRoutes(database: Database, pages: PagesParts | null): Bou
       path: '/v1/billing/invoices',
       access: 'billing.read',
       query: invoiceQuery,
-      answers: { 200: answer('Invoices', invoiceList) },
+      answers: { 200: jsonAnswer('Invoices', invoiceList) },
       handle: async ({ caller, query }) =>
         json(200, await listInvoices(database, caller.orgId, query)),
     }),
@@ -56,7 +51,7 @@ export function billingRoutes(database: Database, pages: PagesParts | null): Bou
       method: 'get',
       path: '/v1/billing/invoices/{invoice_id}',
       access: 'billing.read',
-      answers: { 200: answer('The invoice', invoiceDetail) },
+      answers: { 200: jsonAnswer('The invoice', invoiceDetail) },
       handle: async ({ caller, param }) =>
         json(200, await invoiceDetailOf(database, caller.orgId, param('invoice_id'))),
     }),
@@ -68,7 +63,7 @@ export function billingRoutes(database: Database, pages: PagesParts | null): Bou
       path: '/v1/billing/checkout',
       access: 'billing.manage',
       body: billingPageBody,
-      answers: { 201: answer('The page', billingPage) },
+      answers: { 201: jsonAnswer('The page', billingPage) },
       handle: async ({ caller, body }) =>
         json(201, { url: await checkoutPage(needed(), caller, body.return_url) }),
     }),
@@ -80,7 +75,7 @@ export function billingRoutes(database: Database, pages: PagesParts | null): Bou
       path: '/v1/billing/portal',
       access: 'billing.manage',
       body: billingPageBody,
-      answers: { 201: answer('The page', billingPage) },
+      answers: { 201: jsonAnswer('The page', billingPage) },
       handle: async ({ caller, body }) =>
         json(201, { url: await portalPage(needed(), caller, body.return_url) }),
     }),

@@ -4,10 +4,10 @@ import {
   budgetUseList,
   budgetUseQuery,
   createBudgetBody,
+  pageQuery,
   patchBudgetBody,
 } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
-import { keyPageQuery } from '../keys/key-routes.ts';
 import type { Budgets } from './budgets.ts';
 
 const one = { 'application/json': budget };
@@ -34,7 +34,7 @@ export function budgetRoutes(budgets: Budgets): BoundRoute[] {
       method: 'get',
       path: '/v1/budgets',
       access: 'budgets.read',
-      query: keyPageQuery,
+      query: pageQuery,
       answers: { 200: { description: 'Budgets', content: { 'application/json': budgetList } } },
       async handle({ caller, query }) {
         const page = await budgets.list(caller.orgId, query);

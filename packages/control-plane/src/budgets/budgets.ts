@@ -13,7 +13,7 @@ import type { z } from 'zod';
 import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
-import { following, pageOf } from '../sql/newest-first.ts';
+import { newestFirst, type PageAsked } from '../sql/newest-first.ts';
 import { budgetUses, budgetViews } from './budget-view.ts';
 import { insertBudget } from './insert-budget.ts';
 import { lockBudgets } from './org-lock.ts';
@@ -27,7 +27,7 @@ export interface Budgets {
   /** Newest first. */
   list(
     orgId: string,
-    page: { limit: number; cursor?: string | undefined },
+    page: PageAsked,
   ): Promise<{ budgets: BudgetView[]; nextCursor: string | null }>;
   get(orgId: string, id: string): Promise<BudgetView>;
   /** Who used most of it in the window now. */
@@ -62,17 +62,9 @@ export function createBudgets({ database, invalidate, now = defaultNow }: Budget
       await invalidate(actor.orgId);
       return made;
     },
-    async list(orgId, { limit, cursor }) {
-      const rows = await database
-        .selectFrom('budgets')
-        .selectAll()
-        .where('org_id', '=', orgId)
-        .where(following('budget', cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const { page, nextCursor } = pageOf(rows, limit);
+    async list(orgId, asked) {
+      const all = database.selectFrom('budgets').selectAll().where('org_id', '=', orgId);
+      const { page, nextCursor } = await newestFirst(all, 'budget', asked);
       return { budgets: await budgetViews(database, page, now()), nextCursor };
     },
     get: async (orgId, id) => view(database, await findBudget(database, orgId, id)),

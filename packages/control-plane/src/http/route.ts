@@ -141,6 +141,11 @@ function isWithinOrg(access: Access): access is Action {
   return access !== 'person' && access !== 'operator' && access !== 'open';
 }
 
+/** A JSON answer, as `/openapi.json` tells of it. */
+export function jsonAnswer(description: string, schema: z.ZodType): AnswerSpec {
+  return { description, content: { 'application/json': schema } };
+}
+
 /** A JSON answer. Nothing of an org is ever kept by a cache. */
 export function json(status: number, value: unknown): Response {
   return new Response(JSON.stringify(value), {

@@ -13,7 +13,7 @@ import type { z } from 'zod';
 import { type AuditActor, recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Database, Tx } from '../sql/database.ts';
-import { following, pageOf } from '../sql/newest-first.ts';
+import { newestFirst, type PageAsked } from '../sql/newest-first.ts';
 import { emitWebhook } from '../webhooks/emit-webhook.ts';
 import { deny } from './denials.ts';
 import type { ApiKeyRow } from './tables.ts';
@@ -27,10 +27,7 @@ export interface ApiKeys {
     once: IdempotencyScope | null,
   ): Promise<CreatedApiKey>;
   /** Newest first; revoked ones too. */
-  list(
-    orgId: string,
-    page: { limit: number; cursor?: string | undefined },
-  ): Promise<{ keys: ApiKeyView[]; nextCursor: string | null }>;
+  list(orgId: string, page: PageAsked): Promise<{ keys: ApiKeyView[]; nextCursor: string | null }>;
   /** Refuses the key, and what was minted with it, from now on. `KartaError('not_found')`. */
   revoke(actor: OrgActor, keyId: string): Promise<void>;
 }
@@ -54,21 +51,10 @@ export function createApiKeys({ database, pepper, changed }: ApiKeysParts): ApiK
         if (once !== null) await completeKey(tx, once, row.id, 201);
         return { ...shown(row), api_key: secret };
       }),
-    async list(orgId, { limit, cursor }) {
-      const rows = await database
-        .selectFrom('api_keys')
-        .selectAll()
-        .where('org_id', '=', orgId)
-        .where(following('key', cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const { page, nextCursor } = pageOf(rows, limit);
-      return {
-        keys: page.map(shown),
-        nextCursor,
-      };
+    async list(orgId, asked) {
+      const all = database.selectFrom('api_keys').selectAll().where('org_id', '=', orgId);
+      const { page, nextCursor } = await newestFirst(all, 'key', asked);
+      return { keys: page.map(shown), nextCursor };
     },
     async revoke(actor, keyId) {
       await database.transaction().execute(async (tx) => {

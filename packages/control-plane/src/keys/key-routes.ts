@@ -1,15 +1,8 @@
 import type { IdempotencyStore } from '@karta/http';
-import { apiKeyList, createApiKeyBody, createdApiKey, LIMITS } from '@karta/protocol';
-import { z } from 'zod';
+import { apiKeyList, createApiKeyBody, createdApiKey, pageQuery } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
 import { shownOnce } from '../http/shown-once.ts';
 import type { ApiKeys } from './api-keys.ts';
-
-/** A page of any list of keys. */
-export const keyPageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50),
-  cursor: z.string().max(200).optional(),
-});
 
 /** API keys: create, list, revoke. */
 export function keyRoutes(keys: ApiKeys, idempotency: IdempotencyStore): BoundRoute[] {
@@ -37,7 +30,7 @@ export function keyRoutes(keys: ApiKeys, idempotency: IdempotencyStore): BoundRo
       method: 'get',
       path: '/v1/keys',
       access: 'keys.read',
-      query: keyPageQuery,
+      query: pageQuery,
       answers: { 200: { description: 'Keys', content: { 'application/json': apiKeyList } } },
       async handle({ caller, query }) {
         const page = await keys.list(caller.orgId, query);

@@ -6,14 +6,10 @@ import {
   setProviderKeyBody,
 } from '@karta/protocol';
 import type { z } from 'zod';
-import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { type BoundRoute, defineRoute, json, jsonAnswer, noContent } from '../http/route.ts';
 import type { ProviderKeys } from './provider-keys.ts';
 
 const tag = 'provider keys';
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': schema },
-});
 
 export interface ProviderKeyRouteParts {
   keys: ProviderKeys;
@@ -32,7 +28,7 @@ export function providerKeyRoutes({ keys, test }: ProviderKeyRouteParts): BoundR
       path: '/v1/provider_keys',
       access: 'provider_keys.manage',
       body: setProviderKeyBody,
-      answers: { 201: answer('The key, without its secret', providerKey) },
+      answers: { 201: jsonAnswer('The key, without its secret', providerKey) },
       handle: async ({ caller, body }) => json(201, await keys.set(caller, body)),
     }),
     defineRoute({
@@ -42,7 +38,7 @@ export function providerKeyRoutes({ keys, test }: ProviderKeyRouteParts): BoundR
       method: 'get',
       path: '/v1/provider_keys',
       access: 'provider_keys.read',
-      answers: { 200: answer('Keys', providerKeyList) },
+      answers: { 200: jsonAnswer('Keys', providerKeyList) },
       handle: async ({ caller }) => json(200, await keys.list(caller.orgId)),
     }),
     defineRoute({
@@ -53,7 +49,7 @@ export function providerKeyRoutes({ keys, test }: ProviderKeyRouteParts): BoundR
       path: '/v1/provider_keys',
       access: 'provider_keys.manage',
       body: providerKeySettings,
-      answers: { 200: answer('Keys and settings', providerKeyList) },
+      answers: { 200: jsonAnswer('Keys and settings', providerKeyList) },
       handle: async ({ caller, body }) => json(200, await keys.changeSettings(caller, body)),
     }),
     defineRoute({
@@ -63,7 +59,7 @@ export function providerKeyRoutes({ keys, test }: ProviderKeyRouteParts): BoundR
       method: 'get',
       path: '/v1/provider_keys/{provider_key_id}',
       access: 'provider_keys.read',
-      answers: { 200: answer('The key', providerKey) },
+      answers: { 200: jsonAnswer('The key', providerKey) },
       handle: async ({ caller, param }) =>
         json(200, await keys.get(caller.orgId, param('provider_key_id'))),
     }),
@@ -87,7 +83,7 @@ export function providerKeyRoutes({ keys, test }: ProviderKeyRouteParts): BoundR
       method: 'post',
       path: '/v1/provider_keys/{provider_key_id}/test',
       access: 'provider_keys.manage',
-      answers: { 200: answer('What the provider says', providerKeyTest) },
+      answers: { 200: jsonAnswer('What the provider says', providerKeyTest) },
       async handle({ caller, param }) {
         const { provider } = await keys.get(caller.orgId, param('provider_key_id'));
         return json(200, await test(caller.orgId, provider));

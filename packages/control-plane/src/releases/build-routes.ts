@@ -1,5 +1,5 @@
 import { goneSignal, tooLarge } from '@karta/http';
-import { build, buildList, LIMITS, projectsListQuery, publishQuery } from '@karta/protocol';
+import { build, buildList, LIMITS, pageQuery, publishQuery } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json } from '../http/route.ts';
 import type { ProjectUrl } from '../projects/project-url.ts';
 import type { Database } from '../sql/database.ts';
@@ -52,7 +52,7 @@ export function buildRoutes(parts: BuildRouteParts): BoundRoute[] {
       method: 'get',
       path: '/v1/projects/{ref}/builds',
       access: 'releases.read',
-      query: projectsListQuery,
+      query: pageQuery,
       answers: { 200: { description: 'Builds', content: { 'application/json': buildList } } },
       async handle({ caller, param, query }) {
         const where = { orgId: caller.orgId, ref: param('ref') };

@@ -4,9 +4,9 @@ import {
   activationList,
   createPreviewBody,
   diffQuery,
+  pageQuery,
   preview,
   previewList,
-  projectsListQuery,
   release,
   releaseDiff,
   releaseList,
@@ -28,7 +28,7 @@ export function releaseRoutes(releases: Releases): BoundRoute[] {
       method: 'get',
       path: `${ref}/releases`,
       access: 'releases.read',
-      query: projectsListQuery,
+      query: pageQuery,
       answers: { 200: { description: 'Releases', content: { 'application/json': releaseList } } },
       async handle({ caller, param, query }) {
         const found = await releases.list(caller.orgId, param('ref'), query);
@@ -79,7 +79,7 @@ export function releaseRoutes(releases: Releases): BoundRoute[] {
       method: 'get',
       path: `${ref}/activations`,
       access: 'releases.read',
-      query: projectsListQuery,
+      query: pageQuery,
       answers: {
         200: { description: 'Activations', content: { 'application/json': activationList } },
       },

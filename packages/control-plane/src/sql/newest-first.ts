@@ -1,22 +1,33 @@
 import { decodeCursor, encodeCursor } from '@karta/http';
 import type { IdKind } from '@karta/protocol';
-import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { type SelectQueryBuilder, sql } from 'kysely';
 
-/**
- * The rows of a list by `created_at` and `id`, newest first, that follow a cursor; all without one.
- * Throws `KartaError('validation_failed')` for a cursor that the list did not give out.
- */
-export function following(kind: IdKind, cursor: string | undefined): RawBuilder<SqlBool> {
-  if (cursor === undefined) return sql`true`;
-  const { createdAt, id } = decodeCursor(kind, cursor);
-  return sql`(created_at, id) < (${createdAt}, ${id})`;
+/** Which part of a list is asked for: at most `limit` rows, those after `cursor`. */
+export interface PageAsked {
+  limit: number;
+  cursor?: string | undefined;
 }
 
-/** A page of at most `limit` rows, of one more that were asked for: it tells whether more follow. */
-export function pageOf<Row extends { created_at: Date; id: string }>(
-  rows: readonly Row[],
-  limit: number,
-): { page: Row[]; nextCursor: string | null } {
+/**
+ * A page of the rows that `query` selects, by `created_at` and `id`, newest first. Throws
+ * `KartaError('validation_failed')` for a cursor that the list did not give out.
+ */
+export async function newestFirst<DB, TB extends keyof DB, Row>(
+  query: SelectQueryBuilder<DB, TB, Row & { created_at: Date; id: string }>,
+  kind: IdKind,
+  { limit, cursor }: PageAsked,
+): Promise<{ page: (Row & { created_at: Date; id: string })[]; nextCursor: string | null }> {
+  let asked = query;
+  if (cursor !== undefined) {
+    const { createdAt, id } = decodeCursor(kind, cursor);
+    asked = asked.where(sql<boolean>`(created_at, id) < (${createdAt}, ${id})`);
+  }
+  // One more than was asked for tells whether more follow.
+  const rows = await asked
+    .orderBy(sql`created_at`, 'desc')
+    .orderBy(sql`id`, 'desc')
+    .limit(limit + 1)
+    .execute();
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {

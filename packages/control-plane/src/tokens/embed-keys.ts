@@ -20,7 +20,7 @@ import { deny } from '../keys/denials.ts';
 import type { EmbedKeyRow } from '../keys/tables.ts';
 import { findProject } from '../projects/find-project.ts';
 import type { Database, Tx } from '../sql/database.ts';
-import { following, pageOf } from '../sql/newest-first.ts';
+import { newestFirst, type PageAsked } from '../sql/newest-first.ts';
 import { nextRevision } from '../sync/catalog-version.ts';
 import type { Visitors } from './visitors.ts';
 
@@ -36,7 +36,7 @@ export interface EmbedKeys {
   list(
     orgId: string,
     ref: string,
-    page: { limit: number; cursor?: string | undefined },
+    page: PageAsked,
   ): Promise<{ embedKeys: EmbedKeyView[]; nextCursor: string | null }>;
   /** Mints nothing any more, and what it minted is refused. */
   revoke(actor: OrgActor, ref: string, keyId: string): Promise<void>;
@@ -106,22 +106,14 @@ export function createEmbedKeys({ database, visitors, changed }: EmbedKeysParts)
       await changed();
       return made;
     },
-    async list(orgId, ref, { limit, cursor }) {
+    async list(orgId, ref, asked) {
       const project = await findProject(database, orgId, ref);
-      const rows = await database
+      const all = database
         .selectFrom('embed_keys')
         .selectAll()
-        .where('project_id', '=', project.id)
-        .where(following('embed_key', cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const { page, nextCursor } = pageOf(rows, limit);
-      return {
-        embedKeys: page.map(shown),
-        nextCursor,
-      };
+        .where('project_id', '=', project.id);
+      const { page, nextCursor } = await newestFirst(all, 'embed_key', asked);
+      return { embedKeys: page.map(shown), nextCursor };
     },
     async revoke(actor, ref, keyId) {
       await database.transaction().execute(async (tx) => {

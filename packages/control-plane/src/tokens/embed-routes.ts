@@ -13,6 +13,7 @@ import {
   embedMintBody,
   KartaError,
   LIMITS,
+  pageQuery,
 } from '@karta/protocol';
 import type { Context } from 'hono';
 import type { Mount } from '../http/app.ts';
@@ -20,7 +21,6 @@ import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts'
 import { shownOnce } from '../http/shown-once.ts';
 import { addressSubject } from '../identity/address-subject.ts';
 import type { Attempts } from '../identity/attempts.ts';
-import { keyPageQuery } from '../keys/key-routes.ts';
 import type { EmbedKeys, FoundEmbedKey } from './embed-keys.ts';
 import { signSessionToken } from './session-tokens.ts';
 import type { TokenKeys } from './token-keys.ts';
@@ -69,7 +69,7 @@ export function embedRoutes(parts: EmbedParts): BoundRoute[] {
       method: 'get',
       path,
       access: 'projects.read',
-      query: keyPageQuery,
+      query: pageQuery,
       answers: { 200: { description: 'Keys', content: { 'application/json': embedKeyList } } },
       async handle({ caller, query, param }) {
         const page = await embedKeys.list(caller.orgId, param('ref'), query);

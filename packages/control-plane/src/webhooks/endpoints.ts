@@ -14,7 +14,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { OrgActor } from '../http/actor.ts';
 import type { Sealer } from '../projects/sealed-value.ts';
 import type { Database, Tx } from '../sql/database.ts';
-import { following, pageOf } from '../sql/newest-first.ts';
+import { newestFirst, type PageAsked } from '../sql/newest-first.ts';
 import { checkedEndpoint, type EndpointRules } from './endpoint-address.ts';
 import { switchOff } from './record-result.ts';
 import { sealContext } from './seal-context.ts';
@@ -80,22 +80,12 @@ export class WebhookEndpoints {
 
   async list(
     orgId: string,
-    { limit, cursor }: { limit: number; cursor?: string | undefined },
+    asked: PageAsked,
   ): Promise<{ webhooks: Webhook[]; next_cursor: string | null }> {
-    const rows = await this.#parts.database
-      .selectFrom('webhook_endpoints')
-      .selectAll()
-      .where('org_id', '=', orgId)
-      .where(following('webhook', cursor))
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(limit + 1)
-      .execute();
-    const { page, nextCursor } = pageOf(rows, limit);
-    return {
-      webhooks: page.map(shown),
-      next_cursor: nextCursor,
-    };
+    const { database } = this.#parts;
+    const all = database.selectFrom('webhook_endpoints').selectAll().where('org_id', '=', orgId);
+    const { page, nextCursor } = await newestFirst(all, 'webhook', asked);
+    return { webhooks: page.map(shown), next_cursor: nextCursor };
   }
 
   async get(orgId: string, id: string): Promise<Webhook> {

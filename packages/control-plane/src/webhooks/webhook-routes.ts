@@ -5,29 +5,19 @@ import {
   deliveryDetail,
   deliveryList,
   deliveryQuery,
-  LIMITS,
+  pageQuery,
   rotatedWebhook,
   updateWebhookBody,
   webhook,
   webhookDelivery,
   webhookList,
 } from '@karta/protocol';
-import { z } from 'zod';
-import { type BoundRoute, defineRoute, json, noContent } from '../http/route.ts';
+import { type BoundRoute, defineRoute, json, jsonAnswer, noContent } from '../http/route.ts';
 import { shownOnce } from '../http/shown-once.ts';
 import type { WebhookDeliveries } from './deliveries.ts';
 import type { WebhookEndpoints } from './endpoints.ts';
 
-const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50),
-  cursor: z.string().max(200).optional(),
-});
-
 const tag = 'webhooks';
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': schema },
-});
 
 /** Endpoints of webhooks: create, list, change, rotate, remove. */
 export function endpointRoutes(
@@ -43,7 +33,7 @@ export function endpointRoutes(
       path: '/v1/webhooks',
       access: 'webhooks.manage',
       body: createWebhookBody,
-      answers: { 201: answer('The webhook', createdWebhook) },
+      answers: { 201: jsonAnswer('The webhook', createdWebhook) },
       handle: (call) =>
         shownOnce(idempotency, call, 'createWebhook', (scope) =>
           endpoints.create(call.caller, call.body, scope),
@@ -57,7 +47,7 @@ export function endpointRoutes(
       path: '/v1/webhooks',
       access: 'webhooks.read',
       query: pageQuery,
-      answers: { 200: answer('Webhooks', webhookList) },
+      answers: { 200: jsonAnswer('Webhooks', webhookList) },
       handle: async ({ caller, query }) => json(200, await endpoints.list(caller.orgId, query)),
     }),
     defineRoute({
@@ -67,7 +57,7 @@ export function endpointRoutes(
       method: 'get',
       path: '/v1/webhooks/{webhook_id}',
       access: 'webhooks.read',
-      answers: { 200: answer('The webhook', webhook) },
+      answers: { 200: jsonAnswer('The webhook', webhook) },
       handle: async ({ caller, param }) =>
         json(200, await endpoints.get(caller.orgId, param('webhook_id'))),
     }),
@@ -79,7 +69,7 @@ export function endpointRoutes(
       path: '/v1/webhooks/{webhook_id}',
       access: 'webhooks.manage',
       body: updateWebhookBody,
-      answers: { 200: answer('The webhook', webhook) },
+      answers: { 200: jsonAnswer('The webhook', webhook) },
       handle: async ({ caller, body, param }) =>
         json(200, await endpoints.update(caller, param('webhook_id'), body)),
     }),
@@ -103,7 +93,7 @@ export function endpointRoutes(
       method: 'post',
       path: '/v1/webhooks/{webhook_id}/rotate',
       access: 'webhooks.manage',
-      answers: { 200: answer('The secret', rotatedWebhook) },
+      answers: { 200: jsonAnswer('The secret', rotatedWebhook) },
       handle(call) {
         const id = call.param('webhook_id');
         return shownOnce(
@@ -128,7 +118,7 @@ export function deliveryRoutes(deliveries: WebhookDeliveries): BoundRoute[] {
       method: 'post',
       path: '/v1/webhooks/{webhook_id}/test',
       access: 'webhooks.manage',
-      answers: { 202: answer('The delivery, on its way', webhookDelivery) },
+      answers: { 202: jsonAnswer('The delivery, on its way', webhookDelivery) },
       handle: async ({ caller, param }) =>
         json(202, await deliveries.test(caller, param('webhook_id'))),
     }),
@@ -140,7 +130,7 @@ export function deliveryRoutes(deliveries: WebhookDeliveries): BoundRoute[] {
       path: '/v1/webhooks/{webhook_id}/deliveries',
       access: 'webhooks.read',
       query: deliveryQuery,
-      answers: { 200: answer('Deliveries', deliveryList) },
+      answers: { 200: jsonAnswer('Deliveries', deliveryList) },
       handle: async ({ caller, param, query }) =>
         json(200, await deliveries.list(caller.orgId, param('webhook_id'), query)),
     }),
@@ -151,7 +141,7 @@ export function deliveryRoutes(deliveries: WebhookDeliveries): BoundRoute[] {
       method: 'get',
       path: '/v1/webhooks/{webhook_id}/deliveries/{delivery_id}',
       access: 'webhooks.read',
-      answers: { 200: answer('The delivery', deliveryDetail) },
+      answers: { 200: jsonAnswer('The delivery', deliveryDetail) },
       handle: async ({ caller, param }) =>
         json(200, await deliveries.get(caller.orgId, param('webhook_id'), param('delivery_id'))),
     }),
@@ -162,7 +152,7 @@ export function deliveryRoutes(deliveries: WebhookDeliveries): BoundRoute[] {
       method: 'post',
       path: '/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver',
       access: 'webhooks.manage',
-      answers: { 202: answer('The new delivery, on its way', webhookDelivery) },
+      answers: { 202: jsonAnswer('The new delivery, on its way', webhookDelivery) },
       handle: async ({ caller, param }) =>
         json(202, await deliveries.redeliver(caller, param('webhook_id'), param('delivery_id'))),
     }),

@@ -1,12 +1,4 @@
-import { endOfJsonString } from '@karta/protocol';
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
+import { endOfJsonString, JSON_BYTES } from '@karta/protocol';
 
 /** A member of a JSON object: its value is the bytes from `start` up to `end`. */
 export interface TopLevelMember {
@@ -30,20 +22,24 @@ export function topLevelMembers(body: Buffer): TopLevelMember[] {
   let last: { start: number; end: number } | null = null;
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at];
-    if (byte === QUOTE) {
+    if (byte === JSON_BYTES.quote) {
       const end = endOfJsonString(body, at);
       if (depth === 1 && open === null) last = { start: at, end: end + 1 };
       at = end;
-    } else if (byte === COLON) {
+    } else if (byte === JSON_BYTES.colon) {
       if (depth !== 1 || open !== null || last === null) continue;
       open = { name: stringAt(body, last), start: at + 1, end: body.length };
       members.push(open);
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    } else if (byte === JSON_BYTES.openBrace || byte === JSON_BYTES.openBracket) {
       depth += 1;
-    } else if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+    } else if (
+      byte === JSON_BYTES.comma ||
+      byte === JSON_BYTES.closeBrace ||
+      byte === JSON_BYTES.closeBracket
+    ) {
       if (depth === 1 && open !== null) open.end = at;
       if (depth === 1) open = last = null;
-      if (byte !== COMMA) depth -= 1;
+      if (byte !== JSON_BYTES.comma) depth -= 1;
     }
   }
   return members;

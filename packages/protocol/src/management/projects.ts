@@ -231,9 +231,3 @@ export const envChange = z.strictObject({
   release: release.nullable(),
 });
 export type EnvChange = z.infer<typeof envChange>;
-
-/** Pages of every list here. */
-export const projectsListQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().max(200).optional(),
-});
