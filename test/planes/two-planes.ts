@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { provisionDatabase, startPostgres } from '@karta/postgres';
+import { makeOwnDatabase } from '@karta/postgres/testing';
 import { readCredentials } from '@karta/service/home';
 import {
   loopbackSurface,
@@ -18,11 +18,13 @@ import {
   type ServedControlPlane,
   serveControlPlane,
 } from '../../packages/control-plane/src/process/serve-control-plane.ts';
+import { migrateControlPlane } from '../../packages/control-plane/src/sql/database.ts';
 import { dataPlaneConfig } from '../../packages/data-plane/src/config.ts';
 import {
   type ServedDataPlane,
   serveDataPlane,
 } from '../../packages/data-plane/src/process/serve-data-plane.ts';
+import { migrateDataPlane } from '../../packages/data-plane/src/sql/database.ts';
 import { type StartedDoors, startDoors } from '../../packages/doors/src/testing/index.ts';
 
 /** A control plane and a data plane with real doors and databases, in this process. */
@@ -57,16 +59,15 @@ export interface TwoPlanesOptions {
   logged?: (line: string) => void;
 }
 
-/** Starts both planes over one PostgreSQL with a database each. */
+/** Starts both planes with a database each on the PostgreSQL that a run of tests shares. */
 export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<TwoPlanes> {
   const home = await mkdtemp(join(tmpdir(), 'karta-two-'));
   const nodeHome = join(home, 'node');
   const runtimeDir = await mkdtemp(join(tmpdir(), 'kt-'));
   await mkdir(nodeHome);
-  const postgres = await startPostgres({ home });
   const databases = {
-    control: await provisionDatabase(postgres, 'karta_control'),
-    data: await provisionDatabase(postgres, 'karta_data'),
+    control: await makeOwnDatabase('karta_control', migrateControlPlane),
+    data: await makeOwnDatabase('karta_data', migrateDataPlane),
   };
   const keys = await planeKeys(home);
   const ports = { control: await freePort(), data: await freePort() };
@@ -153,7 +154,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
       await planes.data.drain();
       await planes.control.drain();
       await doors.stop();
-      await postgres.stop();
+      await databases.data.close();
+      await databases.control.close();
       await rm(home, { recursive: true, force: true });
       await rm(runtimeDir, { recursive: true, force: true });
     },
