@@ -97,6 +97,9 @@ describe('validQuery', () => {
   });
 
   it('refuses what is given twice', () => {
+    expect(errorsOf(() => validQuery(query, asked('limit=1%00')))).toMatchObject([
+      { parameter: 'limit', message: 'must have no NUL character' },
+    ]);
     expect(errorsOf(() => validQuery(query, asked('limit=1&limit=2')))).toEqual([
       { pointer: '', parameter: 'limit', message: 'is given twice' },
     ]);

@@ -40,6 +40,8 @@ export function validQuery<T>(
   const errors: FieldError[] = [];
   for (const [name, value] of search) {
     if (name in given) errors.push(faultOf(name, 'is given twice'));
+    // No database of ours takes one.
+    else if (value.includes('\0')) errors.push(faultOf(name, 'must have no NUL character'));
     else if (!known.includes(name) && !also(name)) {
       errors.push(faultOf(name, `unknown parameter${hintFor(name, known)}`));
     }

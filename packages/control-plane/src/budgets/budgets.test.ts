@@ -225,6 +225,8 @@ describe('a budget', () => {
       const answer = await ground.call(method, `/v1/budgets/${first.id}${path}`, options);
       expect(answer.status).toBe(404);
     }
+    const nul = await ground.call('GET', '/v1/budgets/bud_%00', { key: org.apiKey });
+    expect(nul.status).toBe(404);
     for (const { id } of [first, second]) {
       const answer = await ground.call('DELETE', `/v1/budgets/${id}`, { key: org.apiKey });
       expect(answer.status).toBe(204);
@@ -284,6 +286,7 @@ describe('a budget', () => {
     [{ ...ORG_TOKENS, limit: `1${'0'.repeat(30)}` }, '/limit', 'at most 30 digits'],
     [{ ...ORG_TOKENS, limit: money('5') }, '/limit', 'number of tokens'],
     [{ ...ORG_TOKENS, metric: 'cost', limit: 5 }, '/limit', 'must be money'],
+    [{ ...ORG_TOKENS, metric: 'cost', limit: { amount: 5 } }, '/limit', 'number of tokens or'],
     [{ ...ORG_TOKENS, metric: 'cost', limit: money('-5') }, '/limit', 'must not be negative'],
     [{ ...ORG_TOKENS, metric: 'cost', limit: money('0.5') }, '/limit/amount', 'integer'],
     [{ ...ORG_TOKENS, scope_id: 'org_1' }, '/scope_id', 'must be left out'],
@@ -299,6 +302,8 @@ describe('a budget', () => {
     const found = errors.find((error) => error.pointer === pointer);
     expect(found, JSON.stringify(errors)).toBeDefined();
     expect(found?.message).toContain(message);
+    // A mistake is told once.
+    expect(errors.filter((error) => error.message === found?.message)).toHaveLength(1);
   });
 });
 

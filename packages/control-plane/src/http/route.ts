@@ -104,12 +104,18 @@ export function defineRoute<A extends Access, Body = undefined, Query = undefine
         caller,
         body: body && read ? validBody(body, read.value) : (undefined as Body),
         query: asked,
-        param: (name) => context.req.param(name) ?? '',
+        param: (name) => storable(context.req.param(name) ?? ''),
         context,
         bodyDigest: read?.digest ?? '',
       });
     },
   };
+}
+
+/** What names something may be looked for; with a NUL character nothing is named, or could be. */
+function storable(name: string): string {
+  if (name.includes('\0')) throw new KartaError('not_found');
+  return name;
 }
 
 async function callerOf(

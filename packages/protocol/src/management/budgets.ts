@@ -19,16 +19,19 @@ export const BUDGET_THRESHOLDS = [50, 80, 100] as const;
 export const budgetAmount = z.union([z.string(), moneyWire]);
 export type BudgetAmount = z.infer<typeof budgetAmount>;
 
+const NO_WHOLE_NUMBER = 'must be a whole number; send larger ones as a string';
+const NO_LIMIT = 'must be a number of tokens or, for cost, {"amount": "…", "unit": "picousd"}';
+
 /** A limit as somebody sends it: whole tokens as a number or a decimal string, or money. */
 const limitInput = z.union(
   [
     z
-      .int('must be a whole number; send larger ones as a string')
+      .int({ error: ({ input }) => (typeof input === 'number' ? NO_WHOLE_NUMBER : NO_LIMIT) })
       .nonnegative('must not be negative'),
     z.string().regex(/^(0|[1-9]\d*)$/, 'must be a whole number that is not negative'),
     moneyWire,
   ],
-  'must be a number of tokens or, for cost, {"amount": "…", "unit": "picousd"}',
+  NO_LIMIT,
 );
 
 type LimitInput = z.infer<typeof limitInput>;
@@ -41,7 +44,7 @@ function limitProblem(metric: BudgetMetric, limit: LimitInput): string | null {
   }
   if (metric !== 'cost' && isMoney) return `must be a number of tokens for ${metric}`;
   const digits = isMoney ? limit.amount : String(limit);
-  if (digits.startsWith('-')) return 'must not be negative';
+  if (isMoney && digits.startsWith('-')) return 'must not be negative';
   if (digits.length > MAX_DIGITS) return `must have at most ${MAX_DIGITS} digits`;
   return null;
 }
