@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type BuildLine, KartaError, type ReleaseProblem } from '@karta/protocol';
+import { type BuildLine, KartaError, keyProvider, type ReleaseProblem } from '@karta/protocol';
 import type { PlaneClient } from '@karta/service/plane-auth';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { envOfProject } from '../projects/env-of-project.ts';
+import { ownKeyRules } from '../provider-keys/key-rules.ts';
 import type { Database } from '../sql/database.ts';
 import type { BuildLog } from './build-log.ts';
 import { claimBuild } from './claim-build.ts';
@@ -86,6 +88,7 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
       .select(['ref', 'deleted_at'])
       .where('id', '=', build.project_id)
       .executeTakeFirstOrThrow();
+    const { own_keys } = await ownKeyRules(database, build.org_id);
     const result = await onSomeNode(
       {
         build_id: build.id,
@@ -95,6 +98,7 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
         build_grant: grant,
         env: await envOfProject(database, build.project_id),
         fallback_name: project.ref,
+        own_providers: z.array(keyProvider).parse(own_keys),
       },
       (text, at) => writer.write(text, at),
     );

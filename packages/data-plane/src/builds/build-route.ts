@@ -82,6 +82,7 @@ async function build(
         owner: { orgId: body.org_id, projectId: body.project_id },
         env: body.env,
         fallbackName: body.fallback_name,
+        ownProviders: body.own_providers,
         log,
         signal,
       },

@@ -1,10 +1,12 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { createHarnesses } from '@karta/harness';
+import type { KeyProvider } from '@karta/protocol';
 import { pack } from 'tar-stream';
 import { beforeEach, expect, test } from 'vitest';
+import type { Upstreams } from '../releases/model-check.ts';
 import { problemText } from '../releases/problem.ts';
 import { tempFolder } from '../releases/testing/temp-folder.ts';
 import { type Builder, createBuilder } from './builder.ts';
@@ -22,12 +24,15 @@ beforeEach(async () => {
     sandbox: 'namespace',
     allowUnsandboxed: false,
     harnesses: [...createHarnesses().values()],
-    upstreams: async () => [
-      { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'x' },
-    ],
+    upstreams: async () => upstreams,
     openEgress: () => Promise.reject(new Error('no build here reaches anything')),
   });
 });
+
+const DEMO: Upstreams = [
+  { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'x' },
+];
+let upstreams = DEMO;
 
 function archiveOf(files: Record<string, string>): Readable {
   const tar = pack();
@@ -36,7 +41,11 @@ function archiveOf(files: Record<string, string>): Readable {
   return tar.pipe(createGzip());
 }
 
-async function build(archive: Readable, env = { plain: {}, secret: [] as string[] }) {
+async function build(
+  archive: Readable,
+  env = { plain: {}, secret: [] as string[] },
+  ownProviders: readonly KeyProvider[] = [],
+) {
   const target = join(home, 'tree');
   await mkdir(target);
   const log: string[] = [];
@@ -46,6 +55,7 @@ async function build(archive: Readable, env = { plain: {}, secret: [] as string[
       owner: { orgId: 'org_1', projectId: 'proj_1' },
       env,
       fallbackName: 'app',
+      ownProviders,
       log: (text) => void log.push(text),
       signal: new AbortController().signal,
     },
@@ -107,4 +117,24 @@ test('what setup leaves running, and links that it makes outwards, get nowhere',
   );
   expect(outcome.ok).toBe(false);
   if (!outcome.ok) expect(outcome.problems.map(problemText).join()).toContain('out of the folder');
+});
+
+test('a model may name a provider that the org alone has a key of, on a wire that is there', async () => {
+  upstreams = [{ id: 'openai', families: ['openai'], responses: true, endpoint: 'x' }];
+  try {
+    const naming = (model: string) =>
+      archiveOf({ 'AGENTS.md': 'x', 'opencode.json': JSON.stringify({ model }) });
+    const env = { plain: {}, secret: [] };
+    const own: KeyProvider[] = ['openrouter', 'bedrock'];
+    const refused = await build(naming('bedrock/anthropic.claude-x'), env, own);
+    expect(refused.outcome).toMatchObject({
+      ok: false,
+      problems: [{ file: 'opencode.json', line: 1, message: expect.stringContaining('upstream') }],
+    });
+    await rm(refused.target, { recursive: true, force: true });
+    const { outcome } = await build(naming('openrouter/openai/gpt-5'), env, own);
+    expect(outcome).toMatchObject({ ok: true });
+  } finally {
+    upstreams = DEMO;
+  }
 });

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Harness } from '@karta/harness';
-import { newId } from '@karta/protocol';
+import { type KeyProvider, newId, PROVIDER_FAMILY } from '@karta/protocol';
 import { chooseDriver, type Sandbox, type SandboxDriver, type WantedDriver } from '@karta/sandbox';
 import { bundledDigests } from '../releases/bundled.ts';
 import type { Upstreams } from '../releases/model-check.ts';
@@ -42,6 +42,8 @@ export interface BuildSource {
   archive: Readable;
   env: BuilderRequest['env'];
   fallbackName: string;
+  /** Providers of which the org has a key of its own. */
+  ownProviders?: readonly KeyProvider[];
   log(text: string): void;
   signal: AbortSignal;
 }
@@ -53,6 +55,20 @@ export interface Builder {
    * fault; what is wrong with the application is a value.
    */
   build(source: BuildSource, target: string): Promise<BuildOutcome>;
+}
+
+/**
+ * What the platform has, and what the org alone has keys of: models may name it, where the platform
+ * speaks its wire too, which is all that sandboxes are offered.
+ */
+function withOwn(upstreams: Upstreams, own: readonly KeyProvider[]): Upstreams {
+  const more = own.filter((provider) => !upstreams.some(({ id }) => id === provider));
+  return [
+    ...upstreams,
+    ...more
+      .filter((id) => upstreams.some(({ families }) => families.includes(PROVIDER_FAMILY[id])))
+      .map((id) => ({ id, families: [], responses: false, endpoint: 'by the org’s own key' })),
+  ];
 }
 
 /** A builder of this platform home. The driver is chosen, and leftovers removed, at first use. */
@@ -83,7 +99,7 @@ export function createBuilder(parts: BuilderParts): Builder {
       const isolated = chosen.isolation !== 'none';
       const request = {
         installations: await installationsOf(parts.harnesses),
-        upstreams: await parts.upstreams(),
+        upstreams: withOwn(await parts.upstreams(), source.ownProviders ?? []),
         env: source.env,
         fallback_name: source.fallbackName,
         setup_refused: isolated || parts.allowUnsandboxed ? null : NO_SANDBOX,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyProvider } from '../management/provider-keys.ts';
 import { orgRateLimits } from '../management/rate-limits.ts';
 import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
 import { modelFallback } from '../provider-model.ts';
@@ -158,6 +159,8 @@ export const buildBody = z.strictObject({
   env: z.strictObject({ plain: z.record(z.string(), z.string()), secret: z.array(z.string()) }),
   /** What an application without a name in its `karta.toml` is called. */
   fallback_name: z.string(),
+  /** Providers of which the org has a key of its own: a model may name them. */
+  own_providers: z.array(keyProvider).default([]),
 });
 export type BuildBody = z.infer<typeof buildBody>;
 
