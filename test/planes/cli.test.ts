@@ -484,9 +484,12 @@ describe('provider keys', () => {
     expect(await typed(vertex, `${file}\n`, home)).toBe('vertex: …4711 is set');
     const tested = await run(['provider-keys', 'test', 'vertex']);
     expect(tested).toMatchObject({ code: 1 });
-    expect(tested.out).toContain('does not speak to vertex');
+    expect(tested.out).toContain('vertex refused the key');
+    const bedrock = ['provider-keys', 'set', 'bedrock', '--region', 'eu-west-1'];
+    const temporary = 'ASIAIOSFODNN7EXAMPLE\nsecret-of-an-example-4712\na-session-token\n';
+    expect(await typed(bedrock, temporary, home)).toBe('bedrock: …4712 is set');
     expect(await types(['provider-keys', 'fallback', 'on'])).toContain('used in its place');
-    for (const name of ['anthropic', 'vertex']) {
+    for (const name of ['anthropic', 'vertex', 'bedrock']) {
       expect(await types(['provider-keys', 'remove', name])).toContain('is destroyed');
     }
     expect(await fails(['provider-keys', 'remove', 'anthropic'])).toMatchObject({ exit: 'usage' });

@@ -138,12 +138,13 @@ async function secretOf(
   ask: (what: string) => Promise<string>,
 ): Promise<Record<string, string | undefined>> {
   switch (provider) {
-    case 'bedrock':
-      return {
-        access_key_id: await ask('Access key id'),
-        secret_access_key: await ask('Secret access key'),
-        region,
-      };
+    case 'bedrock': {
+      const id = await ask('Access key id');
+      const secret = await ask('Secret access key');
+      const key = { access_key_id: id, secret_access_key: secret, region };
+      // So begin temporary keys, which are worth nothing without their token.
+      return id.startsWith('ASIA') ? { ...key, session_token: await ask('Session token') } : key;
+    }
     case 'vertex':
       return { service_account: await askJson('JSON of the service account', ask), location };
     default:
