@@ -1,5 +1,6 @@
 import { KartaError } from '@karta/protocol';
 import { bytesHeld, bytesOf, planAdmission, type Tenant } from './admission-plan.ts';
+import { leastFirst } from './least-first.ts';
 
 export interface AdmissionConfig {
   budgetBytes: number;
@@ -166,12 +167,7 @@ export class Admission {
   /** Whose turn it is: the first of the org that holds least. */
   #next(tenants: readonly Tenant[]): Waiter | undefined {
     const held = bytesHeld(tenants);
-    const heldFor = ({ tenant }: Waiter) => bytesOf(held, tenant.org);
-    let next = this.#waiters[0];
-    for (const waiter of this.#waiters) {
-      if (next !== undefined && heldFor(waiter) < heldFor(next)) next = waiter;
-    }
-    return next;
+    return leastFirst(this.#waiters, ({ tenant }) => bytesOf(held, tenant.org));
   }
 
   #serveAt(moment: number): void {

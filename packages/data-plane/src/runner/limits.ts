@@ -26,6 +26,10 @@ export const RUNNER_LIMITS = {
   /** A pool slot that could not be started is tried again after this, doubling. */
   poolRetryMs: 2_000,
   poolRetryMaxMs: 5 * 60_000,
+  /** Harnesses started at the same time, if there are not more cores. */
+  leastStarts: 2,
+  /** A harness that takes longer to start no longer counts as one of them. */
+  startHoldMs: 10_000,
   /** Threads that hold machines, if there are as many cores. */
   workers: 2,
   /** How long a harness may take to close politely before its sandbox is disposed. */

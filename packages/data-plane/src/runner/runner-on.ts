@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { KartaError, LIMITS } from '@karta/protocol';
 import type { Release } from '../control/port.ts';
 import { bundledDigests } from '../releases/bundled.ts';
@@ -7,6 +8,7 @@ import type { BootParts } from './booted.ts';
 import type { RunnerConfig } from './config.ts';
 import { DoorsClient } from './doors/doors-client.ts';
 import { servedFamilies } from './doors/families.ts';
+import { FairSlots } from './fair-slots.ts';
 import { RUNNER_LIMITS } from './limits.ts';
 import { liveHarness } from './live-harness.ts';
 import type { LiveSession } from './live-session.ts';
@@ -31,8 +33,12 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   let stopping = false;
   let stopped: Promise<void> | null = null;
   let wantedWarm: readonly Release[] = [];
-  /** Harnesses being started for somebody who waits. */
+  /** Harnesses being started for somebody who waits, or waiting to be. */
   let opening = 0;
+  const starts = new FairSlots(
+    Math.max(RUNNER_LIMITS.leastStarts, availableParallelism()),
+    RUNNER_LIMITS.startHoldMs,
+  );
 
   const parts: BootParts = {
     host,
@@ -94,7 +100,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     const live = await sessions.machine(session, notice, true);
     const done = live.use();
     try {
-      live.opening ??= openHarness(live, session.resumeId);
+      live.opening ??= openHarness(live, session);
       await live.opening;
     } finally {
       done(RUNNER_LIMITS.attachGraceMs);
@@ -103,10 +109,10 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     return liveHarness(live, { doors, log, lost });
   }
 
-  async function openHarness(live: LiveSession, resumeId: string | null): Promise<void> {
+  async function openHarness(live: LiveSession, { orgId, resumeId }: RunnerSession): Promise<void> {
     opening += 1;
     try {
-      await live.booted.machine.open({ resumeId, warm: false });
+      await starts.run(orgId, () => live.booted.machine.open({ resumeId, warm: false }));
       live.open = true;
     } catch (error) {
       background(sessions.end(live.sessionId, 'exited', 'the harness did not start'));
