@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { Karta } from '@karta/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -121,6 +124,28 @@ test('both planes restart under load, and no request of a client that retries fa
   }
   expect([...listed].sort()).toEqual([...made].sort());
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'a full disk of the node refuses a publish and says so, leaves nothing, and takes the next',
+  async () => {
+    const releases = join(planes.nodeHome, 'releases');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'karta-test', releases]);
+    try {
+      const big = { 'AGENTS.md': 'You sell much.', 'big.txt': 'x'.repeat(600_000) };
+      const refused = await builder.publish('bulky', await archiveOf(big));
+      expect(refused).toMatchObject({ status: 'failed', release: null });
+      expect(refused.problems.map(({ message }) => message)).toEqual([
+        expect.stringContaining('the disk of the server that builds is full'),
+      ]);
+      expect(await readdir(releases)).toEqual([]);
+      expect(await readdir(join(planes.nodeHome, 'builder/volumes'))).toEqual([]);
+      const small = await builder.publish('bulky', await archiveOf({ 'AGENTS.md': 'Little.' }));
+      expect(small).toMatchObject({ status: 'succeeded', release: { version: 'v1' } });
+    } finally {
+      execFileSync('umount', ['--lazy', releases]);
+    }
+  },
+);
 
 function portOf(url: string): number {
   return Number(new URL(url).port);

@@ -73,7 +73,13 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     changed,
   });
   const tokenKeys = () => keys.tokenKeys.publicSet();
-  const sync = createNodeSync({ database, nodes, tokenKeys, log });
+  const sync = createNodeSync({
+    database,
+    nodes,
+    tokenKeys,
+    staffOrigins: [new URL(identity.publicUrl).origin],
+    log,
+  });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
   const billing = createBillingRoom({
     config: config.billing,

@@ -18,7 +18,11 @@ import type { Database, Tx } from '../sql/database.ts';
 export async function catalogChanges(
   database: Database,
   since: number | null,
-  { tokenKeys, nodes }: { tokenKeys: SyncBody['token_keys']; nodes: number },
+  told: {
+    tokenKeys: SyncBody['token_keys'];
+    nodes: number;
+    staffOrigins?: readonly string[];
+  },
 ): Promise<SyncBody> {
   return database
     .transaction()
@@ -39,8 +43,9 @@ export async function catalogChanges(
         releases: news ? await releasesSince(tx, since) : [],
         denials: news ? await denialsSince(tx, since) : [],
         rate_limits: news ? await rateLimitsSince(tx, since) : [],
-        nodes,
-        token_keys: tokenKeys,
+        nodes: told.nodes,
+        staff_origins: [...(told.staffOrigins ?? [])],
+        token_keys: told.tokenKeys,
       };
     });
 }

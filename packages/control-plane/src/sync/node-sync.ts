@@ -18,6 +18,8 @@ const KEYS_MS = 10_000;
 export interface NodeSyncParts {
   database: Database;
   nodes: readonly PlaneClient[];
+  /** Origins of the control plane's own pages. */
+  staffOrigins?: readonly string[];
   /** Public keys of session tokens, as a JWK Set. */
   tokenKeys(): Promise<SyncBody['token_keys']>;
   log: Logger;
@@ -70,6 +72,7 @@ export function createNodeSync(parts: NodeSyncParts): NodeSync {
       const body = await catalogChanges(parts.database, known[index] ?? null, {
         tokenKeys: await tokenKeys(),
         nodes: parts.nodes.length,
+        staffOrigins: parts.staffOrigins ?? [],
       });
       const answer = await node.call(
         {

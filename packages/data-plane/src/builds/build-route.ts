@@ -10,6 +10,8 @@ import {
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { draftRelease } from '../releases/draft-release.ts';
+import { appError } from '../releases/problem.ts';
+import { startFault } from '../runner/machine/faults.ts';
 import type { BuildOutcome } from './build-in-sandbox.ts';
 import { sizeText } from './build-words.ts';
 import type { Builder } from './builder.ts';
@@ -68,7 +70,7 @@ export function buildRoute(parts: BuildRouteParts): BoundInternalRoute {
 }
 
 async function build(
-  { home, builder, client }: BuildRouteParts,
+  { home, builder, client, log: server }: BuildRouteParts,
   body: BuildBody,
   say: (line: BuildLine) => void,
   signal: AbortSignal,
@@ -95,9 +97,21 @@ async function build(
     log(`image sha256:${digest} (${sizes})`);
     await draft.keep(outcome.image.manifest.digest);
     return resultOf(outcome, imageBytes);
+  } catch (error) {
+    // Said to whoever publishes: no other try helps until there is room.
+    if (!isFull(error)) throw error;
+    server.error({ err: error, build: body.build_id }, 'no room for a build');
+    return { kind: 'failed', problems: [appError('', 0, DISK_FULL)] };
   } finally {
     await draft.discard();
   }
+}
+
+const DISK_FULL =
+  'the disk of the server that builds is full: nothing was published; free space there, then publish again';
+
+function isFull(error: unknown): boolean {
+  return startFault(error).code === 'storage_full';
 }
 
 async function archiveOf(

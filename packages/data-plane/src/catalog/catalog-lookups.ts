@@ -18,6 +18,7 @@ export function catalogLookups(catalog: Catalog): Omit<ControlPlane, 'authentica
       const found = catalog.defaultProject(orgId);
       return found === null ? null : projectOf(itself(found));
     },
+    staffOrigins: async () => catalog.staffOrigins,
     originsOf: async (ref) => originsOf(catalog.projectsOfRef(ref)),
     async projectOfHost(orgId, label) {
       const found = catalog.projectOfHost(orgId, label);

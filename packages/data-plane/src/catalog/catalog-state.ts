@@ -23,6 +23,7 @@ export const catalogState = z.strictObject({
   denials: z.array(denial),
   rate_limits: z.array(orgRateLimits).default([]),
   nodes: z.int().positive().default(1),
+  staff_origins: syncBody.shape.staff_origins,
   token_keys: syncBody.shape.token_keys,
 });
 export type CatalogState = z.infer<typeof catalogState>;
@@ -35,6 +36,7 @@ export const EMPTY_CATALOG: CatalogState = {
   denials: [],
   rate_limits: [],
   nodes: 1,
+  staff_origins: [],
   token_keys: { keys: [] },
 };
 
@@ -83,7 +85,8 @@ export function indexOf(state: CatalogState): CatalogIndex {
 /** The state after a sync; `null` when nothing is different. */
 export function withChanges(state: CatalogState, body: SyncBody): CatalogState | null {
   const keysAreSame = JSON.stringify(state.token_keys) === JSON.stringify(body.token_keys);
-  const sameNodes = state.nodes === body.nodes;
+  const sameNodes =
+    state.nodes === body.nodes && String(state.staff_origins) === String(body.staff_origins);
   if (!body.complete && body.version === state.version && keysAreSame && sameNodes) return null;
   const now = Date.now() / 1000;
   const base = body.complete ? EMPTY_CATALOG : state;
@@ -101,6 +104,7 @@ export function withChanges(state: CatalogState, body: SyncBody): CatalogState |
       ({ limits }) => limits.length > 0,
     ),
     nodes: body.nodes,
+    staff_origins: body.staff_origins,
     token_keys: body.token_keys,
   };
 }

@@ -59,6 +59,7 @@ function sync(since: number, version: number, change: Partial<SyncBody> = {}): S
     denials: [],
     rate_limits: [],
     nodes: 1,
+    staff_origins: [],
     token_keys: { keys: [] },
     ...change,
   };

@@ -49,6 +49,8 @@ export interface Catalog {
   /** Denials that still count. */
   denial(kind: Denial['kind'], id: string): Denial | null;
   readonly tokenKeys: SyncBody['token_keys'];
+  /** Origins of the pages on which people of orgs use staff tokens. */
+  readonly staffOrigins: readonly string[];
   /** The rate limits of all orgs, as they are now. */
   readonly rateRules: RateRules;
   /** Calls `listener` after each sync that changed something. */
@@ -111,6 +113,9 @@ export async function openCatalog(home: string): Promise<Catalog> {
     },
     get tokenKeys() {
       return state.token_keys;
+    },
+    get staffOrigins() {
+      return state.staff_origins;
     },
     get rateRules() {
       return index.rateRules;

@@ -24,6 +24,8 @@ export interface ControlPlane {
    * carries no credential. The call itself is held against its own project's `allowedOrigins`.
    */
   originsOf(ref: string): Promise<readonly string[]>;
+  /** Origins of the control plane's own pages, on which people of orgs use staff tokens. */
+  staffOrigins(): Promise<readonly string[]>;
   /** A project of the org by the label of its own host, `{ref}-{org}`. */
   projectOfHost(orgId: string, label: string): Promise<Project | null>;
   /** As `originsOf`, for a project's own host. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineServer } from './testing/engine-server.ts';
-import { SHOP_ORIGIN } from './testing/test-control.ts';
+import { KEYS, SHOP_ORIGIN, STAFF_ORIGIN } from './testing/test-control.ts';
 
 let server: Awaited<ReturnType<typeof startEngineServer>>;
 beforeAll(async () => {
@@ -48,10 +48,18 @@ describe('a preflight', () => {
     expect(answer.headers.get('vary')).toBe('Origin');
   });
 
-  it('of the flat family lets nobody in', async () => {
-    const answer = await preflight('/v1/sessions', SHOP_ORIGIN);
+  it.each([SHOP_ORIGIN, STAFF_ORIGIN])('of the flat family lets %s not in', async (origin) => {
+    const answer = await preflight('/v1/sessions', origin);
     expect(answer.headers.has(ALLOW_ORIGIN)).toBe(false);
   });
+
+  it.each(['shop', 'desk', 'nowhere'])(
+    'of any project (%s) lets in the page on which its people use staff tokens',
+    async (ref) => {
+      const answer = await preflight(`/v1/projects/${ref}/sessions`, STAFF_ORIGIN);
+      expect(answer.headers.get(ALLOW_ORIGIN)).toBe(STAFF_ORIGIN);
+    },
+  );
 });
 
 describe('a call from a page', () => {
@@ -95,6 +103,24 @@ describe('a call from a page', () => {
     const answer = await server.call('GET', '/v1/projects/shop', { headers, key: 'key-foreign' });
     expect(answer.status).toBe(200);
     expect(answer.headers.has(ALLOW_ORIGIN)).toBe(false);
+  });
+
+  it('with a staff token is shown to the control plane’s own page, and to no other', async () => {
+    const shown = async (ref: string, origin: string, key: string | undefined) => {
+      const path = `/v1/projects/${ref}/sessions`;
+      const answer = await server.call('GET', path, {
+        headers: { origin },
+        ...(key === undefined ? {} : { key }),
+      });
+      return [answer.status, answer.headers.get(ALLOW_ORIGIN)];
+    };
+    for (const ref of ['shop', 'desk']) {
+      expect(await shown(ref, STAFF_ORIGIN, KEYS.staff)).toEqual([200, STAFF_ORIGIN]);
+    }
+    // What a project lets in are its own pages, where its people are not signed in.
+    expect(await shown('shop', SHOP_ORIGIN, KEYS.staff)).toEqual([200, null]);
+    // That page has no business with other credentials.
+    expect(await shown('shop', STAFF_ORIGIN, undefined)).toEqual([200, null]);
   });
 
   it('varies by origin also when none is sent', async () => {

@@ -12,8 +12,9 @@ const PREFLIGHT_MAX_AGE_S = 600;
 /**
  * Cross-origin rules of the project family: only a project's own `allowed_origins` are let in, by
  * exact match, and never with a browser's credentials. A token that was minted through an embed key
- * has that key's origins in their place. A preflight has no credential, so it is
- * answered for the ref alone; the call that follows is held against the very project.
+ * has that key's origins in their place, a staff token the control plane's. A preflight has no
+ * credential, so it is answered for the ref alone; the call that follows is held against the very
+ * project, or against who calls.
  */
 export function cors(control: ControlPlane, hosts: ProjectHosts): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
@@ -21,7 +22,9 @@ export function cors(control: ControlPlane, hosts: ProjectHosts): MiddlewareHand
     const label = hosts(c.req.header('host'));
     const origins = () =>
       label === null ? control.originsOf(c.req.param('ref') ?? '') : control.originsOfHost(label);
-    const allowed = origin !== undefined && (await origins()).includes(origin);
+    const staffOrigins = await control.staffOrigins();
+    const allowed =
+      origin !== undefined && (staffOrigins.includes(origin) || (await origins()).includes(origin));
     const preflight =
       c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined;
     if (preflight) {
@@ -38,7 +41,11 @@ export function cors(control: ControlPlane, hosts: ProjectHosts): MiddlewareHand
     await next();
     const { outgoing } = c.env;
     outgoing.setHeader('vary', 'Origin');
-    const own = c.get('principal')?.token?.origins ?? c.get('project')?.allowedOrigins;
+    const principal = c.get('principal');
+    const own =
+      principal?.kind === 'staff'
+        ? staffOrigins
+        : (principal?.token?.origins ?? c.get('project')?.allowedOrigins);
     if (allowed && (own === undefined || own.includes(origin))) {
       outgoing.setHeader('access-control-allow-origin', origin);
       outgoing.setHeader('access-control-expose-headers', EXPOSE_HEADERS);

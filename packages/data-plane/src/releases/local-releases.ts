@@ -6,6 +6,7 @@ import { storedImage } from '../builds/image/compressed-image.ts';
 import { extractImage } from '../builds/image/extract-image.ts';
 import { ImageError } from '../builds/image/manifest.ts';
 import type { Release } from '../control/port.ts';
+import { startFault } from '../runner/machine/faults.ts';
 import { draftRelease } from './draft-release.ts';
 import { ageOf, moveAway, releasesIn } from './local-trees.ts';
 import { releaseFolder } from './paths.ts';
@@ -28,7 +29,8 @@ export interface LocalReleases {
   /**
    * Has one here: one that is not, or is not what its digest says, is pulled from the control plane,
    * checked, and put in its place in one step. Each is looked at once; calls that meet share one
-   * pull. Throws `KartaError`: `release_unavailable`, `release_expired`, `control_unavailable`.
+   * pull. Throws `KartaError`: `release_unavailable`, `release_expired`, `control_unavailable`,
+   * `storage_full`.
    */
   have(release: Release): Promise<void>;
   /**
@@ -106,6 +108,9 @@ async function have(parts: PullParts, release: Release): Promise<void> {
     await draft.keep(release.digest);
   } catch (cause) {
     if (KartaError.is(cause)) throw cause;
+    if (startFault(cause).code === 'storage_full') {
+      throw new KartaError('storage_full', 'This server has no room for the release.', { cause });
+    }
     throw unavailable('The release did not arrive whole.', cause);
   } finally {
     await draft.discard();

@@ -144,6 +144,37 @@ describe('a connection through the egress door', () => {
     expect(tls.authorized).toBe(true);
   });
 
+  it('is refused when it begins TLS for another host behind the same address', async () => {
+    names.set('api.example.com', () => ['127.0.0.1']);
+    let met = 0;
+    const certificate = await authority.certificateFor('api.example.com');
+    const port = await listen(
+      https.createServer(certificate, (_request, response) => {
+        met += 1;
+        response.end('over TLS');
+      }),
+    );
+    const { socket, connections } = await channelTo(plain('api.example.com', port));
+    const asked = async (way: Socket, servername: string) => {
+      const tls = connectTls({
+        ...{ socket: way, servername, ca: authority.ca },
+        // Whoever asks for another name expects that one's certificate.
+        checkServerIdentity: () => undefined,
+      });
+      tls.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      return text(tls).catch(() => '');
+    };
+    const through = (servername: string) => asked(connect(socket), servername);
+    // The server itself answers to any name.
+    expect(await asked(connect(port, '127.0.0.1'), 'evil.example.com')).toContain('over TLS');
+    expect(await through('API.example.com')).toContain('over TLS');
+    expect(await through('evil.example.com')).toBe('');
+    expect(await through('example.com')).toBe('');
+    expect(met).toBe(2);
+    const outcomes = async () => (await connections()).map(({ outcome }) => outcome).sort();
+    await expect.poll(outcomes).toEqual(['complete', 'other_name', 'other_name']);
+  });
+
   it('goes to its own host, whatever is said on it', async () => {
     const port = await listen(createServer((socket) => socket.end('mine')));
     const other = await listen(createServer((socket) => socket.end('other')));

@@ -2,10 +2,11 @@ import type { Socket } from 'node:net';
 import { ConnectError } from '@karta/service/network';
 import type { ChannelEgress, Place } from './channel-egress.ts';
 import { EGRESS_IDLE_MS } from './limits.ts';
+import { nameCheck } from './name-check.ts';
 
 /**
  * Joins a connection made inside with one to the host, and passes every byte as it is: what is said
- * is between the two of them. Never rejects.
+ * is between the two of them, save that TLS for another host is refused. Never rejects.
  */
 export async function passConnection(
   egress: ChannelEgress,
@@ -36,6 +37,12 @@ export async function passConnection(
   }
   let idle = false;
   let broken = false;
+  let misnamed = false;
+  const checked = nameCheck(place.host, () => {
+    misnamed = true;
+    inside.destroy();
+    outside.destroy();
+  });
   const both = [inside, outside] as const;
   for (const [from, to] of [both, [outside, inside] as const]) {
     from.on('error', () => {
@@ -46,13 +53,14 @@ export async function passConnection(
       if (broken) to.destroy();
       if (inside.closed && outside.closed) {
         const outcome = idle ? 'idle' : broken ? 'cut' : 'complete';
-        passage.end(outcome, outside.bytesWritten, outside.bytesRead);
+        passage.end(misnamed ? 'other_name' : outcome, outside.bytesWritten, outside.bytesRead);
       }
     });
     from.setTimeout(EGRESS_IDLE_MS, () => {
       idle = true;
       from.destroy();
     });
-    from.pipe(to);
   }
+  inside.pipe(checked).pipe(outside);
+  outside.pipe(inside);
 }

@@ -83,6 +83,8 @@ export const egressOutcome = z.enum([
   'unresolved',
   /** The name leads only to addresses that no sandbox may reach. */
   'forbidden_address',
+  /** TLS was begun for another host than the one that is allowed there. */
+  'other_name',
   /** Too many connections were open. */
   'limit',
 ]);

@@ -107,6 +107,8 @@ export const syncBody = z.strictObject({
   rate_limits: z.array(orgRateLimits).default([]),
   /** How many nodes share each rate limit. */
   nodes: z.int().positive().default(1),
+  /** Origins of pages by which people of orgs read and talk with staff tokens: the control plane's. */
+  staff_origins: z.array(z.string()).default([]),
   /** Public keys of session tokens (a JWK Set), whole at each time. */
   token_keys: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }),
 });

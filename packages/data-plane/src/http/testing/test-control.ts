@@ -11,6 +11,7 @@ const ADMIN = ['read', 'write', 'admin'] as const;
 
 /** Credentials of the control plane below. */
 export const KEYS = {
+  staff: 'key-staff',
   /** An API key of org_1, with every scope. */
   full: 'key-full',
   read: 'key-read',
@@ -26,6 +27,8 @@ export const KEYS = {
 const SLUG_OF: Readonly<Record<string, string>> = { org_1: 'acme', org_2: 'umbrella' };
 
 export const SHOP_ORIGIN = 'https://shop.example';
+/** Of the control plane's own pages. */
+export const STAFF_ORIGIN = 'https://control.example';
 
 /**
  * A control plane with two orgs and session tokens, which the local one does not have: both orgs
@@ -45,6 +48,7 @@ export function testControl(): ControlPlane {
     [KEYS.foreign]: apiKey('org_2', 'key_foreign', ADMIN),
     [KEYS.token]: token('jti_ann', 'ann'),
     [KEYS.anonymousToken]: token('jti_none', null),
+    [KEYS.staff]: staff('per_1', 'write'),
   };
   const find = (orgId: string, matches: (project: Project) => boolean) =>
     projects.find((project) => project.orgId === orgId && matches(project)) ?? null;
@@ -54,6 +58,7 @@ export function testControl(): ControlPlane {
     project: async (orgId, ref) => find(orgId, (project) => project.ref === ref),
     projectById: async (orgId, id) => find(orgId, (project) => project.id === id),
     defaultProject: async (orgId) => find(orgId, (project) => project.ref === 'shop'),
+    staffOrigins: async () => [STAFF_ORIGIN],
     originsOf: async (ref) =>
       projects
         .filter((project) => project.ref === ref)

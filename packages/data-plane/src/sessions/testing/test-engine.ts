@@ -188,6 +188,7 @@ function testControl(): ControlPlane {
     project: async () => null,
     projectById: async () => null,
     defaultProject: async () => null,
+    staffOrigins: async () => [],
     originsOf: async () => [],
     projectOfHost: async () => null,
     originsOfHost: async () => [],
