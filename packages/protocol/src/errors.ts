@@ -157,6 +157,11 @@ export const ERRORS = {
     'These doors were started anew',
     'Register, and report what was taken before under the new epoch.',
   ),
+  node_alive: entry(
+    409,
+    'The node can still spend',
+    'End its doors, wait a minute for its blocks to run out, then try again.',
+  ),
   budget_limit: entry(
     409,
     'The org has as many budgets as it may have',

@@ -18,6 +18,7 @@ export * from './management/budgets.ts';
 export * from './management/embed-keys.ts';
 export * from './management/identity.ts';
 export * from './management/keys.ts';
+export * from './management/nodes.ts';
 export * from './management/operator.ts';
 export * from './management/page-query.ts';
 export * from './management/plane-keys.ts';

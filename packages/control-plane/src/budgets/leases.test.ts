@@ -127,6 +127,38 @@ describe('a block of a budget', () => {
     });
   });
 
+  it('of a node that is gone is held, or returns on the word of an operator', async () => {
+    const ground = await start();
+    const budget = await ground.budget({ cap: 1_000n });
+    await expect(ground.retire('node_unmet', 'return')).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    const epoch = await ground.register('node_gone');
+    const [leased] = (await ground.lease('node_gone', epoch, [100, 100])).budgets;
+    const id = leased?.lease?.lease_id ?? '';
+    await ground.report('node_gone', epoch, [{ lease_id: id, taken: 30, closed: false }]);
+    const held = async () => (await ground.windows())[0]?.held;
+    await expect(ground.retire('node_gone', 'return')).rejects.toMatchObject({
+      code: 'node_alive',
+    });
+    // What was refused has fenced nobody.
+    await ground.report('node_gone', epoch, [{ lease_id: id, taken: 40, closed: false }]);
+    ground.now = new Date(ground.now.getTime() + LEASE_MS + 1);
+    expect(await ground.retire('node_gone', 'hold')).toEqual({ node_id: 'node_gone', blocks: 1 });
+    expect(await held()).toBe(100);
+    await expect(ground.lease('node_gone', epoch, [1, 1])).rejects.toMatchObject({
+      code: 'stale_epoch',
+    });
+    await ground.retire('node_gone', 'return');
+    expect(await held()).toBe(40);
+    // Its usage may still come by another way, and it may come back itself.
+    await ground.book('node_gone', [ground.event(25, { spend: charged(id, 25, budget) })]);
+    expect(await ground.windows()).toMatchObject([{ spent: 25, held: 15 }]);
+    const back = await ground.register('node_gone', epoch + 3);
+    await ground.report('node_gone', back, [{ lease_id: id, taken: 25, closed: true }]);
+    expect(await ground.windows()).toMatchObject([{ spent: 25, held: 0 }]);
+  });
+
   it('belongs to the start of the doors that asked for it', async () => {
     const ground = await start();
     await ground.budget({ cap: 100n });

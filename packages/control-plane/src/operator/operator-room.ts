@@ -4,6 +4,7 @@ import { secretFile } from '@karta/service';
 import type { Logger } from 'pino';
 import type { Audit } from '../audit/audit.ts';
 import { operatorAuditRoutes } from '../audit/operator-routes.ts';
+import { operatorNodeRoutes } from '../budgets/operator-node-routes.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import { createControlApp } from '../http/app.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -115,6 +116,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
           }),
           ...operatedOrgRoutes(orgs),
           ...planeKeyRoutes(deps.planeKeys),
+          ...operatorNodeRoutes(database),
           ...operatorPriceRoutes(database, deps.prices),
           ...operatorRateLimitRoutes(createOperatorRateLimits(deps)),
           ...operatorAuditRoutes(deps.audit),

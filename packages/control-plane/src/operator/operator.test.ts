@@ -418,3 +418,18 @@ it('never changes nor removes a price that was set', async () => {
   const removal = database.deleteFrom('price_overrides').execute();
   await expect(removal).rejects.toThrow('permission denied');
 });
+
+it('retires a node on the word of an operator alone, and none that was never met', async () => {
+  const path = '/v1/nodes/node_unmet/retire';
+  expect((await admin('POST', path, { body: {} })).status).toBe(401);
+  expect((await admin('POST', path, { token: operator, body: {} })).status).toBe(404);
+  const body = { untold: 'forget' };
+  expect((await admin('POST', path, { token: operator, body })).status).toBe(422);
+  const { database } = ground.database;
+  const met = { node_id: 'node_met', epoch: '4', registered_at: new Date() };
+  await database.insertInto('doors_epochs').values(met).execute();
+  const retired = await admin('POST', '/v1/nodes/node_met/retire', { token: operator, body: {} });
+  expect(retired.body).toEqual({ node_id: 'node_met', blocks: 0 });
+  const actions = await admin('GET', '/v1/audit', { token: operator });
+  expect(JSON.stringify(actions.body)).toContain('nodes.retire');
+});

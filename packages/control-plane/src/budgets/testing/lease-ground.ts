@@ -18,6 +18,7 @@ import { grantLeases } from '../grant-leases.ts';
 import { insertBudget, type NewBudget } from '../insert-budget.ts';
 import { heldByLease } from '../lease-held.ts';
 import { reportLeases } from '../report-leases.ts';
+import { retireNode } from '../retire-node.ts';
 import type { BudgetRow } from '../tables.ts';
 
 let orgs = 0;
@@ -103,6 +104,12 @@ export class LeaseGround {
     return this.#database.database
       .transaction()
       .execute((tx) => reportLeases(tx, { nodeId, now: this.now }, body));
+  }
+
+  retire(nodeId: string, untold: 'hold' | 'return') {
+    return this.#database.database
+      .transaction()
+      .execute((tx) => retireNode(tx, { nodeId, now: this.now }, { untold }));
   }
 
   /** A call of so many output tokens. */
