@@ -154,6 +154,9 @@ async function everyChange(planted: string, done: Set<string>): Promise<Set<stri
   await change('updateBudget', [budget.id], { limit: 2 });
   await change('deleteBudget', [budget.id]);
   await change('updateSpendSettings', [], { unknown_model: 'count' });
+  const limit = await change('createRateLimit', [], { scope: 'org', requests_per_minute: 1 });
+  await change('updateRateLimit', [limit.id], { requests_per_minute: 2 });
+  await change('deleteRateLimit', [limit.id]);
   const url = `http://127.0.0.1:9/hook?key=${planted}`;
   const hook = await change('createWebhook', [], { url });
   await change('updateWebhook', [hook.id], { url: `${url}-too` });
