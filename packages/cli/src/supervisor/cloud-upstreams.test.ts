@@ -67,6 +67,16 @@ describe('clouds', () => {
     );
   });
 
+  it('may have Google at addresses of the operator’s own', () => {
+    const more = {
+      ANTHROPIC_VERTEX_BASE_URL: 'https://vertex.internal/v1',
+      KARTA_VERTEX_TOKEN_URL: 'https://oauth2.internal/token',
+    };
+    expect(takeUpstreams({ ...google, ...more, KARTA_VERTEX: '1' })).toMatchObject([
+      { base_url: 'https://vertex.internal/v1', token_url: 'https://oauth2.internal/token' },
+    ]);
+  });
+
   it.each([{}, { KARTA_BEDROCK: '0', KARTA_VERTEX: '' }])(
     'change nothing for what is there for other programs: %j',
     (switches) => {

@@ -19,6 +19,7 @@ export type CloudUpstream =
       project?: string;
       service_account: string;
       base_url?: string;
+      token_url?: string;
     };
 
 /**
@@ -68,6 +69,7 @@ function takeVertex(env: Environment): CloudUpstream[] {
       ...parts.data,
       ...present({ project }),
       ...baseUrl(env, 'ANTHROPIC_VERTEX_BASE_URL'),
+      ...present({ token_url: takeVariable(env, 'KARTA_VERTEX_TOKEN_URL') }),
     },
   ];
 }

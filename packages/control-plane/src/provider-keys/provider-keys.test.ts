@@ -172,6 +172,17 @@ describe('what is no key', () => {
       'no service account',
       { provider: 'vertex', secret: { service_account: '{}', location: 'eu' } },
     ],
+    [
+      'a region that is a host',
+      {
+        provider: 'bedrock',
+        secret: {
+          access_key_id: 'AKIA12345678',
+          secret_access_key: 'sk-12345678',
+          region: 'evil.example',
+        },
+      },
+    ],
     ['a base URL in front of this network', { ...base, base_url: 'https://169.254.169.254/v1' }],
     ['a base URL of this machine', { ...base, base_url: 'https://127.0.0.1:8001/v1' }],
     ['a base URL without TLS', { ...base, base_url: 'http://93.184.215.14/v1' }],
