@@ -84,6 +84,8 @@ export const SOCKET_PATH_BYTES = 107;
 export const JOURNAL_SEGMENT_BYTES = 1024 * 1024;
 /** All files of the usage journal: beyond it no call is sent, for its cost could not be kept. */
 export const JOURNAL_BYTES = 1024 * 1024 * 1024;
+/** Records of the usage journal that are kept in memory too, at the least; at the most twice as many. */
+export const RECENT_RECORDS = 2_000;
 /** Records in one answer of the management API. */
 export const USAGE_PAGE = 500;
 /** The longest name of a model that is kept. */

@@ -1,0 +1,225 @@
+import { fdatasync, writeSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { encodeLine, type JournalLine } from './line.ts';
+import { createSegment, emptySegment, type Segment } from './segment.ts';
+
+/** What a journal does with its lines as they come to be on disk. */
+export interface LineOwner {
+  /** The line that begins a file. */
+  firstLine(): JournalLine;
+  /** Another file has begun. */
+  began(segment: Segment): void;
+  /** A line is in the file; a power failure may still take it. Called in the order of the lines. */
+  written(line: JournalLine, segment: Segment): void;
+  /**
+   * A line is where it was to be: on the disk, or in the file where no more was asked for. Called in
+   * the order of the lines.
+   */
+  kept(line: JournalLine, segment: Segment): void;
+  /** The disk has refused, or may have lost, what the file holds. */
+  failed(error: unknown): void;
+}
+
+interface Waiting {
+  line: JournalLine;
+  /** Resolve once it survives a power failure, not as soon as it survives this process. */
+  durable: boolean;
+  /** Whoever waits has been told that it is written. */
+  told: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Of a thousand calls that go on in one step, the first would wait for the last. */
+const TOLD_AT_ONCE = 256;
+
+/**
+ * Writes lines into files, one after the other. Those that come together are written together, and
+ * flushed together: a flush under way holds up nothing but who waits for the next.
+ */
+export class LineWriter {
+  readonly #folder: string;
+  readonly #segmentBytes: number;
+  readonly #owner: LineOwner;
+  #file: FileHandle | null = null;
+  #segment: Segment;
+  #nextNumber = 1;
+  #waiting: Waiting[] = [];
+  /** In the file, not on the disk. */
+  #unflushed: Waiting[] = [];
+  /** Settled while the disk failed: written before anything else. */
+  #unwritten: JournalLine[] = [];
+  #writing: Promise<void> | null = null;
+  #flushing: Promise<void> | null = null;
+  /** Kept, and to be told so. */
+  #untold: Waiting[] = [];
+  #telling: Promise<void> | null = null;
+
+  constructor(folder: string, segmentBytes: number, owner: LineOwner) {
+    this.#folder = folder;
+    this.#segmentBytes = segmentBytes;
+    this.#owner = owner;
+    this.#segment = emptySegment(folder, 0);
+  }
+
+  /** Goes on with files of this number and above. */
+  startAt(number: number): void {
+    this.#nextNumber = number;
+  }
+
+  /** Resolves once the line is in the file; `durable`: on the disk. Throws what the disk says. */
+  append(line: JournalLine, durable: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ line, durable, told: false, resolve, reject });
+      this.#writing ??= this.#writeSoon();
+    });
+  }
+
+  /** Writes and flushes what waits, and closes the file. */
+  async close(): Promise<void> {
+    if (this.#unwritten.length > 0) this.#writing ??= this.#writeSoon();
+    for (let work = this.#work; work !== null; work = this.#work) await work;
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  get #work(): Promise<void> | null {
+    return this.#writing ?? this.#flushing ?? this.#telling;
+  }
+
+  async #writeSoon(): Promise<void> {
+    do {
+      // What else this round of events brings goes along.
+      await new Promise(setImmediate);
+      try {
+        if (this.#full) await this.#beginFile();
+        this.#writeWaiting();
+      } catch (error) {
+        const batch = this.#waiting.splice(0);
+        // Its flush tells for itself what has become of what was written before.
+        await this.#flushing;
+        await this.#failed(batch, error);
+      }
+    } while (this.#waiting.length > 0);
+    // In the same step as the look above: what comes later finds nobody writing.
+    this.#writing = null;
+  }
+
+  get #full(): boolean {
+    return this.#file === null || this.#segment.bytes >= this.#segmentBytes;
+  }
+
+  async #beginFile(): Promise<void> {
+    await this.#flushing;
+    const before = this.#file;
+    this.#file = null;
+    try {
+      // What follows in another file must not outlast what came before it.
+      await before?.datasync();
+    } finally {
+      await before?.close();
+    }
+    const number = this.#nextNumber;
+    this.#nextNumber += 1;
+    const { segment, file } = await createSegment(this.#folder, number);
+    this.#segment = segment;
+    this.#file = file;
+    this.#owner.began(segment);
+  }
+
+  /** In one step, so that the file is not given up meanwhile. */
+  #writeWaiting(): void {
+    const [file, segment] = [this.#file, this.#segment];
+    if (file === null) throw new Error('the file was given up');
+    const batch = [...this.#unwritten.map(unasked), ...this.#waiting];
+    let text = segment.bytes === 0 ? encodeLine(this.#owner.firstLine()) : '';
+    for (const { line } of batch) text += encodeLine(line);
+    segment.bytes += writeWhole(file, text);
+    this.#unwritten = [];
+    this.#waiting = [];
+    for (const one of batch) this.#written(one, segment);
+    if (this.#unflushed.length > 0) this.#flushing ??= this.#flush(file, segment);
+  }
+
+  #written(one: Waiting, segment: Segment): void {
+    this.#owner.written(one.line, segment);
+    if (!one.durable) {
+      one.told = true;
+      one.resolve();
+    }
+    if (one.durable || this.#unflushed.length > 0) this.#unflushed.push(one);
+    else this.#owner.kept(one.line, segment);
+  }
+
+  /** Flushes until nobody waits for it. Never throws. */
+  async #flush(file: FileHandle, segment: Segment): Promise<void> {
+    while (this.#unflushed.length > 0) {
+      const count = this.#unflushed.length;
+      try {
+        await flushed(file);
+      } catch (error) {
+        await this.#failed(this.#unflushed.splice(0), error);
+        break;
+      }
+      const next = this.#unflushed.findIndex(({ durable }, index) => index >= count && durable);
+      const kept = this.#unflushed.splice(0, next === -1 ? this.#unflushed.length : next);
+      for (const { line } of kept) this.#owner.kept(line, segment);
+      this.#tell(kept);
+    }
+    this.#flushing = null;
+  }
+
+  /** Tells who waits, some hundred in each round of events: the next flush begins among them. */
+  #tell(kept: readonly Waiting[]): void {
+    this.#untold.push(...kept);
+    if (this.#telling === null) this.#tellSome();
+  }
+
+  #tellSome(): void {
+    for (const one of this.#untold.splice(0, TOLD_AT_ONCE)) one.resolve();
+    this.#telling =
+      this.#untold.length === 0
+        ? null
+        : new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#tellSome());
+  }
+
+  /**
+   * What was settled is kept in memory until the disk takes it. A call that could not be written
+   * down is not sent: should it be in the file all the same, it cost nothing. What is in the file
+   * after a failure is unknown: the next goes into another.
+   */
+  async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
+    this.#owner.failed(error);
+    for (const { line, told, reject } of batch) {
+      if (line.kind === 'settled' || line.kind === 'told') this.#unwritten.push(line);
+      if (line.kind === 'begun' && !told) {
+        this.#unwritten.push({ kind: 'settled', id: line.call.id, record: null });
+      }
+      reject(error);
+    }
+    const broken = this.#file;
+    this.#file = null;
+    await broken?.close().catch((failure: unknown) => this.#owner.failed(failure));
+  }
+}
+
+/** A line that nobody waits for. */
+function unasked(line: JournalLine): Waiting {
+  return { line, durable: true, told: true, resolve() {}, reject() {} };
+}
+
+/**
+ * Into the system's memory, which takes microseconds where a thread for it takes ten times as long.
+ * Returns the bytes.
+ */
+function writeWhole({ fd }: FileHandle, text: string): number {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+  return bytes.length;
+}
+
+function flushed({ fd }: FileHandle): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
