@@ -1,23 +1,26 @@
-import { ASKS_AT_ONCE } from './limits.ts';
+import { type Clock, elapsed, withinMs } from './clock.ts';
+import { ASK_MS, ASK_TURN_MS, ASKS_AT_ONCE } from './limits.ts';
 
 /**
  * The questions of one org to the control plane: for the same subject one at a time, whose answer
- * serves everybody who waits, and of all subjects a few at a time.
+ * serves everybody who waits, and of all subjects a few at a time. The wait for an answer is one,
+ * however many thousands share it: it ends without one when the org has had none for {@link ASK_MS}.
  */
 export class AskQueue {
   readonly #running = new Map<string, Promise<boolean>>();
   readonly #waiting: (() => void)[] = [];
+  readonly #clock: Clock;
   #free = ASKS_AT_ONCE;
+  /** Counts answers: while it rises, the control plane is there, and others come before. */
   #answered = 0;
 
-  /** The question about this subject that runs. */
-  running(key: string): Promise<boolean> | null {
-    return this.#running.get(key) ?? null;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  /** Counts answers: while it rises, the control plane is there, and others come before. */
-  get answered(): number {
-    return this.#answered;
+  /** What comes of the question about this subject that runs. */
+  running(key: string): Promise<boolean> | null {
+    return this.#running.get(key) ?? null;
   }
 
   /** No question runs. */
@@ -27,9 +30,25 @@ export class AskQueue {
 
   /** Asks when it is its turn. Nothing else about this subject may run. */
   ask(key: string, question: () => Promise<boolean>): Promise<boolean> {
-    const asking = this.#inTurn(question).finally(() => this.#running.delete(key));
-    this.#running.set(key, asking);
-    return asking;
+    const answer = this.#inTurn(question).finally(() => this.#running.delete(key));
+    const inTime = this.#whileAnswered(answer);
+    this.#running.set(key, inTime);
+    return inTime;
+  }
+
+  async #whileAnswered(asking: Promise<boolean>): Promise<boolean> {
+    const begun = this.#clock.instant();
+    let over = false;
+    const answer = asking.finally(() => {
+      over = true;
+    });
+    for (;;) {
+      const before = this.#answered;
+      if (await withinMs(this.#clock, ASK_MS, answer)) return true;
+      const stands = this.#answered === before;
+      const late = elapsed(begun, this.#clock.instant()) >= ASK_TURN_MS;
+      if (over || stands || late) return false;
+    }
   }
 
   async #inTurn(question: () => Promise<boolean>): Promise<boolean> {

@@ -31,6 +31,44 @@ export const systemClock: Clock = {
     }),
 };
 
+/** What comes within `ms` and before `signal` is aborted; else false. */
+export async function withinMs(
+  clock: Clock,
+  ms: number,
+  work: Promise<boolean>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const over = new AbortController();
+  const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
+  const late = clock.pause(ms, until).then(never, never);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort(OVER);
+  }
+}
+
+/** What comes before `signal` is aborted; else false. */
+export async function unlessAborted(
+  work: Promise<boolean>,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (signal === undefined) return work;
+  if (signal.aborted) return false;
+  const { promise: gone, resolve } = Promise.withResolvers<boolean>();
+  const over = () => resolve(false);
+  signal.addEventListener('abort', over, { once: true });
+  try {
+    return await Promise.race([work, gone]);
+  } finally {
+    signal.removeEventListener('abort', over);
+  }
+}
+
+/** Why a wait is called off. */
+const OVER = new Error('it came in time');
+const never = () => false;
+
 /** Milliseconds between two moments, by whichever clock says more: what expires does so early. */
 export function elapsed(from: Instant, to: Instant): number {
   return Math.max(to.monotonic - from.monotonic, to.wall - from.wall);

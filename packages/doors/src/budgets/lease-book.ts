@@ -4,12 +4,19 @@ import { STALE_MS } from '../limits.ts';
 import { amountsAhead } from './ask-ahead.ts';
 import { AskQueue } from './ask-queue.ts';
 import type { Cap, ToldCap } from './cap.ts';
-import { type Clock, elapsed, type Instant, systemClock } from './clock.ts';
+import {
+  type Clock,
+  elapsed,
+  type Instant,
+  systemClock,
+  unlessAborted,
+  withinMs,
+} from './clock.ts';
 import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
 import type { EpochCount } from './epoch-count.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
 import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
-import { ASK_MS, ASK_TURN_MS, ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
+import { ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
 import { type KnownSubject, OrgBook, subjectKey } from './org-book.ts';
 import { type Plan, planCall, type View } from './plan.ts';
 import { Reservation } from './reservation.ts';
@@ -96,6 +103,7 @@ export class LeaseBook {
         if (view === 'offline') return { refused: 'unavailable' };
         const ahead = amountsAhead(caps, amountsAt(demand, plan.output), plan.ask, org.waiting);
         const answered = await this.#ask(org, asking, plan.ask, ahead);
+        if (asking.signal?.aborted === true) return { refused: 'unavailable' };
         asks += answered.own ? 1 : 0;
         view = answered.ok ? 'asked' : 'offline';
         continue;
@@ -159,7 +167,11 @@ export class LeaseBook {
   }
 
   #org(id: string): Org {
-    const org = this.#orgs.get(id) ?? { book: new OrgBook(), asks: new AskQueue(), waiting: 0 };
+    const org = this.#orgs.get(id) ?? {
+      book: new OrgBook(),
+      asks: new AskQueue(this.#clock),
+      waiting: 0,
+    };
     this.#orgs.set(id, org);
     return org;
   }
@@ -235,58 +247,15 @@ export class LeaseBook {
       running ??
       org.asks.ask(key, () => this.link.ask(org.book, subject, grant ?? '', minimum, wanted));
     try {
-      return { ok: await this.#answerOf(org, asking, signal), own: running === null };
+      return { ok: await unlessAborted(asking, signal), own: running === null };
     } finally {
       org.waiting -= 1;
     }
   }
 
-  /** Waits for an answer as long as the control plane gives any to the org. */
-  async #answerOf(
-    org: Org,
-    asking: Promise<boolean>,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const begun = this.#clock.instant();
-    let over = false;
-    const answer = asking.finally(() => {
-      over = true;
-    });
-    for (;;) {
-      const before = org.asks.answered;
-      if (await this.#atMost(ASK_MS, answer, signal)) return true;
-      const stands = org.asks.answered === before;
-      const late = elapsed(begun, this.#clock.instant()) >= ASK_TURN_MS;
-      if (over || stands || late || signal?.aborted === true) return false;
-    }
-  }
-
   /** Whether a call of the org was settled before what is left is told anew. */
   #settlement(org: Org, signal: AbortSignal | undefined): Promise<boolean> {
-    return this.#atMost(
-      LEFT_MS,
-      org.book.nextSettlement().then(() => true),
-      signal,
-    );
-  }
-
-  /** What comes within `ms` and while somebody waits; else false. */
-  async #atMost(
-    ms: number,
-    work: Promise<boolean>,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const over = new AbortController();
-    const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-    const late = this.#clock.pause(ms, until).then(never, never);
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      over.abort(OVER);
-    }
+    const settled = org.book.nextSettlement().then(() => true);
+    return withinMs(this.#clock, LEFT_MS, settled, signal);
   }
 }
-
-/** Why a wait is called off. */
-const OVER = new Error('it came in time');
-const never = () => false;

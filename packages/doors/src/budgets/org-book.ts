@@ -100,8 +100,9 @@ export class OrgBook {
   }
 }
 
-/** Names a subject within its org. */
+/** Names a subject within its org. An end user, who may be named anything, comes last. */
 export function subjectKey(subject: SpendSubject): string {
   const { project_id, session_id, api_key_id, embed_key_id, end_user } = subject;
-  return JSON.stringify([project_id, session_id, api_key_id, embed_key_id, end_user]);
+  const user = end_user === null ? '' : `\n${end_user}`;
+  return `${project_id}\n${session_id}\n${api_key_id ?? ''}\n${embed_key_id ?? ''}${user}`;
 }
