@@ -9,6 +9,7 @@ import { idleSessions } from './scenarios/idle-sessions.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { newSession } from './scenarios/new-session.ts';
 import { openStreams } from './scenarios/open-streams.ts';
+import { proxy } from './scenarios/proxy.ts';
 import { reserve } from './scenarios/reserve.ts';
 import { sandboxCost } from './scenarios/sandbox-cost.ts';
 import { wakeUp } from './scenarios/wake-up.ts';
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   ingest,
   reserve,
   fairness,
+  proxy,
   sandboxCost,
   newSession,
   wakeUp,

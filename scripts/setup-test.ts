@@ -18,7 +18,21 @@ export interface TestPackage {
    * the lock, we check the lock against this list. Packages of other platforms are absent from it.
    */
   integrity: Readonly<Record<string, string>>;
+  /** Exact versions of what it depends on, where those that npm would take do not work. */
+  overrides?: Readonly<Record<string, string>>;
 }
+
+/** The gateway that the bench of the doors holds them against. */
+export const PEER_GATEWAY: TestPackage = {
+  name: '@portkey-ai/gateway',
+  version: '1.15.2',
+  integrity: {
+    '@portkey-ai/gateway':
+      'sha512-OuwwQEJ0rnKQuPgaCqyMpP+X5Uly2h9EBDm5Lx/NYu9MXTzB/nKrKgjd8J3vPGeNpYoyxTzKSzTV2tGv8Dd+fg==',
+  },
+  // With later ones it answers 500 to every stream: its own issue 1389.
+  overrides: { '@hono/node-server': '1.14.1' },
+};
 
 const TEST_PACKAGES: readonly TestPackage[] = [
   {
@@ -33,6 +47,7 @@ const TEST_PACKAGES: readonly TestPackage[] = [
         'sha512-2Q+kfzaoTvJv1rsyu+iR4UHDZ3nxiOfdXISk+2ydQShU9DqXNlgQAt3BdJMh0Yx4MrxB66TMphVvVQeRslwwhA==',
     },
   },
+  PEER_GATEWAY,
 ];
 
 /** A download of some 400 MB on a slow line. */
@@ -60,7 +75,8 @@ export async function installTestPackage(
   await mkdir(parent, { recursive: true });
   const work = await mkdtemp(join(parent, '.installing-'));
   try {
-    const manifest = { private: true, dependencies: { [wanted.name]: wanted.version } };
+    const { name, version, overrides } = wanted;
+    const manifest = { private: true, dependencies: { [name]: version }, overrides };
     await writeFile(join(work, 'package.json'), JSON.stringify(manifest));
     await runNpm(work);
     checkDigests(wanted, await readFile(join(work, 'package-lock.json'), 'utf8'));

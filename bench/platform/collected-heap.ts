@@ -7,15 +7,19 @@ import type { BenchServer } from './server.ts';
 const INSPECTOR = 'http://127.0.0.1:9229/json/list';
 const ATTEMPTS = 50;
 
-/** The heap of a server's data plane, read after its collector was made to run. */
+/** The heap of a process, read after its collector was made to run. */
 export interface CollectedHeap {
   bytes(): Promise<number>;
   close(): void;
 }
 
-/** Attaches to the data plane's inspector. Throws when another process has that port. */
+/** Attaches to the inspector of a server's data plane. Throws when another process has that port. */
 export async function collectedHeap(server: BenchServer): Promise<CollectedHeap> {
-  const pid = await dataPlaneOf(server);
+  return collectedHeapOf(await dataPlaneOf(server));
+}
+
+/** Attaches to the inspector of a process of Node. Throws when another process has that port. */
+export async function collectedHeapOf(pid: number): Promise<CollectedHeap> {
   process.kill(pid, 'SIGUSR1');
   const socket = new WebSocket(await debuggerUrl());
   await new Promise((resolve, reject) => {
@@ -68,5 +72,5 @@ async function debuggerUrl(): Promise<string> {
     }
     await delay(100);
   }
-  throw new Error('the data plane opened no inspector');
+  throw new Error('the process opened no inspector');
 }
