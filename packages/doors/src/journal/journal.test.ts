@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { NO_PAYER, UNPRICED, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JOURNAL_SEGMENT_BYTES } from '../limits.ts';
+import { JOURNAL_SEGMENT_BYTES, RECENT_RECORDS } from '../limits.ts';
 import { Journal } from './journal.ts';
 import { type BegunCall, decodeLine, encodeLine } from './line.ts';
 
@@ -184,6 +184,47 @@ describe('the usage journal', () => {
     await journal.acknowledge(many + 1);
     expect(await readdir(folder)).toHaveLength(1);
     await journal.close();
+  });
+
+  it('tells a backlog that memory does not hold, from its files and on', async () => {
+    const journal = await open();
+    const many = 2 * RECENT_RECORDS + 10;
+    const begun = Array.from({ length: many }, call);
+    await Promise.all(begun.map((one) => journal.settle(one, cost(1))));
+    const told: string[] = [];
+    for (let page = await journal.unacknowledged(1_500); page.length > 0; ) {
+      told.push(...ids(page));
+      await journal.acknowledge(page.at(-1)?.seq ?? 0);
+      page = await journal.unacknowledged(1_500);
+    }
+    expect(told).toEqual(ids(begun));
+    await journal.close();
+  });
+
+  it('keeps what comes together in the order in which it came', async () => {
+    const journal = await open();
+    const begun = Array.from({ length: 700 }, call);
+    const order: string[] = [];
+    await Promise.all(
+      begun.map(async (one, index) => {
+        await journal.begin(one, index % 3 === 0);
+        await journal.settle(one, index % 2 === 0 ? cost(index) : null);
+        order.push(one.id);
+      }),
+    );
+    expect(journal.openCalls).toBe(0);
+    expect(new Set(order).size).toBe(700);
+    await journal.close();
+    const lines = (await readFile(await lastFile(), 'utf8')).trimEnd().split('\n').map(decodeLine);
+    const place = new Map<string, number>();
+    for (const [at, line] of lines.entries()) {
+      if (line?.kind === 'begun') place.set(line.call.id, at);
+      if (line?.kind === 'settled') expect(place.get(line.id)).toBeLessThan(at);
+    }
+    expect(place.size).toBe(700);
+    const again = await open();
+    expect((await again.unacknowledged(1_000)).length).toBe(350);
+    await again.close();
   });
 
   it('takes no call when the disk refuses, and goes on when it does not', async () => {
