@@ -50,6 +50,7 @@ export class Journal {
       began: (segment) => this.#began(segment),
       written: (line, segment) => this.#written(line, segment),
       kept: (line, segment) => this.#kept(line, segment),
+      openCalls: () => this.openCalls,
       failed: (error) => this.#log.error({ err: error }, 'the usage journal could not be written'),
     });
   }

@@ -33,7 +33,7 @@ export async function createSegment(
   number: number,
 ): Promise<{ segment: Segment; file: FileHandle }> {
   const segment = emptySegment(folder, number);
-  const file = await open(segment.path, 'ax', FILE_MODE);
+  const file = await open(segment.path, 'wx', FILE_MODE);
   // A file whose name is not on disk is lost with all that is in it.
   const parent = await open(folder, 'r');
   try {
@@ -49,12 +49,15 @@ export function emptySegment(folder: string, number: number): Segment {
   return { number, path: join(folder, name), lastSeq: 0, bytes: 0, open: new Set() };
 }
 
-/** What a segment's file says. `damaged` counts lines that are not what was written. */
+/**
+ * What a segment's file says. `damaged` counts lines that are not what was written. Zeros are room
+ * that an earlier process had taken ahead and did not come to use.
+ */
 export async function readSegment(
   segment: Segment,
 ): Promise<{ lines: JournalLine[]; bytes: number; damaged: number }> {
   const bytes = await readFile(segment.path);
-  const texts = bytes.toString().split('\n');
+  const texts = bytes.toString().replaceAll('\0', '').split('\n');
   const lines: JournalLine[] = [];
   let damaged = 0;
   for (const text of texts) {
