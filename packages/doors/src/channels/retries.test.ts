@@ -99,6 +99,7 @@ async function journalled(): Promise<string[]> {
   const ids = new Set<string>();
   return texts
     .join('')
+    .replaceAll('\0', '')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line.slice(line.indexOf(' '))))
