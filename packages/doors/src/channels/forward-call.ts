@@ -103,7 +103,7 @@ class ForwardedCall {
         return null;
       }
       if (made.ended === 'not_sent') {
-        if (before !== null && attempt === 1) return before;
+        if (before !== null) return before;
         this.#refuseForMoney(made.refused);
         return null;
       }
@@ -113,6 +113,7 @@ class ForwardedCall {
       if (wait === null) return made;
       this.#context.metrics.retries.inc({ upstream: served.upstream.id, reason: 'retry' });
       if (!(await this.#paused(wait))) return null;
+      if (this.#context.draining()) return made;
     }
   }
 
