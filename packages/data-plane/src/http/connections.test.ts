@@ -1,3 +1,4 @@
+import { egressLogAnswer } from '@karta/protocol';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startEngineServer } from './testing/engine-server.ts';
 import { KEYS } from './testing/test-control.ts';
@@ -24,7 +25,11 @@ it('the connections of a session are told to API keys of its org, in both famili
   ]) {
     const answer = await server.call('GET', path, { key: KEYS.read });
     expect(answer.status).toBe(200);
-    expect(await answer.json()).toEqual({ connections: [connection], dropped: 0 });
+    // As every time is shown, which the document allows.
+    const shown = { ...connection, at: '2026-11-22T12:00:00.000+00:00' };
+    const told = await answer.json();
+    expect(told).toEqual({ connections: [shown], dropped: 0 });
+    expect(egressLogAnswer.parse(told)).toEqual(told);
   }
 });
 

@@ -95,7 +95,7 @@ export const egressConnection = z.strictObject({
   host: z.string(),
   port: networkPort,
   /** When it was opened. */
-  at: z.iso.datetime(),
+  at: z.iso.datetime({ offset: true }),
   ms: z.int().nonnegative(),
   bytes_sent: z.int().nonnegative(),
   bytes_received: z.int().nonnegative(),

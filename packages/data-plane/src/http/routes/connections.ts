@@ -1,4 +1,4 @@
-import { egressLogAnswer } from '@karta/protocol';
+import { egressLogAnswer, isoTime } from '@karta/protocol';
 import { defineRoute, json } from '../route.ts';
 import { BOTH_FAMILIES, jsonOf, sessionIdOf } from './session-route.ts';
 
@@ -17,6 +17,9 @@ export const listConnections = defineRoute({
       content: jsonOf(egressLogAnswer),
     },
   },
-  handle: async (call, deps) =>
-    json(200, await deps.sessions.connections(call.caller, sessionIdOf(call))),
+  async handle(call, deps) {
+    const log = await deps.sessions.connections(call.caller, sessionIdOf(call));
+    const connections = log.connections.map((one) => ({ ...one, at: isoTime(new Date(one.at)) }));
+    return json(200, { ...log, connections });
+  },
 });
