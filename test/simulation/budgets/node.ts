@@ -269,8 +269,7 @@ export class SimulatedNode {
     const of = { channel, turnId: null, provider: 'anthropic', model: MODEL };
     const written = hasty ? withoutFlush(journal) : journal;
     const entry = await time.real(() => JournalEntry.begin(written, meter, priced, of));
-    this.#mustLive(incarnation);
-    if (!hasty) await this.#noteFlushed();
+    const lives = this.up && this.incarnation === incarnation;
     const { limits } = priced;
     const call: TrueCall = {
       ...{ id: entry.id, node: this.id, subject, at: priced.at, charges: spend.charges },
@@ -279,9 +278,12 @@ export class SimulatedNode {
         output_tokens: BigInt(limits.output),
         cost: BigInt(spend.cost ?? 0),
       },
-      ...{ settled: null, lost: false, free: false },
+      // Who died as it was written down may find it there later: it is booked, and nobody bills it.
+      ...{ settled: null, lost: !lives, free: false },
     };
     truth.calls.set(call.id, call);
+    this.#mustLive(incarnation);
+    if (!hasty) await this.#noteFlushed();
     log(`${this.id} begins ${call.id}: ${limits.input} in, at most ${limits.output} out`);
     this.#perhapsDie();
     const sent = plant === 'the output limit is not lowered' ? asked : body;
