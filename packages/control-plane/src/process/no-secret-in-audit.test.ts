@@ -153,9 +153,6 @@ async function everyChange(planted: string, done: Set<string>): Promise<Set<stri
   });
   await change('updateBudget', [budget.id], { limit: 2 });
   await change('deleteBudget', [budget.id]);
-  const limit = await change('createRateLimit', [], { scope: 'org', requests_per_minute: 60_000 });
-  await change('updateRateLimit', [limit.id], { requests_per_minute: 50_000 });
-  await change('deleteRateLimit', [limit.id]);
   await change('updateSpendSettings', [], { unknown_model: 'count' });
   const limit = await change('createRateLimit', [], { scope: 'org', requests_per_minute: 1 });
   await change('updateRateLimit', [limit.id], { requests_per_minute: 2 });
