@@ -7,6 +7,8 @@ import type { Answer, SignedIn } from '../identity/testing/identity-ground.ts';
 import { type PlaneGround, startPlane } from './testing/plane-ground.ts';
 
 const ACTIONS = Object.keys(PERMISSIONS) as Action[];
+/** Some hundred requests: on a busy machine longer than a light test may take. */
+const EVERY_ROUTE = { timeout: 180_000 };
 const SCOPES = ['read', 'write', 'admin'] as const;
 
 /** The published matrix: what it says is what must happen, not what the code happens to say. */
@@ -84,8 +86,7 @@ it('is published whole', () => {
   expect([...PUBLISHED.keys()]).toEqual(ACTIONS);
 });
 
-// Some hundred requests: on a busy machine longer than a light test may take.
-it('holds on every route, for every role', { timeout: 180_000 }, async () => {
+it('holds on every route, for every role', EVERY_ROUTE, async () => {
   for (const { route, action } of routesOfActions()) {
     for (const role of ROLES) {
       const answer = await ask(route, people[role].token, org);
@@ -100,7 +101,7 @@ it('holds on every route, for every role', { timeout: 180_000 }, async () => {
   }
 });
 
-it('holds on every route, for every scope of API keys', async () => {
+it('holds on every route, for every scope of API keys', EVERY_ROUTE, async () => {
   for (const { route, action } of routesOfActions()) {
     const scopes: readonly string[] = SCOPES;
     const needed = scopes.indexOf(PUBLISHED.get(action)?.scope ?? '');
@@ -113,12 +114,15 @@ it('holds on every route, for every scope of API keys', async () => {
   }
 });
 
-it('shows strangers nothing, and needs a credential wherever it is not said to be open', async () => {
+it('shows strangers nothing', EVERY_ROUTE, async () => {
   const stranger = await plane.signUp();
   await plane.setRole(await plane.org(), stranger.id, 'owner');
   for (const { route } of routesOfActions()) {
     expect((await ask(route, stranger.token, org)).status).toBe(404);
   }
+});
+
+it('needs a credential wherever it is not said to be open', EVERY_ROUTE, async () => {
   for (const route of plane.routes) {
     if (route.access === 'open') continue;
     for (const token of [null, 'kt_live_nonsense', 'nonsense']) {
