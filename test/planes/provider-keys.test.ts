@@ -1,5 +1,6 @@
 import { open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { SHARED_SERVER } from '@karta/postgres/testing';
 import { type ProviderKey, providerKey, providerKeyTest } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PlainServer, servePlain } from '../../packages/doors/src/testing/plain-server.ts';
@@ -246,6 +247,8 @@ test('a session runs on the org’s own key, stops when it is refused, and the k
   const found = Object.fromEntries([
     ...places,
     ['home of the planes', await inFilesOf(planes.home, wanted)],
+    // What is being said is in a log of the database until that is written anew.
+    ['disk of the databases', await inFilesOf(databaseFolder(), wanted.slice(1))],
     ['disk of the doors', await inFilesOf(planes.doors.runtimeDir, wanted)],
   ]);
   expect(found).toEqual({
@@ -255,17 +258,30 @@ test('a session runs on the org’s own key, stops when it is refused, and the k
     'log of the planes': [],
     'log of the doors': [revoked?.id],
     'environments and arguments': [],
-    'home of the planes': known,
+    'home of the planes': [MARKER],
+    'disk of the databases': [revoked?.id],
     'disk of the doors': [revoked?.id],
   });
   expect(papers).toContain('vitest');
 }, 180_000);
+
+/** Where the run's PostgreSQL keeps everything. */
+function databaseFolder(): string {
+  const socket = process.env[SHARED_SERVER];
+  if (socket === undefined) throw new Error('the run shares no PostgreSQL');
+  return dirname(socket);
+}
 
 /** The environment and the arguments of every process that can be looked at. */
 async function papersOfProcesses(): Promise<string> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const papers = pids.flatMap((pid) => [`/proc/${pid}/environ`, `/proc/${pid}/cmdline`]);
   return (await Promise.all(papers.map(readOrNothing))).join('\n');
+}
+
+function nothingIfGone(error: unknown): Set<string> {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  return new Set();
 }
 
 const CHUNK = 1024 * 1024;
@@ -276,7 +292,9 @@ async function inFilesOf(folder: string, texts: readonly string[]): Promise<stri
   const found = new Set<string>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
-    for (const text of await inFile(join(entry.parentPath, entry.name), texts)) found.add(text);
+    const path = join(entry.parentPath, entry.name);
+    // Other tests end meanwhile, and with them their databases.
+    for (const text of await inFile(path, texts).catch(nothingIfGone)) found.add(text);
   }
   return texts.filter((text) => found.has(text));
 }
