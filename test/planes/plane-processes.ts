@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,12 +41,17 @@ const MAINS = {
   doors: mainOf('doors'),
 };
 
+/** The doors give up root where the tests are root, as `karta serve` has it. */
+const DOORS_UID = process.getuid?.() === 0 ? { run_as_uid: 60_578 } : {};
+
 /** `overlapMs`: how long a former key between the planes counts. */
 export async function startPlaneProcesses(overlapMs: number): Promise<PlaneProcesses> {
   const home = await mkdtemp(join(tmpdir(), 'karta-parts-'));
   const nodeHome = join(home, 'node');
   const runtimeDir = await mkdtemp(join(tmpdir(), 'kp-'));
   await mkdir(nodeHome);
+  // Who gives up root reaches its own folder below.
+  await chmod(runtimeDir, 0o711);
   const postgres = await startPostgres({ home });
   const databases = {
     control: await provisionDatabase(postgres, 'karta_control'),
@@ -133,6 +138,7 @@ export async function startPlaneProcesses(overlapMs: number): Promise<PlaneProce
       upstreams: [{ id: 'demo' }],
       control: { internal_url: loopback(control), key: keys.doors },
       metrics_port: null,
+      ...DOORS_UID,
     },
   };
   const running = new Map<PartName, ChildProcess>();
