@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LeaseReportBody, SpendAmounts, SpendSubject } from '@karta/protocol';
+import type { SpendAmounts, SpendSubject } from '@karta/protocol';
 import { Registry } from 'prom-client';
 import { Outbox } from '../../../packages/data-plane/src/outbox/outbox.ts';
 import type { TestDatabase as DataDatabase } from '../../../packages/data-plane/src/sql/test-database.ts';
@@ -20,6 +20,7 @@ import { Killed } from '../crash-points.ts';
 import type { SimulatedControl } from './control.ts';
 import type { Network } from './network.ts';
 import { checkBlock } from './oracle.ts';
+import { journalOf, reportOf, usageOf } from './planted.ts';
 import type { Plant } from './plants.ts';
 import { BOOK, MODEL } from './prices.ts';
 import type { Manner, ScriptedProvider } from './provider.ts';
@@ -267,7 +268,7 @@ export class SimulatedNode {
     channel.openTurn('turn_1', { orgGrant: grant, payer: { api_key_id, embed_key_id, end_user } });
     const hasty = plant === 'a call is sent before its reservation is on disk';
     const of = { channel, turnId: null, provider: 'anthropic', model: MODEL };
-    const written = hasty ? withoutFlush(journal) : journal;
+    const written = journalOf(journal, plant);
     const entry = await time.real(() => JournalEntry.begin(written, meter, priced, of));
     const lives = this.up && this.incarnation === incarnation;
     const { limits } = priced;
@@ -365,7 +366,7 @@ export class SimulatedNode {
         return answer;
       },
       report: async (body) => {
-        const told = this.#told(body, plant);
+        const told = reportOf(body, plant, truth);
         const answer = await answered(() => control.report(this.id, told), false);
         for (const { lease_id, closed } of told.leases) {
           if (closed) truth.returned.add(lease_id);
@@ -373,25 +374,6 @@ export class SimulatedNode {
         return answer;
       },
     };
-  }
-
-  #told(body: LeaseReportBody, plant: Plant | null): LeaseReportBody {
-    if (plant !== 'a closed block gives back what open calls hold') return body;
-    const { truth } = this.#parts;
-    const openOn = (leaseId: string) => {
-      let open = 0n;
-      for (const { charges, settled, free } of truth.calls.values()) {
-        if (settled !== null || free) continue;
-        for (const { lease_id, amount } of charges)
-          if (lease_id === leaseId) open += BigInt(amount);
-      }
-      return open;
-    };
-    const leases = body.leases.map((lease) => {
-      const taken = BigInt(lease.taken) - openOn(lease.lease_id);
-      return { ...lease, taken: (taken > 0n ? taken : 0n).toString() };
-    });
-    return { ...body, leases };
   }
 
   #outbox(): Outbox {
@@ -414,21 +396,7 @@ export class SimulatedNode {
             await journal.acknowledge(records.at(-1)?.seq ?? 0);
             this.#perhapsDie();
           }
-          const found =
-            plant === 'calls that broke off are not booked'
-              ? records.filter((record) => !isReserved(record.estimated, record.output_tokens))
-              : records;
-          return found.map((record) => ({
-            ...record,
-            at:
-              plant === 'a call is booked in the window in which it ends'
-                ? new Date(time.now).toISOString()
-                : record.at,
-            spend:
-              plant === 'events do not say which block they took from'
-                ? { ...record.spend, charges: [] }
-                : record.spend,
-          }));
+          return usageOf(records, plant, time.now);
         },
         ackUsage: async (through) => {
           this.#perhapsDie();
@@ -497,19 +465,4 @@ function fromWire({ input_tokens, output_tokens, cost }: SpendAmounts) {
     ...{ input_tokens: BigInt(input_tokens), output_tokens: BigInt(output_tokens) },
     cost: BigInt(cost),
   };
-}
-
-function isReserved(estimated: boolean, output: number): boolean {
-  return estimated && output > 1;
-}
-
-/** A journal that says that a reservation is on disk before it is. */
-function withoutFlush(journal: Journal): Journal {
-  return new Proxy(journal, {
-    get(target, name) {
-      if (name === 'begin') return (call: never) => target.begin(call, false);
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
