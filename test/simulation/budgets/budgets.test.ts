@@ -19,7 +19,7 @@ const PLANT_SEEDS = 150;
 const SEED_MS = 10_000;
 /** Where the looking begins, for a mistake that needs a rare chain of faults to show. */
 const FIRST_SEED: Partial<Record<Plant, number>> = {
-  'a lease of doors that have been replaced is granted': 101,
+  'a lease of doors that have been replaced is granted': 301,
   'a call is sent again when its reservation has returned': 44,
 };
 
