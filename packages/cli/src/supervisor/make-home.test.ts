@@ -24,6 +24,7 @@ test('where there can be none, it says why and what to do', async () => {
     [file, 'a file has that name'],
     [join(file, 'home'), 'a part of it is a file'],
     [join(folder, 'x'.repeat(300)), 'its name is too long'],
+    ['/proc/karta/home', 'no folder can be made there'],
   ] as const) {
     await expect(makeHome(home)).rejects.toMatchObject({
       exit: 'machine',
