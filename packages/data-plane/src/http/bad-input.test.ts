@@ -306,13 +306,19 @@ describe('what is not there', () => {
       const answer = await server.call('GET', `/v1/projects/desk/sessions?${filter}`);
       expect(answer.status, filter).toBe(200);
     }
-    for (const filter of ['metadata[a]=%00', 'metadata[]=1', 'metadata[a=1']) {
+    for (const filter of ['metadata[]=1', 'metadata[a=1']) {
       await refused(await server.call('GET', `/v1/sessions?${filter}`), 400);
     }
   });
 
   it('is told of filters that are none, in place of everything there is', async () => {
-    for (const query of ['customer=c-1', 'metadata=1', 'limit=1&limit=2', 'statsu=active']) {
+    for (const query of [
+      'customer=c-1',
+      'metadata=1',
+      'metadata[a]=%00',
+      'limit=1&limit=2',
+      'statsu=active',
+    ]) {
       await refused(await server.call('GET', `/v1/sessions?${query}`), 422);
     }
   });
