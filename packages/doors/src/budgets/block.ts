@@ -7,8 +7,8 @@ export class Block {
   readonly windowStart: string;
   readonly windowStartMs: number;
   readonly windowEndMs: number;
-  /** Taken by calls that are settled. */
-  #settled = 0n;
+  /** Taken by nobody; below 0 when calls took more than they had reserved. */
+  #free: bigint;
   /** Taken by calls that run, at their reservation. */
   #open = 0n;
   #openCalls = 0;
@@ -27,6 +27,7 @@ export class Block {
   ) {
     this.leaseId = lease.leaseId;
     this.amount = lease.amount;
+    this.#free = lease.amount;
     this.windowStart = lease.windowStart;
     this.windowStartMs = Date.parse(lease.windowStart);
     this.windowEndMs = lease.windowEndMs;
@@ -46,11 +47,11 @@ export class Block {
 
   /** Taken in all: settled calls at what they cost, open ones at their reservation. */
   get taken(): bigint {
-    return this.#settled + this.#open;
+    return this.amount - this.#free;
   }
 
   get rest(): bigint {
-    return this.taken < this.amount ? this.amount - this.taken : 0n;
+    return this.#free > 0n ? this.#free : 0n;
   }
 
   /** What a call that begins at `at` (ms, by the control plane's clock) can take. */
@@ -68,6 +69,7 @@ export class Block {
   }
 
   take(amount: bigint, now: Instant): void {
+    this.#free -= amount;
     this.#open += amount;
     this.#openCalls += 1;
     this.#usedAt = now;
@@ -77,7 +79,7 @@ export class Block {
   settle(reserved: bigint, actual: bigint): void {
     this.#open -= reserved;
     this.#openCalls -= 1;
-    this.#settled += actual;
+    this.#free += reserved - actual;
   }
 
   /** The lease goes on. */

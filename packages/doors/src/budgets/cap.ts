@@ -21,8 +21,8 @@ export class Cap {
   #toldAt: Instant;
   #left: bigint;
   #blocks: Block[] = [];
-  /** Size of the block that came last. */
-  #lastBlock = 0n;
+  /** A part of the block that came last. */
+  #low = 0n;
   /** Taken since the control plane was last asked: how fast it is used. */
   #takenSinceAsk = 0n;
 
@@ -65,6 +65,13 @@ export class Cap {
     return sum;
   }
 
+  /** Whether a call that begins at `at` can take so much here without asking. */
+  covers(amount: bigint, at: number, now: Instant): boolean {
+    // As a rule one block does: sums of large integers are dear.
+    for (const block of this.#blocks) if (block.available(at, now) >= amount) return true;
+    return this.#blocks.length !== 1 && this.available(at, now) >= amount;
+  }
+
   /** The latest beginning of a window among its open blocks: no call of them begins before. */
   windowStartMs(): number {
     let latest = 0;
@@ -83,7 +90,7 @@ export class Cap {
 
   /** Less than this should be followed by another block. */
   get low(): bigint {
-    return this.#lastBlock / LOW_WATER;
+    return this.#low;
   }
 
   /** The control plane has answered; `life` is that of the lease in it. */
@@ -97,16 +104,15 @@ export class Cap {
     this.#left = BigInt(told.left);
     this.#takenSinceAsk = 0n;
     if (lease === null || this.#blocks.some(({ leaseId }) => leaseId === lease.leaseId)) return;
-    this.#lastBlock = lease.amount;
+    this.#low = lease.amount / LOW_WATER;
     const { window_start: windowStart } = told;
     const of = { leaseId: lease.leaseId, amount: lease.amount };
     const block = new Block({ ...of, windowStart, windowEndMs: this.windowEndMs }, lease.life, at);
     this.#blocks.push(block);
   }
 
-  /** Takes `amount`, which must be available, from the blocks that are the oldest. */
-  take(amount: bigint, at: number, now: Instant): Taken[] {
-    const parts: Taken[] = [];
+  /** Takes `amount`, which must be available, from the blocks that are the oldest, into `parts`. */
+  take(amount: bigint, at: number, now: Instant, parts: Taken[]): void {
     let wanted = amount;
     for (const block of this.#blocks) {
       const available = block.available(at, now);
@@ -118,7 +124,6 @@ export class Cap {
       if (wanted === 0n) break;
     }
     this.#takenSinceAsk += amount;
-    return parts;
   }
 
   /** Closes blocks of which nothing more can, or for a while was, taken; `idle`: those too. */

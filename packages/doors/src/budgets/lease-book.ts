@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { STALE_MS } from '../limits.ts';
 import { amountsAhead } from './ask-ahead.ts';
 import { AskQueue } from './ask-queue.ts';
-import type { Cap, ToldCap } from './cap.ts';
+import type { Cap, Taken, ToldCap } from './cap.ts';
 import {
   type Clock,
   elapsed,
@@ -82,9 +82,9 @@ export class LeaseBook {
   async reserve(asking: Asking, demand: Demand): Promise<Reservation | Refused> {
     const org = this.#org(asking.subject.org_id);
     const begun = this.#clock.instant();
+    let now = begun;
     let view: View = 'cached';
-    for (let asks = 0; asks < ASKS_PER_CALL; ) {
-      const now = this.#clock.instant();
+    for (let asks = 0; asks < ASKS_PER_CALL; now = this.#clock.instant()) {
       const known = this.#known(org, asking.subject, now, view);
       const caps = known?.caps ?? [];
       const at = this.#beginning(caps, now);
@@ -208,8 +208,9 @@ export class LeaseBook {
     at: number,
     now: Instant,
   ): Reservation {
-    const parts = caps.flatMap((cap) => cap.take(counted(cap.metric, amounts), at, now));
-    return new Reservation({ at, output, amounts, caps }, parts, () => org.book.settled());
+    const parts: Taken[] = [];
+    for (const cap of caps) cap.take(counted(cap.metric, amounts), at, now, parts);
+    return new Reservation({ at, output, amounts, caps }, parts, org.book);
   }
 
   /** Asks for the next blocks before these run dry, and what is known before it is old. */
@@ -222,7 +223,7 @@ export class LeaseBook {
     now: Instant,
   ): void {
     const old = elapsed(learntAt, now) > KNOWN_MS / 2;
-    const low = caps.filter((cap) => cap.left > 0n && cap.available(at, now) < cap.low);
+    const low = caps.filter((cap) => cap.left > 0n && !cap.covers(cap.low, at, now));
     if (!old && low.length === 0) return;
     if (org.asks.running(subjectKey(asking.subject)) !== null) return;
     const ahead =

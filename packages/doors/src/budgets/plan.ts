@@ -27,6 +27,7 @@ export function planCall(
   now: Instant,
 ): Plan {
   const wanted = amountsAt(demand, demand.wantedOutput);
+  if (atHand(caps, wanted, at, now)) return { take: wanted, output: demand.wantedOutput };
   const lacking: Cap[] = [];
   let output = demand.wantedOutput;
   for (const cap of caps) {
@@ -39,8 +40,11 @@ export function planCall(
     else output = Math.min(output, within);
   }
   if (lacking.length > 0 && view !== 'cached') return { lacking };
-  const amounts = output === demand.wantedOutput ? wanted : amountsAt(demand, output);
-  if (lacking.length === 0 && atHand(caps, amounts, at, now)) return { take: amounts, output };
+  const lowered = output !== demand.wantedOutput;
+  const amounts = lowered ? amountsAt(demand, output) : wanted;
+  if (lowered && lacking.length === 0 && atHand(caps, amounts, at, now)) {
+    return { take: amounts, output };
+  }
   const deficits = deficitsOf(caps, amounts, at, now);
   // What is left is not known exactly, so no more is demanded than without what nothing can be sent.
   const least =
@@ -49,7 +53,7 @@ export function planCall(
 }
 
 function atHand(caps: readonly Cap[], amounts: Amounts, at: number, now: Instant): boolean {
-  return caps.every((cap) => cap.available(at, now) >= counted(cap.metric, amounts));
+  return caps.every((cap) => cap.covers(counted(cap.metric, amounts), at, now));
 }
 
 interface Deficit {

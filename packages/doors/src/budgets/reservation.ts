@@ -1,6 +1,7 @@
 import type { SpendCharge } from '@karta/protocol';
 import type { Cap, Taken } from './cap.ts';
 import { type Amounts, counted } from './demand.ts';
+import type { OrgBook } from './org-book.ts';
 
 /** What one call may take, taken from every cap that covers it. */
 export class Reservation {
@@ -12,20 +13,20 @@ export class Reservation {
   readonly amounts: Amounts;
   readonly #caps: readonly Cap[];
   readonly #parts: readonly Taken[];
-  readonly #onSettled: () => void;
+  readonly #book: Pick<OrgBook, 'settled'>;
   #settled: SpendCharge[] | null = null;
 
   constructor(
     of: { at: number; output: number; amounts: Amounts; caps: readonly Cap[] },
     parts: readonly Taken[],
-    onSettled: () => void,
+    book: Pick<OrgBook, 'settled'>,
   ) {
     this.at = of.at;
     this.output = of.output;
     this.amounts = of.amounts;
     this.#caps = of.caps;
     this.#parts = parts;
-    this.#onSettled = onSettled;
+    this.#book = book;
   }
 
   /** Whether any cap covers the call. */
@@ -50,18 +51,25 @@ export class Reservation {
   settle(actual: Amounts): SpendCharge[] {
     if (this.#settled !== null) return this.#settled;
     const charges: SpendCharge[] = [];
-    for (const [index, part] of this.#parts.entries()) {
-      const before = this.#parts.slice(0, index).filter(({ cap }) => cap === part.cap);
-      const last = this.#parts[index + 1]?.cap !== part.cap;
-      const due =
-        counted(part.cap.metric, actual) - before.reduce((sum, { amount }) => sum + amount, 0n);
-      const owed = due < 0n ? 0n : due;
+    let cap: Cap | null = null;
+    let owed = 0n;
+    let next = 0;
+    for (const part of this.#parts) {
+      next += 1;
+      if (part.cap !== cap) {
+        cap = part.cap;
+        owed = counted(cap.metric, actual);
+      }
+      const last = this.#parts[next]?.cap !== cap;
       const amount = last || owed < part.amount ? owed : part.amount;
       part.block.settle(part.amount, amount);
-      if (amount > 0n) charges.push(chargeOf(part, amount));
+      if (amount > 0n) {
+        owed -= amount;
+        charges.push(chargeOf(part, amount));
+      }
     }
     this.#settled = charges;
-    this.#onSettled();
+    this.#book.settled();
     return charges;
   }
 }

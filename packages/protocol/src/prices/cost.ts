@@ -33,7 +33,11 @@ export function costBound(
 ): Picodollars {
   const input = BigInt(maxInputTokens);
   const output = BigInt(maxOutputTokens);
-  return mostOf(tiersUpTo(price, maxInputTokens).map((tier) => boundIn(tier, input, output)));
+  let most = 0n;
+  for (const tier of tiersUpTo(price, maxInputTokens)) {
+    most = more(most, boundIn(tier, input, output));
+  }
+  return most;
 }
 
 /**
@@ -68,14 +72,14 @@ function tiersUpTo(price: Price, maxInputTokens: number): Rates[] {
 
 function boundIn(rates: Rates, input: bigint, output: bigint): Picodollars {
   const { input: plain, cacheRead, cacheWrite, cacheWrite1h } = rates;
-  const inputRate = mostOf([plain, cacheRead, cacheWrite, cacheWrite1h]);
+  const inputRate = more(more(plain, cacheRead), more(cacheWrite, cacheWrite1h));
   return rates.request + inputRate * input + outputRate(rates) * output;
 }
 
 function outputRate(rates: Rates): bigint {
-  return mostOf([rates.output, rates.reasoning]);
+  return more(rates.output, rates.reasoning);
 }
 
-function mostOf(amounts: readonly bigint[]): bigint {
-  return amounts.reduce((most, amount) => (amount > most ? amount : most), 0n);
+function more(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
 }
