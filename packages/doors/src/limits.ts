@@ -80,7 +80,7 @@ export const STALE_MS = 5 * 60_000;
 export const DRAIN_MS = 10_000;
 /** The longest path a unix socket may have on Linux. */
 export const SOCKET_PATH_BYTES = 107;
-/** One file of the usage journal. A call takes some 800 bytes in it. */
+/** One file of the usage journal. A call takes some 700 bytes in it. */
 export const JOURNAL_SEGMENT_BYTES = 1024 * 1024;
 /** All files of the usage journal: beyond it no call is sent, for its cost could not be kept. */
 export const JOURNAL_BYTES = 1024 * 1024 * 1024;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { NO_PAYER } from '@karta/protocol';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PAPER_GRANT, type PaperServer, servePaper } from '../budgets/testing/paper-server.ts';
+import { decodeLine } from '../journal/line.ts';
 import { UPSTREAM_ATTEMPTS } from '../limits.ts';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
 import { type PlainServer, servePlain } from '../testing/plain-server.ts';
@@ -102,12 +103,14 @@ async function journalled(): Promise<string[]> {
     .replaceAll('\0', '')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line.slice(line.indexOf(' '))))
-    .flatMap(({ kind, call, id, record }) => {
-      if (kind === 'begun' && call.turn_id === `turn_${turn}`) ids.add(call.id);
-      if (kind === 'begun' && ids.has(call.id)) return ['begun'];
-      if (kind !== 'settled' || !ids.has(id)) return [];
-      return [record === null ? 'cost nothing' : 'settled'];
+    .map(decodeLine)
+    .flatMap((line) => {
+      if (line?.kind === 'begun') {
+        if (line.call.turn_id === `turn_${turn}`) ids.add(line.call.id);
+        return ids.has(line.call.id) ? ['begun'] : [];
+      }
+      if (line?.kind !== 'settled' || !ids.has(line.id)) return [];
+      return [line.record === null ? 'cost nothing' : 'settled'];
     });
 }
 

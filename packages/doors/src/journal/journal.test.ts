@@ -1,5 +1,6 @@
 import {
   appendFile,
+  copyFile,
   mkdir,
   mkdtemp,
   readdir,
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { NO_PAYER, UNPRICED, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JOURNAL_SEGMENT_BYTES, RECENT_RECORDS } from '../limits.ts';
+import { JOURNAL_SEGMENT_BYTES, MODEL_NAME_CHARS, RECENT_RECORDS } from '../limits.ts';
 import { Journal } from './journal.ts';
 import { type BegunCall, decodeLine, encodeLine } from './line.ts';
 
@@ -163,7 +164,8 @@ describe('the usage journal', () => {
     const slow = call();
     await journal.begin(slow);
     const many = Math.ceil((2.5 * JOURNAL_SEGMENT_BYTES) / 700);
-    const begun = Array.from({ length: many }, call);
+    const model = 'm'.repeat(MODEL_NAME_CHARS);
+    const begun = Array.from({ length: many }, () => ({ ...call(), model }));
     for (let start = 0; start < many; start += 200) {
       const some = begun.slice(start, start + 200);
       await Promise.all(some.map((one) => journal.begin(one)));
@@ -278,7 +280,7 @@ describe('the usage journal', () => {
     // That one took nothing in the end is told as well.
     expect(Object.fromEntries(journal.earlier())).toEqual({ lease_a: 42n, lease_free: 0n });
     journal.forget('lease_free');
-    const many = Math.ceil((1.5 * JOURNAL_SEGMENT_BYTES) / 900);
+    const many = Math.ceil((1.5 * JOURNAL_SEGMENT_BYTES) / 450);
     await Promise.all(Array.from({ length: many }, () => spend('lease_b', 9, 2)));
     for (let page = await journal.unacknowledged(500); page.length > 0; ) {
       await journal.acknowledge(page.at(-1)?.seq ?? 0);
@@ -298,6 +300,39 @@ describe('the usage journal', () => {
     journal = await open();
     expect([...journal.earlier()]).toEqual([]);
     await journal.close();
+  });
+
+  it('takes over a file in which calls were written by name', async () => {
+    const old = join(import.meta.dirname, 'testing', 'lines-by-name.txt');
+    await copyFile(old, join(folder, 'usage-0000000000000001.log'));
+    const journal = await open();
+    const [settled, lost, ...others] = await journal.unacknowledged(10);
+    expect(others).toEqual([]);
+    expect(settled).toMatchObject({ seq: 6, id: 'call_2', turn_id: 'turn_1', org_grant: 'og_1' });
+    expect(lost).toMatchObject({ seq: 7, id: 'call_4', model: 'claude "x"', paid_by: 'byok' });
+    expect(lost?.spend).toMatchObject({ cost: '400', reasoning_tokens: 3 });
+    expect(Object.fromEntries(journal.earlier())).toEqual({
+      ...{ lease_a: 42n, lease_b: 200n, lease_c: 0n, lease_d: 400n, lease_z: 2n },
+    });
+    await journal.close();
+    expect(ids(await (await open()).unacknowledged(10))).toEqual(['call_2', 'call_4']);
+  });
+
+  it('tells all whose lines the disk refuses, and books those calls at nothing', async () => {
+    const journal = await open();
+    await rm(folder, { recursive: true });
+    const refused = Array.from({ length: 600 }, call);
+    const begun = await Promise.allSettled(
+      refused.map((one, at) => journal.begin(one, at % 2 === 0)),
+    );
+    expect(new Set(begun.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    expect(journal.openCalls).toBe(0);
+    await mkdir(folder);
+    const taken = Array.from({ length: 600 }, call);
+    await Promise.all(taken.map((one, at) => journal.begin(one, at % 2 === 0)));
+    await Promise.all(taken.map((one) => journal.settle(one, cost(1))));
+    await journal.close();
+    expect(ids(await (await open()).unacknowledged(1_000))).toEqual(ids(taken));
   });
 
   it('property: any end of the process leaves each call once, exact or estimated', async () => {
@@ -351,7 +386,47 @@ describe('the usage journal', () => {
   });
 });
 
+const word = fc.string({ unit: 'binary' });
+const maybe = fc.option(word);
+const count = fc.nat();
+const amount = fc.bigInt({ min: 0n, max: 10n ** 29n }).map(String);
+const charge = fc.record({
+  ...{ lease_id: word, budget_id: word, amount },
+  window_start: fc.constant('2026-01-01T00:00:00Z'),
+});
+const anyCall = fc.record({
+  ...{ id: word, org_id: word, project_id: word, session_id: word, turn_id: maybe },
+  payer: fc.record({ api_key_id: maybe, embed_key_id: maybe, end_user: maybe }),
+  ...{ org_grant: maybe, provider: word, model: word, input_tokens: count, output_tokens: count },
+  ...{ cache_read_tokens: count, cache_write_tokens: count, estimated: fc.boolean() },
+  paid_by: fc.constantFrom('platform' as const, 'byok' as const),
+  spend: fc.record({
+    ...{ cost: fc.option(amount), price_version: maybe, own_key_id: maybe },
+    charges: fc.array(charge, { maxLength: 4 }),
+    ...{ cache_write_1h_tokens: count, reasoning_tokens: count, exceeded: fc.boolean() },
+  }),
+  at: fc.constant('2026-01-01T00:00:00.123Z'),
+});
+
 describe('a line of the journal', () => {
+  it('property: has every field of a call in its place', () => {
+    fc.assert(
+      fc.property(anyCall, count, (call, seq) => {
+        const record = { ...call, seq: seq + 1 };
+        const lines = [
+          { kind: 'begun' as const, call },
+          { kind: 'settled' as const, id: call.id, record },
+          { kind: 'settled' as const, id: call.id, record: null },
+        ];
+        for (const line of lines) {
+          const text = encodeLine(line);
+          expect(text.indexOf('\n')).toBe(text.length - 1);
+          expect(decodeLine(text.trimEnd())).toEqual(line);
+        }
+      }),
+    );
+  });
+
   it('is read as it was written, and damage is seen', () => {
     const line = { kind: 'acked', through: 12 } as const;
     const text = encodeLine(line).trimEnd();

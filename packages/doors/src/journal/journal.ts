@@ -124,8 +124,8 @@ export class Journal {
   }
 
   /** Writes down what a call cost; resolves when that is on the disk. Throws what the disk says. */
-  async settle(call: BegunCall, settlement: Settlement): Promise<void> {
-    await this.#writer.append(this.#settledLine(call, settlement), settlement !== null);
+  settle(call: BegunCall, settlement: Settlement): Promise<void> {
+    return this.#writer.append(this.#settledLine(call, settlement), settlement !== null);
   }
 
   /** The oldest records that nobody has acknowledged, at most some `limit` of them. */
@@ -186,15 +186,18 @@ export class Journal {
 
   #written(line: JournalLine, segment: Segment): void {
     if (line.kind !== 'begun') return;
-    segment.open.add(line.call.id);
+    segment.open += 1;
     this.#places.set(line.call.id, segment);
   }
 
   #kept(line: JournalLine, segment: Segment): void {
     this.#leases.add(line);
     if (line.kind !== 'settled') return;
-    this.#places.get(line.id)?.open.delete(line.id);
-    this.#places.delete(line.id);
+    const place = this.#places.get(line.id);
+    if (place !== undefined) {
+      place.open -= 1;
+      this.#places.delete(line.id);
+    }
     if (this.#places.size === 0) this.#onSettled?.();
     if (line.record === null) return;
     segment.lastSeq = Math.max(segment.lastSeq, line.record.seq);
@@ -203,9 +206,7 @@ export class Journal {
 
   /** The oldest files, in which all is done. The last stays: it says how far the count has come. */
   #done(): Segment[] {
-    const rest = this.#segments.findIndex(
-      ({ lastSeq, open }) => lastSeq > this.#acked || open.size > 0,
-    );
+    const rest = this.#segments.findIndex(({ lastSeq, open }) => lastSeq > this.#acked || open > 0);
     return this.#segments.slice(0, rest === -1 ? -1 : Math.min(rest, this.#segments.length - 1));
   }
 

@@ -24,15 +24,19 @@ export interface LineOwner {
 
 interface Waiting {
   line: JournalLine;
-  /** Resolve once it survives a power failure, not as soon as it survives this process. */
+  /** Whoever waits is told once it survives a power failure, not as soon as it survives this process. */
   durable: boolean;
-  /** Whoever waits has been told that it is written. */
-  told: boolean;
-  resolve(): void;
-  reject(error: unknown): void;
+  waiters: Waiters;
 }
 
-/** Room that is taken ahead: some eighty calls. */
+/** Those whose lines are told of together: one promise for them all, for each of its own is dear. */
+interface Waiters extends PromiseWithResolvers<void> {
+  lines: number;
+  /** They have been told that it is written, or are about to be. */
+  told: boolean;
+}
+
+/** Room that is taken ahead: some two hundred calls. */
 const ROOM = Buffer.alloc(128 * 1024);
 /** How long settlements wait for those of other calls that run, in milliseconds. */
 const GATHER_MS = 1;
@@ -53,6 +57,9 @@ export class LineWriter {
   #room = 0;
   #nextNumber = 1;
   #waiting: Waiting[] = [];
+  /** Who waits for the last of those that wait: for the disk, and for the file. */
+  #forDisk: Waiters | null = null;
+  #forFile: Waiters | null = null;
   /** In the file, not on the disk. */
   #unflushed: Waiting[] = [];
   /** Settled while the disk failed: written before anything else. */
@@ -62,7 +69,7 @@ export class LineWriter {
   /** Ends the moment for which settlements are gathered. */
   #gathered: (() => void) | null = null;
   /** Kept, and to be told so. */
-  #untold: Waiting[] = [];
+  #untold: Waiters[] = [];
   #telling: Promise<void> | null = null;
 
   constructor(folder: string, segmentBytes: number, owner: LineOwner) {
@@ -79,10 +86,12 @@ export class LineWriter {
 
   /** Resolves once the line is in the file; `durable`: on the disk. Throws what the disk says. */
   append(line: JournalLine, durable: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ line, durable, told: false, resolve, reject });
-      this.#writing ??= this.#writeSoon();
-    });
+    const waiters = joined(durable ? this.#forDisk : this.#forFile);
+    if (durable) this.#forDisk = waiters;
+    else this.#forFile = waiters;
+    this.#waiting.push({ line, durable, waiters });
+    this.#writing ??= this.#writeSoon();
+    return waiters.promise;
   }
 
   /** Writes and flushes what waits, and closes the file. */
@@ -110,7 +119,7 @@ export class LineWriter {
         if (this.#full) await this.#beginFile();
         this.#writeWaiting();
       } catch (error) {
-        const batch = this.#waiting.splice(0);
+        const batch = this.#takeWaiting();
         // Its flush tells for itself what has become of what was written before.
         await this.#flushing;
         await this.#failed(batch, error);
@@ -153,9 +162,17 @@ export class LineWriter {
     for (const { line } of batch) text += encodeLine(line);
     segment.bytes = this.#write(file, Buffer.from(text), segment.bytes);
     this.#unwritten = [];
-    this.#waiting = [];
+    this.#takeWaiting();
     for (const one of batch) this.#written(one, segment);
     if (this.#unflushed.length > 0) this.#flushSoon(file, segment);
+  }
+
+  #takeWaiting(): Waiting[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#forDisk = null;
+    this.#forFile = null;
+    return waiting;
   }
 
   /**
@@ -199,9 +216,9 @@ export class LineWriter {
 
   #written(one: Waiting, segment: Segment): void {
     this.#owner.written(one.line, segment);
-    if (!one.durable) {
-      one.told = true;
-      one.resolve();
+    if (!one.durable && !one.waiters.told) {
+      one.waiters.told = true;
+      one.waiters.resolve();
     }
     if (one.durable || this.#unflushed.length > 0) this.#unflushed.push(one);
     else this.#owner.kept(one.line, segment);
@@ -227,12 +244,24 @@ export class LineWriter {
 
   /** Tells who waits, some hundred in each round of events: the next flush begins among them. */
   #tell(kept: readonly Waiting[]): void {
-    this.#untold.push(...kept);
+    for (const { waiters } of kept) {
+      if (waiters.told) continue;
+      waiters.told = true;
+      this.#untold.push(waiters);
+    }
     if (this.#telling === null) this.#tellSome();
   }
 
   #tellSome(): void {
-    for (const one of this.#untold.splice(0, TOLD_AT_ONCE)) one.resolve();
+    let count = 0;
+    let lines = 0;
+    while (lines < TOLD_AT_ONCE && count < this.#untold.length) {
+      const waiters = this.#untold[count];
+      waiters?.resolve();
+      lines += waiters?.lines ?? 0;
+      count += 1;
+    }
+    this.#untold.splice(0, count);
     this.#telling =
       this.#untold.length === 0
         ? null
@@ -246,12 +275,12 @@ export class LineWriter {
    */
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
     this.#owner.failed(error);
-    for (const { line, told, reject } of batch) {
+    for (const { line, waiters } of batch) {
       if (line.kind === 'settled' || line.kind === 'told') this.#unwritten.push(line);
-      if (line.kind === 'begun' && !told) {
+      if (line.kind === 'begun' && !waiters.told) {
         this.#unwritten.push({ kind: 'settled', id: line.call.id, record: null });
       }
-      reject(error);
+      waiters.reject(error);
     }
     const broken = this.#file;
     this.#file = null;
@@ -261,7 +290,19 @@ export class LineWriter {
 
 /** A line that nobody waits for. */
 function unasked(line: JournalLine): Waiting {
-  return { line, durable: true, told: true, resolve() {}, reject() {} };
+  const waiters = joined(null);
+  waiters.told = true;
+  waiters.resolve();
+  return { line, durable: true, waiters };
+}
+
+/** With one line more: these, or others when they are enough. */
+function joined(waiters: Waiters | null): Waiters {
+  if (waiters === null || waiters.lines === TOLD_AT_ONCE) {
+    return { ...Promise.withResolvers<void>(), lines: 1, told: false };
+  }
+  waiters.lines += 1;
+  return waiters;
 }
 
 /** All of the bytes at this place; returns where they end. */

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { usageRecord } from '@karta/protocol';
 import { z } from 'zod';
+import { callFields, callOf } from './call-line.ts';
 
 const begun = usageRecord.omit({ seq: true });
 /** A call that was sent on its way, with what it costs at the least. */
@@ -22,17 +23,43 @@ export type JournalLine = z.infer<typeof journalLine>;
 
 const CHECKSUM_HEX = 8;
 
+/** How lines of calls begin, which are written by position; all others are objects. */
+const BEGUN = 'begun';
+const SETTLED = 'settled';
+
 /** One line of a journal file: a checksum, then JSON. */
 export function encodeLine(line: JournalLine): string {
-  const json = JSON.stringify(line);
+  const json = JSON.stringify(byPosition(line) ?? line);
   return `${checksum(json)} ${json}\n`;
 }
 
-/** What a line says; `null` when it is torn or damaged. */
+function byPosition(line: JournalLine): readonly unknown[] | null {
+  if (line.kind === 'begun') return [BEGUN, callFields(line.call)];
+  if (line.kind !== 'settled') return null;
+  const { id, record } = line;
+  return record === null ? [SETTLED, id] : [SETTLED, id, record.seq, callFields(record)];
+}
+
+/**
+ * What a line says; `null` when it is torn or damaged. Lines in which a call stands by name are of
+ * earlier versions.
+ */
 export function decodeLine(text: string): JournalLine | null {
   const json = text.slice(CHECKSUM_HEX + 1);
   if (text[CHECKSUM_HEX] !== ' ' || checksum(json) !== text.slice(0, CHECKSUM_HEX)) return null;
-  return journalLine.parse(JSON.parse(json));
+  const said: unknown = JSON.parse(json);
+  return journalLine.parse(Array.isArray(said) ? byName(said) : said);
+}
+
+function byName([kind, ...said]: readonly unknown[]): unknown {
+  if (kind === BEGUN) return { kind, call: callOf(fieldsIn(said[0])) };
+  const [id, seq, fields] = said;
+  const record = fields === undefined ? null : { ...callOf(fieldsIn(fields)), seq };
+  return { kind, id, record };
+}
+
+function fieldsIn(said: unknown): readonly unknown[] {
+  return z.array(z.unknown()).parse(said);
 }
 
 function checksum(json: string): string {

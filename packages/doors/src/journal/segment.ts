@@ -14,7 +14,7 @@ export interface Segment {
   lastSeq: number;
   bytes: number;
   /** Calls that began in it and are not over. */
-  open: Set<string>;
+  open: number;
 }
 
 /** The files of a journal, the oldest first. */
@@ -46,7 +46,7 @@ export async function createSegment(
 
 export function emptySegment(folder: string, number: number): Segment {
   const name = `usage-${String(number).padStart(NAME_DIGITS, '0')}.log`;
-  return { number, path: join(folder, name), lastSeq: 0, bytes: 0, open: new Set() };
+  return { number, path: join(folder, name), lastSeq: 0, bytes: 0, open: 0 };
 }
 
 /**
