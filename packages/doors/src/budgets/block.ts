@@ -56,8 +56,9 @@ export class Block {
 
   /** What a call that begins at `at` (ms, by the control plane's clock) can take. */
   available(at: number, now: Instant): bigint {
-    const usable = !this.#closed && at < this.windowEndMs && !this.expired(now);
-    return usable ? this.rest : 0n;
+    // Most blocks of a cap that is used fast are taken whole.
+    if (this.#free <= 0n || this.#closed) return 0n;
+    return at < this.windowEndMs && !this.expired(now) ? this.#free : 0n;
   }
 
   expired(now: Instant): boolean {

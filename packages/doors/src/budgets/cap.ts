@@ -67,9 +67,13 @@ export class Cap {
 
   /** Whether a call that begins at `at` can take so much here without asking. */
   covers(amount: bigint, at: number, now: Instant): boolean {
-    // As a rule one block does: sums of large integers are dear.
-    for (const block of this.#blocks) if (block.available(at, now) >= amount) return true;
-    return this.#blocks.length !== 1 && this.available(at, now) >= amount;
+    let lacking = amount;
+    for (const block of this.#blocks) {
+      if (lacking <= 0n) break;
+      const available = block.available(at, now);
+      if (available > 0n) lacking -= available;
+    }
+    return lacking <= 0n;
   }
 
   /** The latest beginning of a window among its open blocks: no call of them begins before. */

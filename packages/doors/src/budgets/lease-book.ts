@@ -101,7 +101,8 @@ export class LeaseBook {
       }
       if ('ask' in plan) {
         if (view === 'offline') return { refused: 'unavailable' };
-        const ahead = amountsAhead(caps, amountsAt(demand, plan.output), plan.ask, org.waiting);
+        const ahead = () =>
+          amountsAhead(caps, amountsAt(demand, plan.output), plan.ask, org.waiting);
         const answered = await this.#ask(org, asking, plan.ask, ahead);
         if (asking.signal?.aborted === true) return { refused: 'unavailable' };
         asks += answered.own ? 1 : 0;
@@ -137,7 +138,7 @@ export class LeaseBook {
         }
       }
       if (view !== 'cached') return { refused: 'unavailable' };
-      const { ok } = await this.#ask(org, asking, NOTHING, NOTHING);
+      const { ok } = await this.#ask(org, asking, NOTHING, () => NOTHING);
       view = ok ? 'asked' : 'offline';
     }
   }
@@ -226,7 +227,7 @@ export class LeaseBook {
     const low = caps.filter((cap) => cap.left > 0n && !cap.covers(cap.low, at, now));
     if (!old && low.length === 0) return;
     if (org.asks.running(subjectKey(asking.subject)) !== null) return;
-    const ahead =
+    const ahead = () =>
       low.length === 0
         ? NOTHING
         : amountsAhead(low, amountsAt(demand, demand.wantedOutput), NOTHING, org.waiting);
@@ -238,11 +239,12 @@ export class LeaseBook {
     org: Org,
     { subject, grant, signal }: Omit<Asking, 'unpriced'>,
     minimum: Amounts,
-    wanted: Amounts,
+    ahead: () => Amounts,
   ): Promise<{ ok: boolean; own: boolean }> {
     const key = subjectKey(subject);
     const running = org.asks.running(key);
     if (running === null && grant === null) return { ok: false, own: true };
+    const wanted = running === null ? ahead() : NOTHING;
     org.waiting += 1;
     const asking =
       running ??

@@ -27,11 +27,13 @@ export function planCall(
   now: Instant,
 ): Plan {
   const wanted = amountsAt(demand, demand.wantedOutput);
-  if (atHand(caps, wanted, at, now)) return { take: wanted, output: demand.wantedOutput };
+  if (caps.every((cap) => cap.covers(counted(cap.metric, wanted), at, now))) {
+    return { take: wanted, output: demand.wantedOutput };
+  }
+  const held: Held[] = caps.map((cap) => ({ cap, available: cap.available(at, now) }));
   const lacking: Cap[] = [];
   let output = demand.wantedOutput;
-  for (const cap of caps) {
-    const available = cap.available(at, now);
+  for (const { cap, available } of held) {
     if (available >= counted(cap.metric, wanted)) continue;
     if (view === 'cached' && !cap.usedUp(now)) continue;
     const reach = view === 'asked' ? available + cap.left : available;
@@ -42,18 +44,24 @@ export function planCall(
   if (lacking.length > 0 && view !== 'cached') return { lacking };
   const lowered = output !== demand.wantedOutput;
   const amounts = lowered ? amountsAt(demand, output) : wanted;
-  if (lowered && lacking.length === 0 && atHand(caps, amounts, at, now)) {
+  if (lowered && lacking.length === 0 && atHand(held, amounts)) {
     return { take: amounts, output };
   }
-  const deficits = deficitsOf(caps, amounts, at, now);
+  const deficits = deficitsOf(held, amounts);
   // What is left is not known exactly, so no more is demanded than without what nothing can be sent.
   const least =
-    view === 'cached' ? deficitsOf(caps, amountsAt(demand, demand.minOutput), at, now) : deficits;
+    view === 'cached' ? deficitsOf(held, amountsAt(demand, demand.minOutput)) : deficits;
   return { ask: together(least), output };
 }
 
-function atHand(caps: readonly Cap[], amounts: Amounts, at: number, now: Instant): boolean {
-  return caps.every((cap) => cap.covers(counted(cap.metric, amounts), at, now));
+/** What there is of a cap at hand. */
+interface Held {
+  cap: Cap;
+  available: bigint;
+}
+
+function atHand(held: readonly Held[], amounts: Amounts): boolean {
+  return held.every(({ cap, available }) => available >= counted(cap.metric, amounts));
 }
 
 interface Deficit {
@@ -61,10 +69,10 @@ interface Deficit {
   deficit: bigint;
 }
 
-function deficitsOf(caps: readonly Cap[], amounts: Amounts, at: number, now: Instant): Deficit[] {
-  return caps.map((cap) => ({
+function deficitsOf(held: readonly Held[], amounts: Amounts): Deficit[] {
+  return held.map(({ cap, available }) => ({
     cap,
-    deficit: counted(cap.metric, amounts) - cap.available(at, now),
+    deficit: counted(cap.metric, amounts) - available,
   }));
 }
 
