@@ -37,6 +37,11 @@ export const KEEP_ALIVE_MS = 5 * 60_000;
 export const CALL_IDLE_MS = 15 * 60_000;
 /** Time to connect to a provider, TLS included. */
 export const UPSTREAM_CONNECT_MS = 10_000;
+/**
+ * How long a connection to a provider is kept that nobody uses, unless the provider says how long. Below
+ * what address translation on the way forgets (the shortest of the clouds: 4 minutes).
+ */
+export const UPSTREAM_KEEP_MS = 3 * 60_000;
 /** Silence of a provider before the call is given up. */
 export const UPSTREAM_IDLE_MS = 10 * 60_000;
 /** How often one call is sent to one upstream at the most. */

@@ -78,6 +78,12 @@ describe('relaying an answer', () => {
     expect(await cut).toBe('ECONNRESET');
   });
 
+  it('cuts the client when the provider had cut before', async () => {
+    const body = new Readable({ read() {} });
+    await new Promise((resolve) => body.on('error', resolve).destroy(new Error('cut')));
+    await expect(relayed(body)).rejects.toThrow('socket hang up');
+  });
+
   it('lets the provider go when the client goes', async () => {
     const body = new Readable({ read() {} });
     const { response, ending } = await relayed(body);

@@ -88,6 +88,8 @@ export function relay(
       else beforeEnd().then(complete, cut);
     };
     body.on('data', onData).on('end', onEnd).on('error', cut);
+    // It broke off before anybody read it: nothing more is heard of it.
+    if (body.errored !== null) cut();
   });
 }
 

@@ -2,7 +2,7 @@ import { awsRegion, vertexLocation } from '@karta/protocol';
 import type { AddressPolicy, NameResolver } from '@karta/service/network';
 import { anthropicUpstream } from '../upstreams/anthropic.ts';
 import { bedrockUpstream } from '../upstreams/bedrock/bedrock.ts';
-import { guardedAgents } from '../upstreams/guarded-agent.ts';
+import { guardedConnector } from '../upstreams/guarded-connector.ts';
 import { openaiUpstream } from '../upstreams/openai.ts';
 import { compatibleUpstream } from '../upstreams/openai-compatible.ts';
 import { openrouterUpstream } from '../upstreams/openrouter.ts';
@@ -87,7 +87,7 @@ export class OwnUpstreams {
 
   #compatible(baseUrl: string, responses: boolean): Upstream {
     return this.#named(`openai-compatible ${responses} ${baseUrl}`, () =>
-      compatibleUpstream({ baseUrl, responses, agent: guardedAgents(this.#network) }),
+      compatibleUpstream({ baseUrl, responses, connect: guardedConnector(this.#network) }),
     );
   }
 

@@ -1,5 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
-
 /** Answer headers that may reach the sandbox. Others tell about the operator's account. */
 const ANSWER_HEADERS = [
   'content-type',
@@ -11,11 +9,11 @@ const ANSWER_HEADERS = [
 ];
 
 /** What may reach the sandbox of the headers of a provider's answer. */
-export function answerHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+export function answerHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of ANSWER_HEADERS) {
     const value = headers[name];
-    if (typeof value === 'string') kept[name] = value;
+    if (value !== undefined) kept[name] = value;
   }
   return kept;
 }

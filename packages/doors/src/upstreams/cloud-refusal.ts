@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import type { UpstreamKey } from '../keys/key-parts.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { ModelReply } from './port.ts';
+import type { ProviderAnswer } from './provider-connection.ts';
 import { answerText, redact } from './provider-refusal.ts';
 import { anthropicRefusal, wholeReply } from './whole-reply.ts';
 
@@ -42,9 +42,9 @@ export function whoseKey({ ownId }: UpstreamKey): string {
 }
 
 /** Whether it is the answer that was asked for: of this type, and readable as it is. */
-export function isAnswer({ statusCode, headers }: IncomingMessage, type: string): boolean {
+export function isAnswer({ status, headers }: ProviderAnswer, type: string): boolean {
   const encoded = (headers['content-encoding'] ?? 'identity') !== 'identity';
-  return statusCode === 200 && !encoded && headers['content-type']?.startsWith(type) === true;
+  return status === 200 && !encoded && headers['content-type']?.startsWith(type) === true;
 }
 
 /** Whose key the call was made with, and what must not be told on. */
@@ -73,12 +73,12 @@ export function cleanText(text: string, { secrets, accountLike }: RefusedKey): s
  * is what is none. A refused key is told as such and no more.
  */
 export async function cloudRefusal(
-  response: IncomingMessage,
+  answer: ProviderAnswer,
   read: (text: string) => CloudError | null,
   key: RefusedKey,
 ): Promise<ModelReply> {
-  const providerStatus = response.statusCode ?? 0;
-  const error = read(await answerText(response));
+  const providerStatus = answer.status;
+  const error = read(await answerText(answer.body));
   if (error === null || providerStatus < 300) {
     const message = 'The model provider answered unintelligibly.';
     return { ...anthropicRefusal('bad_gateway', message), providerStatus };
@@ -89,7 +89,7 @@ export async function cloudRefusal(
   const message = cleanText(error.message, key);
   return wholeReply({
     status: STATUS[error.type] ?? providerStatus,
-    headers: { ...answerHeaders(response.headers), 'content-type': 'application/json' },
+    headers: { ...answerHeaders(answer.headers), 'content-type': 'application/json' },
     body: JSON.stringify({ type: 'error', error: { type: error.type, message } }),
   });
 }

@@ -10,7 +10,7 @@ const WITHOUT_RESPONSES: readonly RouteName[] = ['responses'];
  * Completions all of them have; Responses few, so that it must be said.
  */
 export function compatibleUpstream(
-  options: Pick<ProviderOptions, 'baseUrl' | 'agent'> & { responses: boolean },
+  options: Pick<ProviderOptions, 'baseUrl' | 'connect'> & { responses: boolean },
 ): Upstream {
   const { responses, ...reach } = options;
   const upstream = openaiUpstream({ ...reach, id: 'openai-compatible' });

@@ -11,7 +11,9 @@ const SNAPSHOT = /-20\d{6}$/;
 const VERSION = /-(\d)-(\d)$/;
 
 /** OpenRouter: OpenAI's wires, Chat Completions and Responses, for the models of many makers. */
-export function openrouterUpstream(options: Pick<ProviderOptions, 'baseUrl' | 'agent'>): Upstream {
+export function openrouterUpstream(
+  options: Pick<ProviderOptions, 'baseUrl' | 'connect'>,
+): Upstream {
   return { ...openaiUpstream({ ...options, id: 'openrouter' }), nameOf: openrouterName };
 }
 

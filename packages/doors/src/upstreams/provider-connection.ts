@@ -1,15 +1,26 @@
-import http from 'node:http';
-import https from 'node:https';
-import { UPSTREAM_CONNECT_MS, UPSTREAM_IDLE_MS } from '../limits.ts';
-import { UpstreamError } from './port.ts';
+import type { Readable } from 'node:stream';
+import type { buildConnector } from 'undici';
+import { UPSTREAM_IDLE_MS } from '../limits.ts';
+import { KeptClients } from './kept-clients.ts';
+import { ProviderCall, StaleConnection } from './provider-call.ts';
 
 /** One request to a provider, ready to be sent. */
 export interface ProviderRequest {
   method: 'GET' | 'POST';
   /** Below the base URL, with its query. */
   path: string;
-  headers: http.OutgoingHttpHeaders;
+  /** Without the length of the body. */
+  headers: Readonly<Record<string, string>>;
   body: Buffer;
+}
+
+/** The head of a provider's answer, and what follows. */
+export interface ProviderAnswer {
+  status: number;
+  /** Lower-case; what came several times is joined by commas. */
+  headers: Readonly<Record<string, string>>;
+  /** As it was sent, not decompressed. Errors when it breaks off; destroying it ends the call. */
+  body: Readable;
 }
 
 /** A base URL with the connections that are kept to it. */
@@ -22,10 +33,10 @@ export interface ProviderConnection {
   at(path: string): URL;
   /**
    * Sends one request and resolves with the head of the answer. Redirects are not followed. Rejects
-   * with {@link UpstreamError} when no answer came; aborting `signal` ends it at any point.
+   * with `UpstreamError` when no answer came; aborting `signal` ends it at any point.
    */
-  send(request: ProviderRequest, signal: AbortSignal): Promise<http.IncomingMessage>;
-  /** Frees idle connections. */
+  send(request: ProviderRequest, signal: AbortSignal): Promise<ProviderAnswer>;
+  /** Frees idle connections; those in use end with their calls. */
   close(): void;
 }
 
@@ -33,83 +44,34 @@ export interface ProviderConnection {
 export interface ConnectionOptions {
   /** What paths are appended to; may have a path of its own. */
   baseUrl: string;
-  /** Makes the connections; by default straight to where the name leads. */
-  agent?(secure: boolean): http.Agent;
+  /** Makes each connection; by default straight to where the name leads. */
+  connect?: buildConnector.connector;
   /** Silence after which a call is given up, in ms. */
   silenceMs?: number;
 }
 
 export function providerConnection(options: ConnectionOptions): ProviderConnection {
   const base = new URL(options.baseUrl);
-  const transport = base.protocol === 'https:' ? https : http;
-  const secure = transport === https;
-  const { silenceMs = UPSTREAM_IDLE_MS } = options;
-  const agent = options.agent?.(secure) ?? new transport.Agent({ keepAlive: true });
+  const { silenceMs = UPSTREAM_IDLE_MS, connect } = options;
+  const clients = new KeptClients(base.origin, { silenceMs, connect });
   const prefix = base.pathname.replace(/\/+$/, '');
   const at = (path: string) => new URL(`${prefix}${path}`, base.origin);
-
-  /** For a second try: no kept connection, but by the same way. */
-  const freshAgent = () => options.agent?.(secure) ?? false;
 
   return {
     endpoint: `${base.origin}${prefix}`,
     hosts: [base.host, base.hostname],
     at,
     async send({ method, path, headers, body }, signal) {
-      const sent = { ...headers };
-      if (body.length > 0) sent['content-length'] = body.length;
-      const request = (fresh: boolean) => {
-        const options = { method, headers: sent, signal, agent: fresh ? freshAgent() : agent };
-        return attempt(transport.request(at(path), options), body, silenceMs);
-      };
+      const { pathname, search } = at(path);
+      const request = { method, path: pathname + search, headers, body };
       try {
-        return await request(false);
+        return await ProviderCall.answered(clients, clients.take(), request, signal);
       } catch (error) {
         // A kept connection that the provider closed as we wrote: it never took the request.
         if (!(error instanceof StaleConnection)) throw error;
-        return await request(true);
+        return await ProviderCall.answered(clients, clients.open(), request, signal);
       }
     },
-    close: () => agent.destroy(),
+    close: () => clients.close(),
   };
-}
-
-class StaleConnection extends Error {}
-
-/** Sends one request; resolves with the head of the answer. */
-function attempt(
-  request: http.ClientRequest,
-  body: Buffer,
-  silenceMs: number,
-): Promise<http.IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    let connected = false;
-    const connecting = setTimeout(
-      () => request.destroy(new Error('connecting took too long')),
-      UPSTREAM_CONNECT_MS,
-    );
-    const onConnected = () => {
-      connected = true;
-      clearTimeout(connecting);
-    };
-    request.on('socket', (socket) => {
-      if (!socket.connecting) return onConnected();
-      socket.once('secure' in socket ? 'secureConnect' : 'connect', onConnected);
-    });
-    request.setTimeout(silenceMs, () => request.destroy(new Error('silent for too long')));
-    request.on('response', (response) => {
-      clearTimeout(connecting);
-      resolve(response);
-    });
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(connecting);
-      const stale = request.reusedSocket && error.code === 'ECONNRESET';
-      if (stale) reject(new StaleConnection());
-      else {
-        const message = 'The model provider could not be reached.';
-        reject(new UpstreamError(message, { sent: connected, cause: error }));
-      }
-    });
-    request.end(body);
-  });
 }

@@ -1,10 +1,12 @@
-import type http from 'node:http';
-import type { Readable } from 'node:stream';
 import type { WireFamily } from '@karta/protocol';
 import type { KeyParts, UpstreamKey } from '../keys/key-parts.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { ModelCall, ModelReply, Upstream } from './port.ts';
-import { type ConnectionOptions, providerConnection } from './provider-connection.ts';
+import {
+  type ConnectionOptions,
+  type ProviderAnswer,
+  providerConnection,
+} from './provider-connection.ts';
 import { providerRefusal } from './provider-refusal.ts';
 
 /** A provider reached over HTTP. */
@@ -44,22 +46,19 @@ export function providerUpstream(options: ProviderOptions): Upstream {
     return reply(await connection.send(request, signal), key);
   }
 
-  async function reply(
-    response: http.IncomingMessage,
-    key: UpstreamKey | null,
-  ): Promise<ModelReply> {
-    const status = response.statusCode ?? 0;
-    const encoding = response.headers['content-encoding'] ?? 'identity';
-    const headers = answerHeaders(response.headers);
+  async function reply(answer: ProviderAnswer, key: UpstreamKey | null): Promise<ModelReply> {
+    const { status, body } = answer;
+    const encoding = answer.headers['content-encoding'] ?? 'identity';
+    const headers = answerHeaders(answer.headers);
     const readable = encoding === 'identity' && !PAGE.test(headers['content-type'] ?? '');
     if (status < 200 || status >= 300 || !readable) {
-      const refusal = await providerRefusal(options.family, status, headers, response, {
+      const refusal = await providerRefusal(options.family, status, headers, body, {
         whose: key?.ownId == null ? "the platform's" : "the org's own",
         secrets: [...(key?.parts.all() ?? []), ...connection.hosts],
       });
       return { ...refusal, providerStatus: status };
     }
-    return { status, headers, body: response satisfies Readable };
+    return { status, headers, body };
   }
 
   return {

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
@@ -58,7 +57,7 @@ function streamed(pieces: readonly Uint8Array[]): Promise<string> {
   for (const piece of pieces) response.write(piece);
   response.end();
   const clean = (message: string) => message.replaceAll('123456789012', '[hidden]');
-  return text(anthropicStream(response as unknown as IncomingMessage, parts.decode, clean));
+  return text(anthropicStream(response, parts.decode, clean));
 }
 
 function usageOf(stream: string) {

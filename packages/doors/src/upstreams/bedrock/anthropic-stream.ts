@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { changedBody } from '../changed-body.ts';
 import type { AwsParts } from './aws-parts.ts';
@@ -10,7 +9,7 @@ import { Frames } from './frames.ts';
  * broke off, where a frame is broken or the last one is not complete.
  */
 export function anthropicStream(
-  response: IncomingMessage,
+  body: Readable,
   decode: AwsParts['decode'],
   clean: (text: string) => string,
 ): Readable {
@@ -38,5 +37,5 @@ export function anthropicStream(
       done(!over && frames.within ? new Error('the event stream ends within a frame') : null);
     },
   });
-  return changedBody(response, stream);
+  return changedBody(body, stream);
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { awsRegion } from '@karta/protocol';
 import { z } from 'zod';
 import type { UpstreamKey } from '../../keys/key-parts.ts';
@@ -6,6 +5,7 @@ import { parsedJson } from '../../wire/parsed-json.ts';
 import { answerHeaders } from '../answer-headers.ts';
 import { cleanText, cloudRefusal, isAnswer, type RefusedKey, whoseKey } from '../cloud-refusal.ts';
 import type { ModelCall, ModelReply, Upstream } from '../port.ts';
+import type { ProviderAnswer } from '../provider-connection.ts';
 import { answerText } from '../provider-refusal.ts';
 import { anthropicRefusal, wholeReply } from '../whole-reply.ts';
 import { anthropicStream } from './anthropic-stream.ts';
@@ -66,8 +66,8 @@ export function bedrockUpstream({ region, baseUrl }: BedrockOptions): Upstream {
         body: Buffer.alloc(0),
       };
       const response = await control.send(request, key.parts, signal);
-      const text = await answerText(response);
-      const status = response.statusCode ?? 0;
+      const text = await answerText(response.body);
+      const { status } = response;
       // AWS says so only to whom it knows.
       return { status, knownOnly: /^accessdenied/i.test(exceptionOf(response, text)) };
     },
@@ -110,10 +110,10 @@ async function invoke(
   );
   if (!isAnswer(response, accept)) return refusal(response, served);
   const headers = replyHeaders(response);
-  if (!request.stream) return { status: 200, headers, body: response };
+  if (!request.stream) return { status: 200, headers, body: response.body };
   const { decode } = await awsParts();
   const of = refusedKey(served);
-  const body = anthropicStream(response, decode, (text) => cleanText(text, of));
+  const body = anthropicStream(response.body, decode, (text) => cleanText(text, of));
   return { status: 200, headers: { ...headers, 'content-type': SSE }, body };
 }
 
@@ -128,18 +128,18 @@ async function count(request: BedrockRequest, served: Served): Promise<ModelRepl
   };
   const plain = withoutProfile(request.model);
   let response = await under(plain);
-  if (response.statusCode === 400 && plain !== request.model) {
-    response.resume();
+  if (response.status === 400 && plain !== request.model) {
+    response.body.resume();
     response = await under(request.model);
   }
   if (!isAnswer(response, JSON_TYPE)) return refusal(response, served);
-  const told = countAnswer.safeParse(parsedJson(await answerText(response)));
+  const told = countAnswer.safeParse(parsedJson(await answerText(response.body)));
   if (!told.success) return anthropicRefusal('bad_gateway', 'The count is not intelligible.');
   const answer = JSON.stringify({ input_tokens: told.data.inputTokens });
   return wholeReply({ status: 200, headers: replyHeaders(response), body: answer });
 }
 
-function refusal(response: IncomingMessage, served: Served): Promise<ModelReply> {
+function refusal(response: ProviderAnswer, served: Served): Promise<ModelReply> {
   return cloudRefusal(response, readBedrockError(response), refusedKey(served));
 }
 
@@ -155,9 +155,9 @@ function refusedKey({ runtime, key }: Served): RefusedKey {
   };
 }
 
-function replyHeaders({ headers }: IncomingMessage): Record<string, string> {
+function replyHeaders({ headers }: ProviderAnswer): Record<string, string> {
   const id = headers['x-amzn-requestid'];
-  return { ...answerHeaders(headers), ...(typeof id === 'string' && { 'request-id': id }) };
+  return { ...answerHeaders(headers), ...(id !== undefined && { 'request-id': id }) };
 }
 
 function pathOf(model: string, action: string): string {

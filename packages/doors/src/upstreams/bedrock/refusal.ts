@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { parsedJson } from '../../wire/parsed-json.ts';
 import { type CloudError, errorTypeOf } from '../cloud-refusal.ts';
+import type { ProviderAnswer } from '../provider-connection.ts';
 
 /** Kinds of errors by the name of AWS's exception, in lower case. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -39,23 +39,21 @@ export function bedrockErrorType(exception: string): string {
 }
 
 /** The name of the exception that an answer is, as `ThrottlingException`; empty where none is told. */
-export function exceptionOf(response: IncomingMessage, text = ''): string {
-  const told = response.headers['x-amzn-errortype'];
-  const named = typeof told === 'string' ? told : (bodyOf(text)?.__type ?? '');
+export function exceptionOf({ headers }: ProviderAnswer, text = ''): string {
+  const named = headers['x-amzn-errortype'] ?? bodyOf(text)?.__type ?? '';
   return named.replace(/^.*#/, '').replace(/:.*$/, '');
 }
 
 /** Understands AWS's refusals. */
-export function readBedrockError(response: IncomingMessage): (text: string) => CloudError | null {
+export function readBedrockError(answer: ProviderAnswer): (text: string) => CloudError | null {
   return (text) => {
     const body = bodyOf(text);
     if (body === null) return null;
-    const status = response.statusCode ?? 0;
     const message = body.message ?? body.Message ?? 'The model provider refused the request.';
     if (CLOCK.test(message)) {
       return { type: 'api_error', message: "The clock of this server is wrong, by AWS's." };
     }
-    const type = TYPES[exceptionOf(response, text).toLowerCase()] ?? errorTypeOf(status);
+    const type = TYPES[exceptionOf(answer, text).toLowerCase()] ?? errorTypeOf(answer.status);
     return { type, message };
   };
 }

@@ -1,6 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import type { KeyParts } from '../../keys/key-parts.ts';
-import { type ProviderConnection, providerConnection } from '../provider-connection.ts';
+import {
+  type ProviderAnswer,
+  type ProviderConnection,
+  providerConnection,
+} from '../provider-connection.ts';
 import { awsParts } from './aws-parts.ts';
 
 /** A request to one of AWS's services, by the Bedrock service's signature. */
@@ -15,7 +18,7 @@ export interface AwsRequest {
 /** A connection whose requests are signed. */
 export interface SignedConnection extends Pick<ProviderConnection, 'endpoint' | 'hosts' | 'close'> {
   /** As `ProviderConnection.send`. */
-  send(request: AwsRequest, key: KeyParts, signal: AbortSignal): Promise<IncomingMessage>;
+  send(request: AwsRequest, key: KeyParts, signal: AbortSignal): Promise<ProviderAnswer>;
 }
 
 export function signedConnection(baseUrl: string, region: string): SignedConnection {

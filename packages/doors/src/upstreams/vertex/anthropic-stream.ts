@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { EventFilter } from '../../wire/event-filter.ts';
 import { changedBody } from '../changed-body.ts';
@@ -7,7 +6,7 @@ import { changedBody } from '../changed-body.ts';
  * Vertex's stream as Anthropic would have sent it: without the event in which Google tells its own
  * count, which strict clients take for a broken stream.
  */
-export function anthropicStream(response: IncomingMessage): Readable {
+export function anthropicStream(body: Readable): Readable {
   const filter = new EventFilter({ mark: /vertex_event/, isOne: isGooglesOwn });
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -17,7 +16,7 @@ export function anthropicStream(response: IncomingMessage): Readable {
       done(null, filter.flush());
     },
   });
-  return changedBody(response, stream);
+  return changedBody(body, stream);
 }
 
 function isGooglesOwn(event: string): boolean {

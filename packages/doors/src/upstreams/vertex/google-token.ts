@@ -59,8 +59,8 @@ export async function fetchGoogleToken(
   const response = await connection.send(request, signal).catch((cause: unknown) => {
     throw notSignedIn(cause);
   });
-  const text = await answerText(response);
-  const status = response.statusCode ?? 0;
+  const text = await answerText(response.body);
+  const { status } = response;
   const refused = status === 400 || status === 401 || status === 403;
   if (refused && !CLOCK.test(text)) return null;
   const told = tokenAnswer.safeParse(status === 200 ? parsedJson(text) : null);

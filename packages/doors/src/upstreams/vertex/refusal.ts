@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { parsedJson } from '../../wire/parsed-json.ts';
 import { type CloudError, errorTypeOf } from '../cloud-refusal.ts';
+import type { ProviderAnswer } from '../provider-connection.ts';
 
 /** Google's own form, or Anthropic's; of the former some servers send a list. */
 const errorBody = z.object({
@@ -16,11 +16,11 @@ const answer = z.union([
 ]);
 
 /** Understands refusals of Vertex, whoever of the two they come from. */
-export function readVertexError(response: IncomingMessage): (text: string) => CloudError | null {
+export function readVertexError({ status }: ProviderAnswer): (text: string) => CloudError | null {
   return (text) => {
     const told = answer.safeParse(parsedJson(text));
     if (!told.success) return null;
     const { message } = told.data.error;
-    return { type: errorTypeOf(response.statusCode ?? 0), message };
+    return { type: errorTypeOf(status), message };
   };
 }

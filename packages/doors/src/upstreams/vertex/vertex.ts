@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { vertexLocation } from '@karta/protocol';
 import type { UpstreamKey } from '../../keys/key-parts.ts';
 import { answerHeaders } from '../answer-headers.ts';
 import { cloudRefusal, isAnswer, keyRefusal, whoseKey } from '../cloud-refusal.ts';
 import type { ModelReply, Upstream } from '../port.ts';
-import { providerConnection } from '../provider-connection.ts';
+import { type ProviderAnswer, providerConnection } from '../provider-connection.ts';
 import { answerText } from '../provider-refusal.ts';
 import { anthropicRefusal } from '../whole-reply.ts';
 import { anthropicStream } from './anthropic-stream.ts';
@@ -76,18 +75,18 @@ export function vertexUpstream(options: VertexOptions): Upstream {
     request: VertexRequest,
     key: UpstreamKey,
     signal: AbortSignal,
-  ): Promise<{ response: IncomingMessage; by: Signed } | null> {
+  ): Promise<{ response: ProviderAnswer; by: Signed } | null> {
     const by = await signed(key, null);
     if (by === null) return null;
     const response = await post(request, by, signal);
-    if (response.statusCode !== 401) return { response, by };
+    if (response.status !== 401) return { response, by };
     const anew = await signed(key, by.token);
     if (anew === null || anew.token === by.token) return { response, by };
-    response.resume();
+    response.body.resume();
     return { response: await post(request, anew, signal), by: anew };
   }
 
-  function refusal(response: IncomingMessage, { account, token, key }: Signed) {
+  function refusal(response: ProviderAnswer, { account, token, key }: Signed) {
     return cloudRefusal(response, readVertexError(response), {
       whose: whoseKey(key),
       secrets: [
@@ -121,15 +120,15 @@ export function vertexUpstream(options: VertexOptions): Upstream {
       const { response, by } = asked;
       const type = request.stream ? 'text/event-stream' : 'application/json';
       if (!isAnswer(response, type)) return refusal(response, by);
-      const body = request.stream ? anthropicStream(response) : response;
+      const body = request.stream ? anthropicStream(response.body) : response.body;
       return { status: 200, headers: answerHeaders(response.headers), body };
     },
     async probe(key, signal) {
       const asked = await ask(probe(), key, signal);
       if (asked === null) return { status: 401, knownOnly: false };
       const { response } = asked;
-      await answerText(response);
-      return { status: response.statusCode ?? 0, knownOnly: false };
+      await answerText(response.body);
+      return { status: response.status, knownOnly: false };
     },
     close() {
       tokens.clear();

@@ -1,0 +1,149 @@
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { KeptClient, KeptClients } from './kept-clients.ts';
+import { UpstreamError } from './port.ts';
+import type { ProviderAnswer, ProviderRequest } from './provider-connection.ts';
+
+/** A kept connection was closed before anything of an answer came: the request was never taken. */
+export class StaleConnection extends Error {}
+
+/** What a connection says that was closed by the other side. */
+const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** A header or a path that no request may have: a mistake of ours, not of the provider. */
+const NO_REQUEST = 'UND_ERR_INVALID_ARG';
+
+/** One request on one connection, from its first byte to the last of the answer. */
+export class ProviderCall implements Dispatcher.DispatchHandler {
+  readonly #clients: KeptClients;
+  readonly #kept: KeptClient;
+  readonly #signal: AbortSignal;
+  readonly #head = Promise.withResolvers<ProviderAnswer>();
+  #sent = false;
+  #reused = false;
+  #answering = false;
+  #body: AnswerBody | null = null;
+
+  /** Resolves with the head. Rejects with {@link StaleConnection} or {@link UpstreamError}. */
+  static answered(
+    clients: KeptClients,
+    kept: KeptClient,
+    request: ProviderRequest,
+    signal: AbortSignal,
+  ): Promise<ProviderAnswer> {
+    const call = new ProviderCall(clients, kept, signal);
+    if (signal.aborted) call.handleEvent();
+    else {
+      signal.addEventListener('abort', call);
+      kept.client.dispatch(request, call);
+    }
+    return call.#head.promise;
+  }
+
+  private constructor(clients: KeptClients, kept: KeptClient, signal: AbortSignal) {
+    this.#clients = clients;
+    this.#kept = kept;
+    this.#signal = signal;
+  }
+
+  /** The signal was aborted. */
+  handleEvent(): void {
+    const reason: Error = this.#signal.reason;
+    void this.#kept.client.destroy(reason);
+    this.onResponseError(null, reason);
+  }
+
+  /** The connection is there, and the request about to be written. */
+  onRequestStart(): void {
+    this.#sent = true;
+    this.#reused = this.#kept.served;
+  }
+
+  onResponseStarted(): void {
+    this.#answering = true;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // Not the answer yet: 103 Early Hints and its like.
+    if (status < 200) return;
+    const body = new AnswerBody(controller, this.#kept);
+    this.#body = body;
+    this.#head.resolve({ status, headers: joined(headers), body });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body?.push(chunk) === false) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#signal.removeEventListener('abort', this);
+    this.#clients.release(this.#kept);
+    this.#body?.complete();
+  }
+
+  onResponseError(_: unknown, error: NodeJS.ErrnoException): void {
+    this.#signal.removeEventListener('abort', this);
+    if (!this.#kept.client.destroyed) void this.#kept.client.destroy(error);
+    if (this.#body !== null) this.#body.breakOff(error);
+    else this.#head.reject(this.#reasonOf(error));
+  }
+
+  #reasonOf(error: NodeJS.ErrnoException): Error {
+    const { code = '' } = error;
+    if (code === NO_REQUEST) return error;
+    if (this.#reused && !this.#answering && CLOSED.has(code)) return new StaleConnection();
+    const message = 'The model provider could not be reached.';
+    return new UpstreamError(message, { sent: this.#sent, cause: error });
+  }
+}
+
+/** What follows a head. A reader that is slow slows the provider. */
+class AnswerBody extends Readable {
+  readonly #controller: Dispatcher.DispatchController;
+  readonly #kept: KeptClient;
+  #over = false;
+
+  constructor(controller: Dispatcher.DispatchController, kept: KeptClient) {
+    super({ autoDestroy: false });
+    this.#controller = controller;
+    this.#kept = kept;
+    // It may break off while nobody reads it: whoever does later finds it `errored`.
+    this.on('error', ignored);
+  }
+
+  complete(): void {
+    this.#over = true;
+    this.push(null);
+  }
+
+  breakOff(error: Error): void {
+    this.#over = true;
+    this.destroy(error);
+  }
+
+  override _read(): void {
+    this.#controller.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (!this.#over) {
+      this.#over = true;
+      void this.#kept.client.destroy(error ?? new Error('the answer is not read any more'));
+    }
+    done(error);
+  }
+}
+
+function ignored(): void {}
+
+/** Headers with one value each. */
+function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  for (const name in headers) {
+    const value = headers[name];
+    if (typeof value === 'object') headers[name] = value.join(', ');
+  }
+  return headers as Record<string, string>;
+}
