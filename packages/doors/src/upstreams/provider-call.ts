@@ -74,8 +74,8 @@ export class ProviderCall implements Dispatcher.DispatchHandler {
     this.#head.resolve({ status, headers: joined(headers), body });
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#body?.push(chunk) === false) controller.pause();
+  onResponseData(_: unknown, chunk: Buffer): void {
+    this.#body?.gather(chunk);
   }
 
   onResponseEnd(): void {
@@ -104,6 +104,8 @@ export class ProviderCall implements Dispatcher.DispatchHandler {
 class AnswerBody extends Readable {
   readonly #controller: Dispatcher.DispatchController;
   readonly #kept: KeptClient;
+  /** What one read of the connection has brought. */
+  #taken: Buffer[] = [];
   #over = false;
 
   constructor(controller: Dispatcher.DispatchController, kept: KeptClient) {
@@ -114,13 +116,28 @@ class AnswerBody extends Readable {
     this.on('error', ignored);
   }
 
+  /** Chunks that came together go on together: to write each by itself costs as much as the call. */
+  gather(chunk: Buffer): void {
+    if (this.#taken.push(chunk) === 1) process.nextTick(passOn, this);
+  }
+
+  passOn(): void {
+    const [first, ...others] = this.#taken;
+    if (first === undefined) return;
+    this.#taken = [];
+    const goesOn = this.push(others.length === 0 ? first : Buffer.concat([first, ...others]));
+    if (!goesOn && !this.#over) this.#controller.pause();
+  }
+
   complete(): void {
     this.#over = true;
+    this.passOn();
     this.push(null);
   }
 
   breakOff(error: Error): void {
     this.#over = true;
+    this.passOn();
     this.destroy(error);
   }
 
@@ -135,6 +152,10 @@ class AnswerBody extends Readable {
     }
     done(error);
   }
+}
+
+function passOn(body: AnswerBody): void {
+  body.passOn();
 }
 
 function ignored(): void {}

@@ -106,6 +106,18 @@ describe('an answer', () => {
     await expect.poll(() => unread.body.errored).toBeInstanceOf(Error);
   });
 
+  it('goes on in one piece where it came in one, whatever it is cut into', async () => {
+    const connection = await provider((socket) => {
+      const chunks = '1\r\na\r\n1\r\nb\r\n1\r\nc\r\n';
+      socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks}zz\r\n`);
+    });
+    const { body } = await connection.send(REQUEST, never);
+    const pieces: string[] = [];
+    body.on('data', (piece: Buffer) => pieces.push(piece.toString()));
+    await expect.poll(() => body.errored).toBeInstanceOf(Error);
+    expect(pieces).toEqual(['abc']);
+  });
+
   it('that is not read on ends its connection', async () => {
     const connection = await provider((socket) => {
       socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n');
