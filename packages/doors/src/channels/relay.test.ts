@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -15,14 +16,14 @@ afterEach(
 );
 
 /** Relays `body` to one client, and tells both sides. */
-async function relayed(body: Readable, options: { hideUsage?: boolean } = {}) {
+async function relayed(body: Readable, options: { hideUsage?: boolean; type?: string } = {}) {
   const chunks: Buffer[] = [];
   let ended: (how: string) => void = () => {};
   const ending = new Promise<string>((resolve) => {
     ended = resolve;
   });
   server = createServer((_request, response) => {
-    const headers = { 'content-type': 'text/event-stream' };
+    const headers = { 'content-type': options.type ?? 'text/event-stream' };
     relay({ status: 200, headers, body }, response, {
       hideUsage: options.hideUsage ?? false,
       onChunk: (chunk) => chunks.push(chunk),
@@ -43,6 +44,27 @@ describe('relaying an answer', () => {
     expect(await text(response)).toBe('onetwo');
     expect(await ending).toBe('complete');
     expect(seen()).toBe('onetwo');
+  });
+
+  it('that is there as a whole says how long it is', async () => {
+    const body = Readable.from([Buffer.from('one'), Buffer.from('two')], { objectMode: false });
+    const { response, ending } = await relayed(body, { type: 'application/json' });
+    expect(response.headers['content-length']).toBe('6');
+    expect(await text(response)).toBe('onetwo');
+    expect(await ending).toBe('complete');
+  });
+
+  it('that is no stream and comes slowly goes on as it comes', async () => {
+    const body = new Readable({ read() {} });
+    const { response, ending } = await relayed(body, { type: 'application/json' });
+    for (const word of ['one', 'two']) {
+      body.push(word);
+      const [chunk] = await once(response, 'data');
+      expect(String(chunk)).toBe(word);
+    }
+    body.push(null);
+    expect(await text(response)).toBe('');
+    expect(await ending).toBe('complete');
   });
 
   it('sends the head at once when no byte comes', async () => {

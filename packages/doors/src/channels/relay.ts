@@ -4,7 +4,7 @@ import type { ModelReply } from '../upstreams/port.ts';
 import { UsageChunkFilter } from '../wire/usage-chunk-filter.ts';
 
 export interface RelayOptions {
-  /** Sees every byte, after it was passed on. */
+  /** Sees every byte. */
   onChunk(chunk: Buffer): void;
   /**
    * Looks at the first bytes of a stream before anything is passed on, its head included, where they
@@ -21,7 +21,8 @@ export interface RelayOptions {
 export type Relayed = 'complete' | 'cut' | 'gone' | 'turned_away';
 
 /**
- * Passes an answer on as it comes, each chunk at once; a slow reader slows the provider. Resolves
+ * Passes an answer on as it comes, each chunk at once, and one that came as a whole as a whole; a slow
+ * reader slows the provider. Resolves
  * with how it ended: `complete`, `cut` by the provider (the client sees its connection cut), `gone`
  * when the client went away, or `turned_away`: the client has been told nothing.
  */
@@ -41,9 +42,21 @@ export function relay(
     sendHead();
     response.flushHeaders();
   };
-  if (judge === undefined) sendHead();
-  // The head often comes with the first bytes: then both go on together. If not, it goes alone.
-  if (judge === undefined) setImmediate(() => response.flushHeaders());
+  /** Of an answer in one piece: what came with its head. `null`: they have gone on. */
+  let held: Buffer[] | null = isStream(reply) ? null : [];
+  let over = false;
+  const release = () => {
+    // Its end is there too: all of it goes on in one write.
+    if (over || response.destroyed) return;
+    flushHead();
+    for (const chunk of held ?? []) response.write(chunk);
+    held = null;
+  };
+  if (judge === undefined) {
+    if (held === null) sendHead();
+    // The head often comes with the first bytes: then both go on together. If not, it goes alone.
+    setImmediate(release);
+  }
   const waiting = judge === undefined ? undefined : setTimeout(flushHead, FIRST_EVENT_MS);
   return new Promise((resolve) => {
     const onDrain = () => body.resume();
@@ -67,14 +80,18 @@ export function relay(
     const onData = (chunk: Buffer) => {
       if (judge?.(chunk) === true) return turnAway(chunk);
       if (judge !== undefined) sendHead();
+      onChunk(chunk);
+      if (held !== null) return void held.push(chunk);
       const passed = filter === null ? chunk : filter.push(chunk);
       if (passed.length > 0 && !response.write(passed)) body.pause();
-      onChunk(chunk);
     };
     const complete = () => {
-      sendHead();
+      const whole = held?.length ? Buffer.concat(held) : undefined;
+      if (whole !== undefined) {
+        response.writeHead(reply.status, { ...reply.headers, 'content-length': whole.length });
+      } else sendHead();
       response.off('close', onClose);
-      response.end(filter?.flush());
+      response.end(whole ?? filter?.flush());
       settle('complete');
     };
     const cut = () => {
@@ -84,6 +101,7 @@ export function relay(
       settle('cut');
     };
     const onEnd = () => {
+      over = true;
       if (beforeEnd === undefined) complete();
       else beforeEnd().then(complete, cut);
     };
