@@ -88,17 +88,7 @@ test('a model that the application names stands in for one that has no room', as
   });
   await builder.publish('relay', await application('openai-compatible/llama'));
   const sessions = `${planes.data.url}/v1/projects/relay/sessions`;
-  let session: Answer = {};
-  await expect
-    .poll(
-      async () => {
-        const created = await builder.ask(sessions, 'POST', {});
-        session = (await created.json()) as Answer;
-        return created.status;
-      },
-      { timeout: 60_000 },
-    )
-    .toBe(201);
+  const session = await sessionAt(sessions);
   const message = { text: 'Hello', stream: true };
   const answer = await builder.ask(`${sessions}/${session.id}/messages`, 'POST', message);
   const events = await answer.text();
@@ -164,18 +154,7 @@ test.skipIf(findSdk() === null)(
 test('a session runs on the org’s own key, stops when it is refused, and the key is nowhere', async () => {
   await builder.publish('support-bot', await archiveOfFolder(SUPPORT_BOT));
   const sessions = `${planes.data.url}/v1/projects/support-bot/sessions`;
-  let session: Answer = {};
-  // On a busy machine the node hears of the release a moment after the publish.
-  await expect
-    .poll(
-      async () => {
-        const created = await builder.ask(sessions, 'POST', {});
-        session = (await created.json()) as Answer;
-        return created.status;
-      },
-      { timeout: 60_000 },
-    )
-    .toBe(201);
+  const session = await sessionAt(sessions);
   const url = `${sessions}/${session.id}`;
   const say = async (text: string, more: object = {}) => {
     const response = await builder.ask(`${url}/messages`, 'POST', { text, ...more });
@@ -326,4 +305,20 @@ async function readOrNothing(path: string): Promise<string> {
     if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES') return '';
     throw error;
   }
+}
+
+/** A session; on a busy machine the node hears of the release a moment after the publish. */
+async function sessionAt(sessions: string): Promise<Answer> {
+  let session: Answer = {};
+  await expect
+    .poll(
+      async () => {
+        const created = await builder.ask(sessions, 'POST', {});
+        session = (await created.json()) as Answer;
+        return created.status;
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(201);
+  return session;
 }

@@ -94,9 +94,15 @@ test('publishes at once each become a release, and the one begun last is active'
   expect(builds.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
   const versions = builds.map(({ release }) => release?.version);
   expect([...versions].sort()).toEqual(['v1', 'v2', 'v3']);
-  const last = builds.toSorted((one, other) => (one.created_at < other.created_at ? 1 : -1))[0];
+  const latest = builds
+    .map(({ created_at }) => created_at)
+    .sort()
+    .at(-1);
+  // Of those begun in the same millisecond none is the later one.
+  const last = builds.filter(({ created_at }) => created_at === latest);
   const { active_release } = await builder.control('/v1/projects/busy');
-  expect(active_release).toMatchObject({ version: last?.release?.version });
+  const latestVersions = last.map(({ release }) => release?.version);
+  expect(latestVersions).toContainEqual((active_release as { version: string }).version);
 });
 
 test('what is absent or impossible is told as such', async () => {

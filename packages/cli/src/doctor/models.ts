@@ -17,13 +17,5 @@ export function modelFinding(env: Readonly<Record<string, string | undefined>>):
     const advice = 'set ANTHROPIC_API_KEY, OPENAI_API_KEY or another provider: docs/upstreams.md';
     return finding('models', 'provider', 'good', ['the demo model, embedded'], [advice]);
   }
-  const wrong = real.filter(
-    ({ base_url }) =>
-      base_url !== undefined && !/^https?:$/.test(URL.parse(base_url)?.protocol ?? ''),
-  );
-  if (wrong.length > 0) {
-    const notes = wrong.map(({ id }) => `the base URL of ${id} is no http or https URL`);
-    return finding('models', 'provider', 'missing', notes, ['set it right, or not at all']);
-  }
   return finding('models', 'provider', 'good', real.map(upstreamText));
 }

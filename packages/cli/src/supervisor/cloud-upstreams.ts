@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { providerSecret } from '@karta/protocol';
+import type { z } from 'zod';
 import { CliError } from '../cli-error.ts';
+import { takeBaseUrl } from './provider-variable.ts';
 import { type Environment, takeVariable } from './take-variable.ts';
 
 /** Claude on Amazon Bedrock or Google Vertex, as the doors are told of it. */
@@ -43,7 +45,7 @@ function takeBedrock(env: Environment): CloudUpstream[] {
   if (!parts.success) {
     throw notComplete(
       'KARTA_BEDROCK',
-      parts.error.issues.map(({ path, message }) => `${VARIABLES[String(path[0])]}: ${message}`),
+      faults(told, parts.error),
       'Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN of a temporary key.',
     );
   }
@@ -59,7 +61,7 @@ function takeVertex(env: Environment): CloudUpstream[] {
   if (!parts.success) {
     throw notComplete(
       'KARTA_VERTEX',
-      parts.error.issues.map(({ path, message }) => `${VARIABLES[String(path[0])]}: ${message}`),
+      faults(told, parts.error),
       'Set CLOUD_ML_REGION, and GOOGLE_APPLICATION_CREDENTIALS to the JSON file of a service account.',
     );
   }
@@ -69,7 +71,7 @@ function takeVertex(env: Environment): CloudUpstream[] {
       ...parts.data,
       ...present({ project }),
       ...baseUrl(env, 'ANTHROPIC_VERTEX_BASE_URL'),
-      ...present({ token_url: takeVariable(env, 'KARTA_VERTEX_TOKEN_URL') }),
+      ...present({ token_url: takeBaseUrl(env, 'KARTA_VERTEX_TOKEN_URL') }),
     },
   ];
 }
@@ -83,6 +85,14 @@ const VARIABLES: Readonly<Record<string, string>> = {
   location: 'CLOUD_ML_REGION',
   service_account: 'GOOGLE_APPLICATION_CREDENTIALS',
 };
+
+/** What is wrong with each variable; one that is not set is only that. */
+function faults(told: Record<string, string | undefined>, { issues }: z.ZodError): string[] {
+  return issues.map(({ path, message }) => {
+    const part = String(path[0]);
+    return `${VARIABLES[part]}: ${told[part] === undefined ? 'is not set' : message}`;
+  });
+}
 
 function switchedOn(env: Environment, name: string): boolean {
   const value = takeVariable(env, name);
@@ -110,7 +120,7 @@ function notComplete(name: string, details: string[], next: string): CliError {
 }
 
 function baseUrl(env: Environment, name: string): { base_url?: string } {
-  return present({ base_url: takeVariable(env, name) });
+  return present({ base_url: takeBaseUrl(env, name) });
 }
 
 /** The same without members that are not there. */

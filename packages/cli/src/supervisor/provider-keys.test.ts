@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { CliError } from '../cli-error.ts';
 import { modelLine, takeUpstreams } from './provider-keys.ts';
 
 test('keys make upstreams and leave the environment', () => {
@@ -39,6 +40,26 @@ test('several providers may serve a wire, in a fixed order; a compatible server 
   };
   expect(takeUpstreams(told)).toMatchObject([{ api_key: 'c-key', responses: true }]);
   expect(takeUpstreams({ OPENAI_COMPATIBLE_API_KEY: 'c-key' })).toEqual([{ id: 'demo' }]);
+});
+
+test.each([
+  ['OPENAI_COMPATIBLE_BASE_URL', 'foo'],
+  ['OPENAI_COMPATIBLE_BASE_URL', 'ftp://host/v1'],
+  ['ANTHROPIC_BASE_URL', 'https://user:hunter2@host'],
+  ['OPENROUTER_BASE_URL', 'https://host/?key=hunter2'],
+  ['ANTHROPIC_API_KEY', 'hunter2 and more'],
+  ['OPENAI_API_KEY', 'hunter2\n'],
+])('%s=%j is told at once, by its name and without what it says', (name, value) => {
+  let told: unknown;
+  try {
+    takeUpstreams({ [name]: value });
+  } catch (error) {
+    told = error;
+  }
+  expect(told).toBeInstanceOf(CliError);
+  const { message, next } = told as CliError;
+  expect([message, next].every((text) => text.includes(name))).toBe(true);
+  expect(`${message}${next}`).not.toContain('hunter2');
 });
 
 test('without a key the demo model answers; an empty one is none', () => {

@@ -1,4 +1,5 @@
 import { type CloudUpstream, takeClouds } from './cloud-upstreams.ts';
+import { takeBaseUrl, takeKey } from './provider-variable.ts';
 import { type Environment, takeVariable } from './take-variable.ts';
 
 /** A model provider as the doors are told of it. */
@@ -35,13 +36,14 @@ const NO_KEY = 'none';
 /**
  * Takes the provider keys out of `env`, so that no process started later inherits them, and returns
  * the upstreams they make, in the order in which they serve; the embedded demo model when there is
- * none. An empty variable is none. Throws `CliError` for a cloud of which something is missing.
+ * none. An empty variable is none. Throws `CliError` for what the doors would not take, and for a
+ * cloud of which something is missing.
  */
 export function takeUpstreams(env: Environment): Upstream[] {
   const upstreams: Upstream[] = [];
   for (const { id, key, url, standard } of PROVIDERS) {
-    const apiKey = takeVariable(env, key);
-    const baseUrl = takeVariable(env, url);
+    const apiKey = takeKey(env, key);
+    const baseUrl = takeBaseUrl(env, url);
     if (apiKey) upstreams.push({ id, api_key: apiKey, base_url: baseUrl || standard });
   }
   upstreams.push(...takeCompatible(env), ...takeClouds(env));
@@ -50,8 +52,8 @@ export function takeUpstreams(env: Environment): Upstream[] {
 
 /** Any server of OpenAI's wire format: its address makes it one. */
 function takeCompatible(env: Environment): Upstream[] {
-  const baseUrl = takeVariable(env, 'OPENAI_COMPATIBLE_BASE_URL');
-  const apiKey = takeVariable(env, 'OPENAI_COMPATIBLE_API_KEY');
+  const baseUrl = takeBaseUrl(env, 'OPENAI_COMPATIBLE_BASE_URL');
+  const apiKey = takeKey(env, 'OPENAI_COMPATIBLE_API_KEY');
   const responses = takeVariable(env, 'OPENAI_COMPATIBLE_RESPONSES') === '1';
   if (!baseUrl) return [];
   return [{ id: 'openai-compatible', base_url: baseUrl, api_key: apiKey || NO_KEY, responses }];
@@ -68,7 +70,7 @@ export function modelLine(upstreams: readonly Upstream[]): string {
 
 /** One provider and where it is, for people; names no key. */
 export function upstreamText(upstream: Exclude<Upstream, { id: 'demo' }>): string {
-  const { host } = URL.parse(upstream.base_url ?? '') ?? { host: 'an address that is no URL' };
+  const { host } = URL.parse(upstream.base_url ?? '') ?? { host: '' };
   if (upstream.id === 'bedrock' || upstream.id === 'vertex') {
     const place = upstream.id === 'bedrock' ? upstream.region : upstream.location;
     return `${upstream.id} in ${place}${upstream.base_url === undefined ? '' : ` at ${host}`}`;
