@@ -53,9 +53,13 @@ const expect = { poll: { timeout: 20_000 } };
 /** Node loads the sources itself, as in production, rather than by way of Vite: a tenth less work. */
 const experimental = { viteModuleRunner: false, nodeLoader: false };
 
+/** For a machine's hiccup only: `npm test` names at its end whatever needed it. */
+const retry = 1;
+
 const light = {
   experimental,
   expect,
+  retry,
   testTimeout: 60_000,
   hookTimeout: 60_000,
   maxWorkers,
@@ -69,8 +73,7 @@ const heavy = {
   testTimeout: 120_000,
   hookTimeout: 120_000,
   expect,
-  // For a machine's hiccup only: `npm test` names at its end whatever needed it.
-  retry: 1,
+  retry,
   maxWorkers,
 };
 

@@ -2,7 +2,7 @@ import { AUDIT_GENESIS, type CreateOrgBody, KartaError, newId, type Role } from 
 import type { Tx } from '../sql/database.ts';
 import type { OrgRow } from './tables.ts';
 
-/** A new row of `orgs` and the start of its audit chain, or `null` when the slug is taken. */
+/** A new row of `orgs` and the start of its audit chain, or `null` when the slug or `id` is taken. */
 export async function insertOrg(
   tx: Tx,
   { slug, name }: CreateOrgBody,
@@ -11,7 +11,8 @@ export async function insertOrg(
   const row = await tx
     .insertInto('orgs')
     .values({ id, slug, name, created_at: new Date() })
-    .onConflict((conflict) => conflict.column('slug').doNothing())
+    // Of neither index in particular: two that insert the same row may meet at either.
+    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .executeTakeFirst();
   if (!row) return null;
