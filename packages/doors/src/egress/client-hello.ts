@@ -1,5 +1,11 @@
+import { GatheredBytes } from './gathered-bytes.ts';
+
 /** TLS: a record that carries handshake messages, and the message that a client begins with. */
 const HANDSHAKE_RECORD = 22;
+/** All types of records that there are: changes of the cipher, alerts, handshake, data, heartbeats. */
+const FIRST_RECORD = 20;
+const LAST_RECORD = 24;
+const MAJOR_VERSION = 3;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const RECORD_HEAD = 5;
@@ -13,35 +19,69 @@ export type Hello =
   | 'more'
   /** Not TLS, or TLS without a name. */
   | 'nameless'
+  /** TLS, but not as a client begins it. Servers pass over more than they should before a name comes. */
+  | 'broken'
   /** The names that a TLS client asks for: one, unless it breaks the rules. */
   | { names: string[] };
 
-/** Reads the names of servers in the first bytes of a connection (RFC 8446, 6066). Never throws. */
-export function readHello(bytes: Buffer): Hello {
-  const message = handshakeIn(bytes);
-  if (!Buffer.isBuffer(message)) return message;
-  const names = namesIn(new Cursor(message));
-  return names.length === 0 ? 'nameless' : { names };
-}
+/**
+ * Reads the names of servers in the first bytes of a connection (RFC 8446, 6066), however they come:
+ * each byte is looked at once, for whoever sends them may cut them as small as it likes. Never throws.
+ */
+export class HelloReader {
+  readonly #head = Buffer.alloc(RECORD_HEAD);
+  #headBytes = 0;
+  /** What is still to come of the record. */
+  #left = 0;
+  #first = true;
+  readonly #start = Buffer.alloc(MESSAGE_HEAD);
+  readonly #message = new GatheredBytes();
 
-/** The client's first message, put together from the records that it came in. */
-function handshakeIn(bytes: Buffer): Buffer | 'more' | 'nameless' {
-  const parts: Buffer[] = [];
-  let at = 0;
-  for (;;) {
-    if (at < bytes.length && bytes[at] !== HANDSHAKE_RECORD) return 'nameless';
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return 'nameless';
-    if (at + RECORD_HEAD > bytes.length) return 'more';
-    const end = at + RECORD_HEAD + bytes.readUInt16BE(at + 3);
-    parts.push(bytes.subarray(at + RECORD_HEAD, Math.min(end, bytes.length)));
-    const message = Buffer.concat(parts);
-    if (message.length > 0 && message[0] !== CLIENT_HELLO) return 'nameless';
-    if (message.length >= MESSAGE_HEAD) {
-      const whole = MESSAGE_HEAD + message.readUIntBE(1, 3);
-      if (message.length >= whole) return message.subarray(MESSAGE_HEAD, whole);
+  /** What is known with these bytes too. Not called again once it is anything but `more`. */
+  push(chunk: Buffer): Hello {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left === 0) {
+        const verdict = this.#readHead(chunk[at] ?? 0);
+        if (verdict !== 'more') return verdict;
+        at += 1;
+        continue;
+      }
+      const part = chunk.subarray(at, at + this.#left);
+      at += part.length;
+      this.#left -= part.length;
+      const hello = this.#gather(part);
+      if (hello !== 'more') return hello;
     }
-    if (end > bytes.length) return 'more';
-    at = end;
+    return 'more';
+  }
+
+  /** One byte of what stands before each record: its type, its version, its length. */
+  #readHead(byte: number): 'more' | 'nameless' | 'broken' {
+    const at = this.#headBytes;
+    this.#head[at] = byte;
+    const no = this.#first ? 'nameless' : 'broken';
+    if (at === 0 && (byte < FIRST_RECORD || byte > LAST_RECORD)) return no;
+    if (at === 1 && byte !== MAJOR_VERSION) return no;
+    if (at === 2 && this.#head[0] !== HANDSHAKE_RECORD) return 'broken';
+    this.#headBytes = (at + 1) % RECORD_HEAD;
+    if (this.#headBytes === 0) {
+      this.#left = this.#head.readUInt16BE(3);
+      this.#first = false;
+    }
+    return 'more';
+  }
+
+  #gather(part: Buffer): Hello {
+    part.copy(this.#start, Math.min(this.#message.length, MESSAGE_HEAD));
+    this.#message.push(part);
+    if (this.#start[0] !== CLIENT_HELLO) return 'broken';
+    if (this.#message.length < MESSAGE_HEAD) return 'more';
+    const whole = MESSAGE_HEAD + this.#start.readUIntBE(1, 3);
+    if (this.#message.length < whole) return 'more';
+    const message = this.#message.all().subarray(MESSAGE_HEAD, whole);
+    const names = namesIn(new Cursor(message));
+    return names.length === 0 ? 'nameless' : { names };
   }
 }
 

@@ -12,6 +12,7 @@ import { EGRESS_CONNECT_MS, EGRESS_IDLE_MS } from './limits.ts';
 const REFUSALS = {
   limit: { status: 429, message: 'Too many connections.' },
   target: { status: 400, message: 'The request must name a path.' },
+  trace: { status: 405, message: 'TRACE would repeat the header that is added.' },
   unresolved: { status: 502, message: 'The host could not be resolved.' },
   forbidden_address: { status: 502, message: 'The host leads to no public address.' },
   unreachable: { status: 502, message: 'The host does not answer.' },
@@ -42,6 +43,7 @@ export async function forwardRequest(
     answer.writeHead(status, headers).end(JSON.stringify({ error: refusal, message }));
   };
   if (!incoming.url?.startsWith('/')) return refuse('target');
+  if (incoming.method === 'TRACE') return refuse('trace');
   const passage = egress.enter(place);
   if (passage === null) return refuse('limit');
   const counts = { sent: 0, received: 0 };
@@ -69,7 +71,7 @@ export interface Injecting {
   ca: string[] | undefined;
 }
 
-function faultOf(error: unknown): Exclude<Refusal, 'limit' | 'target'> {
+function faultOf(error: unknown): Exclude<Refusal, 'limit' | 'target' | 'trace'> {
   if (error instanceof ConnectError) return error.fault;
   return error instanceof TlsError ? 'tls_failed' : 'cut';
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Transform } from 'node:stream';
-import { readHello } from './client-hello.ts';
+import { HelloReader } from './client-hello.ts';
+import { GatheredBytes } from './gathered-bytes.ts';
 
 /** The longest beginning that is read for a name, in bytes: clients send some 2 KB. */
 const MAX_HELLO_BYTES = 64 * 1024;
@@ -11,33 +12,38 @@ const MAX_HELLO_BYTES = 64 * 1024;
  * passes. `refuse` is called in place of passing anything on.
  */
 export function nameCheck(host: string, refuse: () => void): Transform {
-  let held: Buffer | null = isIP(host) === 0 ? Buffer.alloc(0) : null;
+  const reader = new HelloReader();
+  let held = isIP(host) === 0 ? new GatheredBytes() : null;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       if (held === null) {
         done(null, chunk);
         return;
       }
-      held = Buffer.concat([held, chunk]);
-      const hello = held.length > MAX_HELLO_BYTES ? { names: [''] } : readHello(held);
+      held.push(chunk);
+      const hello = held.length > MAX_HELLO_BYTES ? 'broken' : reader.push(chunk);
       if (hello === 'more') {
         done();
         return;
       }
-      if (hello !== 'nameless' && !hello.names.every((name) => isSame(name, host))) {
+      if (hello !== 'nameless' && !asksFor(host, hello)) {
         refuse();
         done();
         return;
       }
-      const passed = held;
+      const passed = held.all();
       held = null;
       done(null, passed);
     },
     flush(done) {
       // A client that ends in the middle of its first message has asked nobody for anything.
-      done(null, held ?? undefined);
+      done(null, held?.all());
     },
   });
+}
+
+function asksFor(host: string, hello: 'broken' | { names: string[] }): boolean {
+  return hello !== 'broken' && hello.names.every((name) => isSame(name, host));
 }
 
 function isSame(name: string, host: string): boolean {
