@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { WireFamily } from '@karta/protocol';
+import { GatheredBytes, type WireFamily } from '@karta/protocol';
 import { UPSTREAM_ERROR_BYTES } from '../limits.ts';
 import { refuse } from '../wire/errors.ts';
 import type { ModelReply } from './port.ts';
@@ -47,19 +47,17 @@ function waitOf(headers: Record<string, string>): Record<string, string> {
 
 /** The text of a short answer, or nothing where it is too long or broke off. */
 export async function answerText(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new GatheredBytes();
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > UPSTREAM_ERROR_BYTES) break;
-      chunks.push(chunk);
+      if (gathered.length + chunk.length > UPSTREAM_ERROR_BYTES) break;
+      gathered.push(chunk);
     }
   } catch {
     // It broke off: its status is known, its text is not intelligible.
     return '';
   }
-  return Buffer.concat(chunks).toString();
+  return new TextDecoder().decode(gathered.take());
 }
 
 const ERROR_FIELDS = ['type', 'message', 'code', 'param'];

@@ -1,5 +1,6 @@
 import { DEFAULT_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS } from '../budgets/limits.ts';
 import { boundInput } from './bound-input.ts';
+import { exactJson } from './exact-json.ts';
 import { ANSWERS, askedOutput, type BilledRoute, limitOutput } from './output-limit.ts';
 import type { Route } from './routes.ts';
 
@@ -20,7 +21,7 @@ type Json = Record<string, unknown>;
 export function boundCall(route: Route, body: Buffer): BoundCall | { problem: string } {
   let request: Json;
   try {
-    request = JSON.parse(body.toString());
+    request = exactJson(body) as Json;
   } catch {
     return { problem: 'The body is not JSON.' };
   }

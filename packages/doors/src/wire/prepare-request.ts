@@ -1,4 +1,5 @@
 import { MODEL_NAME_CHARS } from '../limits.ts';
+import { exactJson } from './exact-json.ts';
 import { bodyExcess } from './json-shape.ts';
 import { anthropicSurcharge, openaiSurcharge } from './list-price.ts';
 import { anthropicReach, openaiReach } from './provider-reach.ts';
@@ -47,7 +48,7 @@ export function prepareRequest(
   }
   let request: Record<string, unknown>;
   try {
-    request = JSON.parse(body.toString());
+    request = exactJson(body) as Record<string, unknown>;
   } catch (error) {
     return { problem: `The body is not JSON: ${(error as SyntaxError).message}` };
   }

@@ -1,3 +1,4 @@
+import { exactJson } from './exact-json.ts';
 import { type TopLevelMember, topLevelMembers } from './top-level.ts';
 
 /**
@@ -32,7 +33,7 @@ export function anthropicReach(
 ): Reach {
   for (const { name, start, end } of members) {
     if (name !== 'tools' && name !== 'mcp_servers') continue;
-    const value = parsed(body.toString('utf8', start, end));
+    const value = parsed(body.subarray(start, end));
     if (value === undefined) return { body };
     if (name === 'mcp_servers' && !isEmpty(value)) return refused('MCP servers of the provider');
     const hosted = name === 'tools' ? hostedTool(value, isLocalToAnthropic) : null;
@@ -42,7 +43,7 @@ export function anthropicReach(
     body.includes('"url"') ||
     (body.includes('\\u00') && ESCAPED_ASCII.test(body.toString('latin1')));
   if (!mayName) return { body };
-  const request = parsed(body.toString());
+  const request = parsed(body);
   if (!isObject(request)) return { body };
   const contents = [request.system, ...list(request.messages).map((message) => message.content)];
   if (contents.some(fetchesSource)) return refused('an address to fetch');
@@ -107,9 +108,9 @@ function refused(what: string): Reach {
   return { problem: why(what) };
 }
 
-function parsed(text: string): unknown {
+function parsed(json: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return exactJson(json);
   } catch {
     // No JSON: the provider will say so.
     return undefined;

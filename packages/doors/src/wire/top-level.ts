@@ -4,6 +4,8 @@ import { endOfJsonString, JSON_BYTES } from '@karta/protocol';
 export interface TopLevelMember {
   /** `null` for a name too long to be looked at. */
   name: string | null;
+  /** Where its name begins, with the quotation mark. */
+  from: number;
   start: number;
   end: number;
 }
@@ -28,7 +30,7 @@ export function topLevelMembers(body: Buffer): TopLevelMember[] {
       at = end;
     } else if (byte === JSON_BYTES.colon) {
       if (depth !== 1 || open !== null || last === null) continue;
-      open = { name: stringAt(body, last), start: at + 1, end: body.length };
+      open = { name: stringAt(body, last), from: last.start, start: at + 1, end: body.length };
       members.push(open);
     } else if (byte === JSON_BYTES.openBrace || byte === JSON_BYTES.openBracket) {
       depth += 1;

@@ -103,7 +103,7 @@ async function invoke(
         accept,
         ...(agent !== undefined && { 'user-agent': agent }),
       },
-      body: Buffer.from(JSON.stringify(request.body)),
+      body: request.body,
     },
     key.parts,
     signal,

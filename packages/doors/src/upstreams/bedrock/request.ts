@@ -1,4 +1,6 @@
-import { type CloudRequest, cloudRequest } from '../cloud-request.ts';
+import { topLevelMembers } from '../../wire/top-level.ts';
+import { withMembers } from '../../wire/with-members.ts';
+import { cloudRequest } from '../cloud-request.ts';
 import type { ModelCall } from '../port.ts';
 import { BEDROCK_BETAS } from './betas.ts';
 import { bedrockModel } from './model-name.ts';
@@ -12,7 +14,7 @@ export interface BedrockRequest {
   /** As Bedrock names it. */
   model: string;
   stream: boolean;
-  body: CloudRequest['body'];
+  body: Buffer;
 }
 
 export function bedrockRequest(
@@ -25,12 +27,13 @@ export function bedrockRequest(
   if (model === null) return { noModel: request.model };
   const { stream, betas } = request;
   const said = { anthropic_version: VERSION, ...(betas.length > 0 && { anthropic_beta: betas }) };
-  return { model, stream, body: { ...said, ...request.body } };
+  return { model, stream, body: withMembers(request.body, said) };
 }
 
 /** The body of a question for a count of tokens. */
 export function countBody({ body }: BedrockRequest): Buffer {
-  const counted = JSON.stringify({ max_tokens: COUNTED_MAX_TOKENS, ...body });
-  const input = { invokeModel: { body: Buffer.from(counted).toString('base64') } };
+  const limited = topLevelMembers(body).some(({ name }) => name === 'max_tokens');
+  const counted = limited ? body : withMembers(body, { max_tokens: COUNTED_MAX_TOKENS });
+  const input = { invokeModel: { body: counted.toString('base64') } };
   return Buffer.from(JSON.stringify({ input }));
 }

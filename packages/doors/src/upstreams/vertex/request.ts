@@ -1,3 +1,4 @@
+import { withMembers } from '../../wire/with-members.ts';
 import { cloudRequest } from '../cloud-request.ts';
 import type { ModelCall } from '../port.ts';
 import { VERTEX_BETAS } from './betas.ts';
@@ -25,7 +26,6 @@ export function vertexRequest(
   const { betas } = request;
   const stream = request.stream && !counts;
   const said = counts ? { model } : stream ? { stream } : {};
-  const body = { anthropic_version: VERSION, ...said, ...request.body };
   const agent = call.headers['user-agent'];
   return {
     action: counts
@@ -37,6 +37,6 @@ export function vertexRequest(
       ...(betas.length > 0 && { 'anthropic-beta': betas.join(',') }),
       ...(agent !== undefined && { 'user-agent': agent }),
     },
-    body: Buffer.from(JSON.stringify(body)),
+    body: withMembers(request.body, { anthropic_version: VERSION, ...said }),
   };
 }
