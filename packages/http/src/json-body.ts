@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { KartaError, LIMITS } from '@karta/protocol';
+import { GatheredBytes, KartaError, LIMITS } from '@karta/protocol';
 
 export interface JsonBody {
   /** A JSON object; `{}` when the body is empty. */
@@ -36,14 +36,12 @@ export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody>
 /** All of a body. Throws `KartaError`: `payload_too_large`, `invalid_request` when it breaks off. */
 export async function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
   if (Number(incoming.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new GatheredBytes();
   try {
     // The answer still has to go out over this socket, so an early end must not destroy it.
     for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
-      size += (chunk as Buffer).length;
-      if (size > limit) throw tooLarge(limit);
-      chunks.push(chunk as Buffer);
+      gathered.push(chunk as Buffer);
+      if (gathered.length > limit) throw tooLarge(limit);
     }
   } catch (error) {
     if (KartaError.is(error)) throw error;
@@ -51,7 +49,8 @@ export async function readBytes(incoming: IncomingMessage, limit: number): Promi
       cause: error,
     });
   }
-  return Buffer.concat(chunks, size);
+  const { buffer, length } = gathered.take();
+  return Buffer.from(buffer, 0, length);
 }
 
 /** The 413 that names its limit. */

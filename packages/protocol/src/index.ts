@@ -2,6 +2,7 @@ export * from './canonical-json.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './fold.ts';
+export * from './gathered-bytes.ts';
 export * from './ids.ts';
 export * from './input.ts';
 export * from './internal/channels.ts';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { GatheredBytes } from '@karta/protocol';
 import { CHANNEL_BODY_BYTES, REQUEST_BODY_BYTES } from '../limits.ts';
 import type { OrgBodies } from './process-bodies.ts';
 
@@ -26,7 +27,7 @@ export function readBody(
     return Promise.resolve({ refusal: 'too_large' });
   }
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const gathered = new GatheredBytes();
     let size = 0;
     const settle = (result: ReadBody) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose);
@@ -40,12 +41,12 @@ export function readBody(
       size += chunk.length;
       budget.bytes += chunk.length;
       const within = all.hold(chunk.length);
-      chunks.push(chunk);
+      gathered.push(chunk);
       if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
       else if (budget.bytes > CHANNEL_BODY_BYTES) settle({ refusal: 'rate_limited' });
       else if (!within) settle({ refusal: 'overloaded' });
     };
-    const onEnd = () => settle({ body: Buffer.concat(chunks) });
+    const onEnd = () => settle({ body: Buffer.from(gathered.take()) });
     const onClose = () => settle({ gone: true });
     request.on('data', onData).on('end', onEnd).on('close', onClose);
     request.on('error', () => {

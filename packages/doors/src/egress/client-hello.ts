@@ -1,4 +1,4 @@
-import { GatheredBytes } from './gathered-bytes.ts';
+import { GatheredBytes } from '@karta/protocol';
 
 /** TLS: a record that carries handshake messages, and the message that a client begins with. */
 const HANDSHAKE_RECORD = 22;
@@ -79,7 +79,8 @@ export class HelloReader {
     if (this.#message.length < MESSAGE_HEAD) return 'more';
     const whole = MESSAGE_HEAD + this.#start.readUIntBE(1, 3);
     if (this.#message.length < whole) return 'more';
-    const message = this.#message.all().subarray(MESSAGE_HEAD, whole);
+    const { buffer } = this.#message.take();
+    const message = Buffer.from(buffer, MESSAGE_HEAD, whole - MESSAGE_HEAD);
     const names = namesIn(new Cursor(message));
     return names.length === 0 ? 'nameless' : { names };
   }

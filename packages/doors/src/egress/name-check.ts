@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { Transform } from 'node:stream';
+import { GatheredBytes } from '@karta/protocol';
 import { HelloReader } from './client-hello.ts';
-import { GatheredBytes } from './gathered-bytes.ts';
 
 /** The longest beginning that is read for a name, in bytes: clients send some 2 KB. */
 const MAX_HELLO_BYTES = 64 * 1024;
@@ -31,13 +31,13 @@ export function nameCheck(host: string, refuse: () => void): Transform {
         done();
         return;
       }
-      const passed = held.all();
+      const passed = held.take();
       held = null;
       done(null, passed);
     },
     flush(done) {
       // A client that ends in the middle of its first message has asked nobody for anything.
-      done(null, held?.all());
+      done(null, held?.take());
     },
   });
 }

@@ -1,3 +1,4 @@
+import { GatheredBytes } from '@karta/protocol';
 import { createParser } from 'eventsource-parser';
 import { METERED_UNIT_BYTES } from '../limits.ts';
 import type { RouteName } from '../wire/routes.ts';
@@ -46,17 +47,17 @@ function streamReader(route: RouteName): AnswerReader {
 
 function wholeReader(route: RouteName): AnswerReader {
   const report = emptyReport();
-  const chunks: Uint8Array[] = [];
+  const gathered = new GatheredBytes();
   let size = 0;
   return {
     report,
     push(chunk) {
       size += chunk.length;
-      if (size <= METERED_UNIT_BYTES) chunks.push(chunk);
-      else chunks.length = 0;
+      if (size <= METERED_UNIT_BYTES) gathered.push(chunk);
+      else gathered.take();
     },
     end() {
-      const answer = parse(Buffer.concat(chunks).toString());
+      const answer = parse(new TextDecoder().decode(gathered.take()));
       if (answer === null) report.outputUnits = size;
       else READ_ANSWER[route]?.(report, answer);
     },

@@ -47,6 +47,16 @@ describe('the usage chunk that nobody asked for', () => {
     );
   });
 
+  it('an event that comes in very small pieces is not looked through at each of them', () => {
+    const filter = new UsageChunkFilter();
+    const piece = Buffer.alloc(32, 'x');
+    let passed = 0;
+    for (let index = 0; index < 100_000; index += 1) passed += filter.push(piece).length;
+    expect(passed).toBe(0);
+    expect(filter.push(Buffer.from('\n')).length).toBe(0);
+    expect(filter.push(Buffer.from('\n')).length).toBe(3_200_002);
+  });
+
   it('an endless event is passed on unread', () => {
     const filter = new UsageChunkFilter();
     const block = Buffer.alloc(1024 * 1024, 'x');

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { GatheredBytes } from '@karta/protocol';
 import { GuardError } from './guard-error.ts';
 import { parseHostileJson } from './hostile-json.ts';
 import type { FrameLimits } from './limits.ts';
@@ -43,9 +44,9 @@ async function* wholeJson(
   source: Readable,
   bounds: { frames: FrameLimits; bodyBytes: number },
 ): AsyncGenerator<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of upTo(source, bounds.bodyBytes)) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const gathered = new GatheredBytes();
+  for await (const chunk of upTo(source, bounds.bodyBytes)) gathered.push(chunk);
+  const bytes = gathered.take();
   if (bytes.length > 0) yield Buffer.from(parseHostileJson(bytes, bounds.frames).text);
 }
 

@@ -1,3 +1,4 @@
+import { GatheredBytes } from '@karta/protocol';
 import { GuardError } from './guard-error.ts';
 
 const LINE_FEED = 0x0a;
@@ -20,8 +21,7 @@ export async function* splitLines(
 /** The same for who has the chunks at hand: a step of a loop costs less than a turn of a promise. */
 export class LineSplitter {
   readonly #maxBytes: number;
-  #parts: Uint8Array[] = [];
-  #held = 0;
+  readonly #held = new GatheredBytes();
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -33,26 +33,23 @@ export class LineSplitter {
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
       const tail = chunk.subarray(start, end);
       start = end + 1;
-      if (this.#held + tail.length > this.#maxBytes) throw this.#tooLarge();
+      if (this.#held.length + tail.length > this.#maxBytes) throw this.#tooLarge();
       yield this.#join(tail);
     }
     if (start === chunk.length) return;
-    this.#held += chunk.length - start;
-    if (this.#held > this.#maxBytes) throw this.#tooLarge();
-    this.#parts.push(chunk.subarray(start));
+    this.#held.push(chunk.subarray(start));
+    if (this.#held.length > this.#maxBytes) throw this.#tooLarge();
   }
 
   /** What came after the last line feed, `null` when that is nothing. */
   end(): Uint8Array | null {
-    return this.#held === 0 ? null : this.#join(new Uint8Array());
+    return this.#held.length === 0 ? null : this.#join(new Uint8Array());
   }
 
   #join(tail: Uint8Array): Uint8Array {
-    if (this.#held === 0) return tail;
-    const line = Buffer.concat([...this.#parts, tail]);
-    this.#parts = [];
-    this.#held = 0;
-    return line;
+    if (this.#held.length === 0) return tail;
+    this.#held.push(tail);
+    return this.#held.take();
   }
 
   #tooLarge(): GuardError {

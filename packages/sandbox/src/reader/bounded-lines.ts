@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { GatheredBytes } from '@karta/protocol';
 import { ReaderError } from '../reader-port.ts';
 
 const NEWLINE = 0x0a;
@@ -38,22 +39,22 @@ export function lineFront(stream: Readable, maxLine: number, silenceMs: number):
   return {
     renew: () => void silence?.refresh(),
     async next() {
-      const parts: Buffer[] = [];
-      let length = 0;
+      const line = new GatheredBytes();
       for (;;) {
         const end = held.indexOf(NEWLINE);
         const part = end < 0 ? held : held.subarray(0, end);
-        length += part.length;
-        if (length > maxLine) throw new ReaderError('failed', 'the answer has too long a line');
-        parts.push(part);
+        if (line.length + part.length > maxLine) {
+          throw new ReaderError('failed', 'the answer has too long a line');
+        }
+        line.push(part);
         if (end >= 0) {
           held = held.subarray(end + 1);
-          return Buffer.concat(parts);
+          return bufferOf(line);
         }
         const { value, done } = await spoken(chunks.next());
         if (done === true) {
           held = Buffer.alloc(0);
-          return length === 0 ? null : Buffer.concat(parts);
+          return line.length === 0 ? null : bufferOf(line);
         }
         held = Buffer.from(value);
       }
@@ -68,4 +69,9 @@ export function lineFront(stream: Readable, maxLine: number, silenceMs: number):
       }
     },
   };
+}
+
+function bufferOf(gathered: GatheredBytes): Buffer {
+  const { buffer, length } = gathered.take();
+  return Buffer.from(buffer, 0, length);
 }
