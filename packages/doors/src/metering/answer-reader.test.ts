@@ -217,3 +217,31 @@ describe('what a provider may send', () => {
     );
   });
 });
+
+describe('a stream of Responses that ends in an error', () => {
+  const created = { type: 'response.created', response: { usage: null } };
+  const failed = (code: string, usage: object | null = null) => ({
+    type: 'response.failed',
+    response: { error: { code, message: 'm' }, usage },
+  });
+  const error = (code: string) => ({ type: 'error', code, message: 'm' });
+  const usage = { input_tokens: 5, output_tokens: 2 };
+  const text = { type: 'response.output_text.delta', delta: 'a' };
+  it.each<[string, object[], boolean]>([
+    ['refused at once', [created, error('rate_limit_exceeded')], true],
+    [
+      'refused, and told twice',
+      [created, error('insufficient_quota'), failed('insufficient_quota')],
+      true,
+    ],
+    ['refused, told by its end alone', [created, failed('rate_limit_exceeded')], true],
+    ['broken while it thought', [created, failed('server_error')], false],
+    ['broken, and told twice', [created, error('server_error'), failed('server_error')], false],
+    ['broken after text', [created, text, failed('rate_limit_exceeded')], false],
+    ['refused, and yet counted', [created, failed('rate_limit_exceeded', usage)], false],
+  ])('%s', (_what, events, free) => {
+    const stream = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+    const { refused, begun } = read('responses', [Buffer.from(stream)]);
+    expect(refused && !begun).toBe(free);
+  });
+});

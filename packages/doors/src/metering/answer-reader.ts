@@ -2,7 +2,7 @@ import { GatheredBytes } from '@karta/protocol';
 import { createParser } from 'eventsource-parser';
 import { METERED_UNIT_BYTES } from '../limits.ts';
 import type { RouteName } from '../wire/routes.ts';
-import { isErrorEvent } from '../wire/stream-error.ts';
+import { toldBy } from '../wire/stream-error.ts';
 import { emptyReport, READ_ANSWER, READ_EVENT, type Report } from './report.ts';
 
 /** Reads the usage out of an answer as its bytes pass, however they are cut. */
@@ -23,14 +23,17 @@ function streamReader(route: RouteName): AnswerReader {
   const decoder = new TextDecoder();
   const read = READ_EVENT[route];
   let open = read !== undefined;
+  let first = true;
   const parser = createParser({
     maxBufferSize: METERED_UNIT_BYTES,
     onEvent({ data }) {
       const event = parse(data);
-      const error = event !== null && isErrorEvent(event);
-      report.refused ||= error && !report.begun;
-      report.begun ||= !error;
+      const told = event === null ? 'answer' : toldBy(event);
+      const refused = told === 'refusal' || (told === 'failure' && first);
+      report.refused ||= refused && !report.begun;
+      first = false;
       if (event !== null) read?.(report, event);
+      report.begun ||= told === 'answer' || report.input !== null;
     },
     onError(error) {
       if (error.type === 'max-buffer-size-exceeded') open = false;

@@ -15,9 +15,9 @@ export interface Report {
   final: boolean;
   /** UTF-16 units of output seen: text, thinking, tool input. */
   outputUnits: number;
-  /** A stream began with something else than an error. */
+  /** A stream told something of an answer, or of what it costs. */
   begun: boolean;
-  /** Its first event was an error: it was refused, for which nobody bills. */
+  /** Before that it told that the call is refused, for which nobody bills. */
   refused: boolean;
 }
 

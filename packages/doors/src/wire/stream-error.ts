@@ -25,6 +25,27 @@ export function isErrorEvent(event: Json): boolean {
   return isObject(event.error) && event.type === undefined && !Array.isArray(event.choices);
 }
 
+/** Events of Responses that come before anything is made. */
+const PREAMBLE = new Set(['response.created', 'response.queued', 'response.in_progress']);
+/** What a provider refuses a call for before it makes anything, and so does not bill. */
+const REFUSALS = new Set(['insufficient_quota', 'rate_limit_exceeded']);
+
+/** What an event says of a call: only that it is there, that it was refused, failed, or is answered. */
+export type Told = 'nothing' | 'refusal' | 'failure' | 'answer';
+
+/**
+ * What an event of a stream tells, on any wire. Responses says that it has a call before it looks
+ * whether it takes it, and its refusals come after that.
+ */
+export function toldBy(event: Json): Told {
+  if (PREAMBLE.has(String(event.type))) return 'nothing';
+  const failed = event.type === 'response.failed' && isObject(event.response);
+  if (!failed && !isErrorEvent(event)) return 'answer';
+  const source = failed ? (event.response as Json) : event;
+  const error = isObject(source.error) ? source.error : source;
+  return REFUSALS.has(String(error.code)) ? 'refusal' : 'failure';
+}
+
 /**
  * The status that the first event of a stream stands for when it is an error; `null` when it is
  * none, or the bytes hold no whole event.
