@@ -18,9 +18,6 @@ const ROUTE = {
   billed: true,
 } as const;
 
-/** The longest that an answer is on its way where nothing is broken, in milliseconds. */
-const ANSWER_MS = 100;
-
 /** What was to hold, and did not. */
 export class Violation extends Error {}
 
@@ -76,10 +73,7 @@ export async function checkRefusal(
   const { input, minOutput, wantedOutput } = bound;
   const least = amountsAt({ input, minOutput, wantedOutput, price: PRICE }, minOutput);
   const windows = await control.windows();
-  // An answer may have been given in the window before.
-  const places = [refused.now, refused.now - ANSWER_MS].flatMap((at) =>
-    placesOf(control.budgets, refused.subject, new Date(at)),
-  );
+  const places = placesOf(control.budgets, refused.subject, new Date(refused.now));
   const lacks = places.some((place) => {
     const { budget, scopeId, start } = place;
     const booked = windows.find(

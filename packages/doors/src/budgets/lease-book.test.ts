@@ -266,6 +266,24 @@ describe('a block', () => {
     expect(after.at).toBeGreaterThanOrEqual(Date.parse(fresh?.window_start ?? ''));
   });
 
+  it.each(['reservation', 'check'])(
+    'that ends while the answer is on its way rules no %s of the next window',
+    async (what) => {
+      control.caps.push(cap('total_tokens', 400n, { windowMs: 10_000 }));
+      settle(granted(await reserve(demand(100, 300))), 100, 300);
+      pass(9_999);
+      const lease = control.lease.bind(control);
+      control.lease = async (body) => {
+        const answer = await lease(body);
+        pass(1);
+        return answer;
+      };
+      if (what === 'check') {
+        expect(await book.check({ subject: paperSubject(), grant: 'og' })).toBeNull();
+      } else expect(granted(await reserve(demand(100, 250))).output).toBe(250);
+    },
+  );
+
   it('is recalled when something changed, and what was not taken returns before the next ask', async () => {
     const daily = cap('output_tokens', 1_000n);
     control.caps.push(daily);

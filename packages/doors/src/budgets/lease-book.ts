@@ -61,6 +61,11 @@ interface Org {
 
 const NOTHING: Amounts = { input_tokens: 0n, output_tokens: 0n, cost: 0n };
 
+/** What was told of a window that is over meanwhile says nothing of the one that a call begins in. */
+function ofNow(view: View, caps: readonly Cap[], at: number): View {
+  return view === 'asked' && caps.some((cap) => cap.windowEndMs <= at) ? 'cached' : view;
+}
+
 /**
  * The budgets of all orgs on this node: blocks of their caps, leased from the control plane, from
  * which each call takes the most that it can cost before it is sent. What a node takes is never more
@@ -88,6 +93,7 @@ export class LeaseBook {
       const known = this.#known(org, asking.subject, now, view);
       const caps = known?.caps ?? [];
       const at = this.#beginning(caps, now);
+      view = ofNow(view, caps, at);
       const unpriced = this.#unpriced(asking, demand, caps, at, now);
       if (unpriced !== null) return unpriced;
       const plan: Plan =
@@ -124,11 +130,12 @@ export class LeaseBook {
   async check(asking: Omit<Asking, 'unpriced'>): Promise<Refused | null> {
     const org = this.#org(asking.subject.org_id);
     let view: View = 'cached';
-    for (;;) {
+    for (let asks = 0; asks < ASKS_PER_CALL; asks += 1) {
       const now = this.#clock.instant();
       const known = this.#known(org, asking.subject, now, view);
       if (known !== null) {
         const at = this.#beginning(known.caps, now);
+        view = ofNow(view, known.caps, at);
         const left = (cap: Cap) =>
           cap.available(at, now) + cap.open + (view === 'offline' ? 0n : cap.left);
         const lacking = known.caps.filter((cap) => left(cap) < leastOf(cap));
@@ -141,6 +148,7 @@ export class LeaseBook {
       const { ok } = await this.#ask(org, asking, NOTHING, () => NOTHING);
       view = ok ? 'asked' : 'offline';
     }
+    return { refused: 'unavailable' };
   }
 
   /** Forgets what is known of these orgs and gives their blocks back. */
