@@ -5,7 +5,7 @@ import type { Instruction } from './assemble.ts';
 import { filterProgram, systemCallFilter } from './filter.ts';
 import { ARCHITECTURES, CHECKED, type Machine, REFUSED, UNKNOWN } from './system-calls.ts';
 
-const { EPERM, ENOSYS, EAFNOSUPPORT } = constants.errno;
+const { EPERM, ENOSYS, EAFNOSUPPORT, EPROTONOSUPPORT } = constants.errno;
 const ALLOW = 0;
 
 interface Call {
@@ -79,6 +79,19 @@ describe.each(['x64', 'arm64'] as const)('the filter on %s', (machine) => {
         const wanted = [1, 2, 10].includes(family) ? ALLOW : EAFNOSUPPORT;
         expect(verdict({ number: CHECKED.socket[column], args: [family] })).toBe(wanted);
         expect(verdict({ number: CHECKED.socketpair[column], args: [family] })).toBe(wanted);
+      }),
+    );
+  });
+
+  test('allows the protocols that programs speak, and none that the kernel would have to load', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 300 }), (protocol) => {
+        const wanted = [0, 1, 6, 17, 58].includes(protocol) ? ALLOW : EPROTONOSUPPORT;
+        const args = [2, 1, protocol];
+        expect(verdict({ number: CHECKED.socket[column], args })).toBe(wanted);
+        expect(verdict({ number: CHECKED.socket[column], args: [16, 3, protocol] })).toBe(
+          EAFNOSUPPORT,
+        );
       }),
     );
   });

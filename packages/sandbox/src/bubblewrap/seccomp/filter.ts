@@ -20,17 +20,27 @@ import {
   UNKNOWN,
 } from './system-calls.ts';
 
-const { EPERM, ENOSYS, EAFNOSUPPORT } = constants.errno;
+const { EPERM, ENOSYS, EAFNOSUPPORT, EPROTONOSUPPORT } = constants.errno;
 /** Numbers from here on are the x32 ABI, a second door to every system call. */
 const X32 = 0x40000000;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 const NAMESPACE_FLAGS = 0x7e020000;
 /** AF_UNIX, AF_INET, AF_INET6: netlink, vsock, packet and the long tail are refused. */
 const SOCKET_FAMILIES = [1, 2, 10];
+/**
+ * The family's own, ICMP, TCP, UDP, ICMPv6. For any other the kernel would load what it has of it
+ * (SCTP, UDP-Lite, MPTCP): code that few look at, and that no harness needs.
+ */
+const SOCKET_PROTOCOLS = [0, 1, 6, 17, 58];
 /** PER_LINUX, ADDR_NO_RANDOMIZE, and the question what it is. */
 const PERSONALITIES = [0, 0x0040000, 0xffffffff];
 /** TIOCSTI and TIOCLINUX put input into a terminal as if it were typed. */
 const TERMINAL_INJECTIONS = [0x5412, 0x541c];
+
+const SOCKET = [
+  ...oneOf(0, SOCKET_FAMILIES, EAFNOSUPPORT),
+  ...only(2, SOCKET_PROTOCOLS, EPROTONOSUPPORT),
+];
 
 /** The system-call filter of every process in a sandbox, or `null` on an unknown processor. */
 export function systemCallFilter(machine: string): Buffer | null {
@@ -54,9 +64,9 @@ export function filterProgram(machine: Machine): Instruction[] {
       allow,
     ]),
     ...when(CHECKED.ioctl[column], [loadArgument(1), ...refuseValues(TERMINAL_INJECTIONS), allow]),
-    ...when(CHECKED.socket[column], only(SOCKET_FAMILIES, EAFNOSUPPORT)),
-    ...when(CHECKED.socketpair[column], only(SOCKET_FAMILIES, EAFNOSUPPORT)),
-    ...when(CHECKED.personality[column], only(PERSONALITIES, EPERM)),
+    ...when(CHECKED.socket[column], SOCKET),
+    ...when(CHECKED.socketpair[column], SOCKET),
+    ...when(CHECKED.personality[column], only(0, PERSONALITIES, EPERM)),
     allow,
   ];
 }
@@ -66,10 +76,20 @@ function when(number: number, block: Instruction[]): Instruction[] {
   return [ifEqual(number, 0, block.length), ...block];
 }
 
-function only(values: readonly number[], errno: number): Instruction[] {
+/** Allows a call with one of these values as the argument, and fails any other. */
+function only(argument: number, values: readonly number[], errno: number): Instruction[] {
   return [
-    loadArgument(0),
+    loadArgument(argument),
     ...values.flatMap((value) => [ifEqual(value, 0, 1), allow]),
+    fail(errno),
+  ];
+}
+
+/** Goes on behind it with one of these values as the argument, and fails with any other. */
+function oneOf(argument: number, values: readonly number[], errno: number): Instruction[] {
+  return [
+    loadArgument(argument),
+    ...values.map((value, at) => ifEqual(value, values.length - at, 0)),
     fail(errno),
   ];
 }

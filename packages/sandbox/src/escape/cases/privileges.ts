@@ -109,6 +109,20 @@ export const privilegeCases: Case[] = [
     },
   },
   {
+    name: 'only the usual protocols can be spoken on them',
+    confinedOnly: true,
+    async run(setup) {
+      // The family's own, TCP, UDP, then UDP-Lite and SCTP: the kernel loads what it has of those.
+      const script =
+        'use Socket; for ([0, 1], [6, 1], [17, 2], [136, 2], [132, 5]) { print socket(my $s, AF_INET, $_->[1], $_->[0]) ? "made" : "refused", "\\n" }';
+      const attack = { argv: ['/usr/bin/perl', '-e', script] as [string, ...string[]], env: {} };
+      const control = (await unconfined(setup, (sandbox) => run(sandbox, attack))).stdout;
+      assert.equal(control.split('\n')[3], 'made', 'control: a UDP-Lite socket can be made');
+      const { stdout } = await run(await setup.create(), attack);
+      assert.equal(stdout, `${'made\n'.repeat(3)}${'refused\n'.repeat(2)}`);
+    },
+  },
+  {
     name: 'the first process cannot be read, written or ended',
     confinedOnly: true,
     async run({ create }) {
