@@ -76,11 +76,13 @@ async function build(
   signal: AbortSignal,
 ): Promise<BuildLine> {
   const draft = await draftRelease(home);
+  let archive: Readable | null = null;
   const log = (text: string) => say({ kind: 'log', at: Date.now(), text });
   try {
+    archive = await archiveOf(client, body, signal);
     const outcome = await builder.build(
       {
-        archive: await archiveOf(client, body, signal),
+        archive,
         owner: { orgId: body.org_id, projectId: body.project_id },
         env: body.env,
         fallbackName: body.fallback_name,
@@ -103,6 +105,7 @@ async function build(
     server.error({ err: error, build: body.build_id }, 'no room for a build');
     return { kind: 'failed', problems: [appError('', 0, DISK_FULL)] };
   } finally {
+    archive?.destroy();
     await draft.discard();
   }
 }
@@ -129,7 +132,10 @@ async function archiveOf(
     await response.body?.cancel();
     throw new KartaError('internal', `the archive cannot be had (${response.status})`);
   }
-  return Readable.fromWeb(response.body as never);
+  const archive = Readable.fromWeb(response.body as never);
+  // Whoever reads it is told why it breaks off; a build may fail before anybody does.
+  archive.on('error', () => {});
+  return archive;
 }
 
 /** Brings the image to the control plane; its size in bytes. */
