@@ -186,6 +186,18 @@ describe('a stranger on a fresh server', () => {
     const own = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--'];
     expect(spawnSync('setpriv', [...own, 'cat', `/proc/${control}/environ`]).status).not.toBe(0);
     expect(spawnSync('setpriv', [...own, 'cat', '/proc/self/environ']).status).toBe(0);
+
+    // Git's user, to which nothing belongs, is not let into the database, nor are others.
+    const [, , , port = '', sockets = ''] = readFileSync(
+      join(home, 'postgres', 'data', 'postmaster.pid'),
+      'utf8',
+    ).split('\n');
+    const script = `require('net').connect(process.argv[1])
+      .once('connect', () => process.exit(0)).once('error', () => process.exit(1))`;
+    const connect = [process.execPath, '-e', script, join(sockets, `.s.PGSQL.${port}`)];
+    expect(spawnSync('setpriv', [...own, ...connect]).status).toBe(0);
+    const git = ['--reuid', '60580', '--regid', '60580', '--clear-groups', '--'];
+    expect(spawnSync('setpriv', [...git, ...connect]).status).toBe(1);
   });
 
   test('finds all of it in the audit log, which holds', async () => {

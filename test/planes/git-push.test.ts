@@ -1,10 +1,14 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { startGitProcesses } from '../../packages/cli/src/supervisor/git-processes.ts';
 import { fillFolder } from '../../packages/data-plane/src/releases/testing/temp-folder.ts';
+import { descendantsOf } from '../e2e/processes-of.ts';
 import { type Builder, builderOn } from './builder.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 
@@ -17,7 +21,7 @@ let temporary: string;
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'kg-'));
   // Git runs as a user of its own, which must reach what is inside.
-  await chmod(temporary, 0o755);
+  await chmod(temporary, 0o1777);
   process.env.TMPDIR = temporary;
   planes = await startTwoPlanes();
   builder = builderOn(planes);
@@ -115,4 +119,108 @@ test('a wrong password pushes nothing, and nothing can be fetched', async () => 
   expect((await allowed('fetch', 'karta')).code).not.toBe(0);
   const response = await builder.ask(`${planes.control.url}/v1/projects/closed`);
   expect(response.status).toBe(404);
+});
+
+/** A push that has begun and says nothing more, and what is answered to it in the end. */
+function slowPush(ref: string): { call: ClientRequest; answer: Promise<string> } {
+  const url = `${planes.control.url}/v1/projects/${ref}/git/git-receive-pack`;
+  const headers = {
+    authorization: `Bearer ${planes.apiKey}`,
+    'content-type': 'application/x-git-receive-pack-request',
+  };
+  const call = request(url, { method: 'POST', headers });
+  const answer = new Promise<string>((resolve, reject) => {
+    call.once('error', reject);
+    call.once('response', async (response) => {
+      let text = '';
+      for await (const chunk of response.setEncoding('latin1')) text += chunk;
+      resolve(text);
+    });
+  });
+  // The first half of a line.
+  call.write('00');
+  return { call, answer };
+}
+
+/** Processes of git in a push, once they are there. */
+async function gitsOf(): Promise<{ launcher: number; git: number }> {
+  let found = { launcher: 0, git: 0 };
+  await expect
+    .poll(() => {
+      const ours = descendantsOf(process.pid);
+      const launcher = ours.find(({ command }) => command.includes('push-process-main.ts'));
+      const below = launcher ? descendantsOf(launcher.pid) : [];
+      const git = below.find(({ command }) => command.includes('receive-pack'));
+      found = { launcher: launcher?.pid ?? 0, git: git?.pid ?? 0 };
+      return found.git;
+    })
+    .toBeGreaterThan(0);
+  return found;
+}
+
+test('git runs in processes of its own, each for one push, which may end at any time', async () => {
+  const root = process.getuid?.() === 0;
+  const runtimeFolder = await mkdtemp(join(tmpdir(), 'kr-'));
+  onTestFinished(() => rm(runtimeFolder, { recursive: true, force: true }));
+  await chmod(runtimeFolder, 0o711);
+  const told: string[] = [];
+  const gits = await startGitProcesses({
+    runtimeFolder,
+    user: process.getuid?.() ?? 0,
+    log: (line) => told.push(line),
+  });
+  onTestFinished(() => gits.stop());
+  await planes.stopControl();
+  await planes.startControl({ git_socket: gits.socket });
+
+  const { answer } = slowPush('apart');
+  const { launcher, git } = await gitsOf();
+  const status = (pid: number, field: string) =>
+    new RegExp(`^${field}:\\t(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  const variables = (pid: number) =>
+    readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll(/=[^\0]*/g, '');
+  expect(variables(launcher).split('\0').sort().join(' ').trim()).toMatch(/^PATH (PWD )?TMPDIR/);
+  if (root) {
+    for (const pid of [launcher, git]) {
+      expect(status(pid, 'Uid')).toBe('60580\t60580\t60580\t60580');
+      expect(status(pid, 'Gid')).toBe('60580\t60580\t60580\t60580');
+      expect(status(pid, 'Groups')?.trim()).toBe('');
+      expect(status(pid, 'CapEff')).toMatch(/^0+$/);
+    }
+    // What a hole in git would meet; as root the same commands show that it is there.
+    const connect = `require('net').connect(process.argv[1]).once('connect', () => process.exit(0))`;
+    for (const wanted of [
+      ['cat', join(planes.home, 'credentials.json')],
+      ['ls', join(planes.home, 'secrets')],
+      ['cat', `/proc/${process.pid}/environ`],
+      ['cat', `/proc/${launcher}/environ`],
+      ['kill', '-0', String(process.pid)],
+      [process.execPath, '-e', connect, gits.socket],
+    ]) {
+      const as = ['--reuid=60580', '--regid=60580', '--clear-groups', '--', ...wanted];
+      const [command = '', ...args] = wanted;
+      if (command !== process.execPath) {
+        expect(spawnSync(command, args).status, wanted.join(' ')).toBe(0);
+      }
+      expect(spawnSync('setpriv', as).status, wanted.join(' ')).not.toBe(0);
+    }
+  }
+
+  process.kill(launcher, 'SIGKILL');
+  expect(await answer).toContain('nothing was published, push again');
+
+  const { git: mine, commit } = await repository('apart');
+  await commit({ 'AGENTS.md': 'You sell coffee.' });
+  const pushed = await mine('push', 'karta', 'main');
+  expect(pushed).toMatchObject({ code: 0, output: expect.stringContaining('remote: v1 ') });
+  await expect
+    .poll(() => descendantsOf(process.pid).map(({ command }) => command))
+    .not.toContain(expect.stringContaining('push-process-main.ts'));
+  const { answer: last } = slowPush('apart');
+  await gitsOf();
+  await gits.stop();
+  expect(await last).toContain('push again');
+  const { git: without } = await repository('apart');
+  expect((await without('push', 'karta', 'main')).code).not.toBe(0);
+  expect(told.join()).not.toContain('Error');
 });

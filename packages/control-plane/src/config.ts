@@ -36,6 +36,11 @@ export const controlPlaneConfig = z.strictObject({
   plane_key_overlap_ms: z.int().nonnegative().default(LIMITS.planeKeyOverlapMs),
   /** The user to become once it serves, when it is started as root. */
   run_as_uid: z.int().min(1).optional(),
+  /**
+   * Each connection to it is a process of git's own user, for one push. Without it this process
+   * starts git, which it cannot do as another user once it has given up root.
+   */
+  git_socket: z.string().startsWith('/').optional(),
   /** The application role, which owns nothing. */
   database_url: postgresUrl,
   /** The role that owns the schema: when given, it is brought up to date first. */

@@ -4,6 +4,7 @@ import { CliError } from '../cli-error.ts';
 import { billingOf } from './billing-settings.ts';
 import { type Child, startChild } from './child.ts';
 import { mainOf } from './doors.ts';
+import { type GitProcesses, startGitProcesses } from './git-processes.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
 import { listSetting } from './list-setting.ts';
 import { announcedUrl } from './local-url.ts';
@@ -38,6 +39,8 @@ export interface ControlPlaneStart {
   /** The data planes that it speaks to. */
   nodes: readonly { internal_url: string; key: PlanePublicKey; doors_key: PlanePublicKey }[];
   databaseUrl: string;
+  /** Where the processes of git are asked for, as root. */
+  runtimeFolder: string;
   /** Makes the org of this home at its first start; `id` is that of one from before. */
   firstOrg: { id?: string } | null;
   environment: Environment;
@@ -55,16 +58,28 @@ export interface ControlPlane extends Omit<KeptChild<Ready>, 'ready'> {
 }
 
 export async function startControlPlane(start: ControlPlaneStart): Promise<ControlPlane> {
-  const { ready, ...kept } = await keepRunning<Ready>(() => launch(start), start.notice);
-  return {
-    ...kept,
-    url: announcedUrl(ready.url),
-    internalUrl: ready.internal_url,
-    operatorUrl: ready.operator_url === null ? null : announcedUrl(ready.operator_url),
-  };
+  const { runtimeFolder, log } = start;
+  const root = process.getuid?.() === 0;
+  const git = root ? await startGitProcesses({ runtimeFolder, user: CONTROL_UID, log }) : null;
+  try {
+    const { ready, ...kept } = await keepRunning<Ready>(() => launch(start, git), start.notice);
+    return {
+      ...kept,
+      url: announcedUrl(ready.url),
+      internalUrl: ready.internal_url,
+      operatorUrl: ready.operator_url === null ? null : announcedUrl(ready.operator_url),
+      async stop() {
+        await kept.stop();
+        await git?.stop();
+      },
+    };
+  } catch (error) {
+    await git?.stop();
+    throw error;
+  }
 }
 
-function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
+function launch(start: ControlPlaneStart, git: GitProcesses | null): Promise<Child<Ready>> {
   const { settings, environment } = start;
   return startChild(
     {
@@ -88,7 +103,7 @@ function launch(start: ControlPlaneStart): Promise<Child<Ready>> {
           ...(environment.KARTA_KEK ? { kek: environment.KARTA_KEK } : {}),
         },
         operator: { port: start.operatorPort },
-        ...(process.getuid?.() === 0 ? { run_as_uid: CONTROL_UID } : {}),
+        ...(git === null ? {} : { run_as_uid: CONTROL_UID, git_socket: git.socket }),
         ...(start.firstOrg === null ? {} : { first_org: start.firstOrg }),
         ...usageDaysOf(environment),
         ...publicUrlOf(environment),

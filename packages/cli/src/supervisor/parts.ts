@@ -49,6 +49,7 @@ export async function startControlPart(request: PartRequest): Promise<RunningPar
       key: (await planeKeys(settings.home)).control,
       nodes,
       databaseUrl: databases.urls.control,
+      runtimeFolder: await makeRuntimeFolder(settings.home),
       firstOrg: null,
       environment,
       log: log.line,

@@ -129,6 +129,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
           },
         ],
         databaseUrl: databases.urls.control,
+        runtimeFolder,
         firstOrg: earlier === null ? {} : { id: earlier.orgId },
         environment,
         log: log('control-plane'),

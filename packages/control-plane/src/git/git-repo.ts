@@ -1,16 +1,18 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import { KartaError, LIMITS } from '@karta/protocol';
+// Not the whole protocol: a process of one push would load little else.
+import { KartaError } from '@karta/protocol/errors';
+import { LIMITS } from '@karta/protocol/limits';
+import { GIT_UID } from './git-user.ts';
 
-/**
- * Git runs as this user where the server is root: nobody's, in no user database, so that a fault in
- * git reaches nothing of the platform.
- */
-const GIT_USER = 0x6fff_fff1;
+/** How names of folders begin that hold a repository. */
+const NAME = 'karta-git-';
+/** No push lasts as long: older folders are of one that was killed. In milliseconds. */
+const LEFTOVER_MS = 6 * 60 * 60 * 1000;
 const PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Address space, processor seconds and file size of one git process. */
 const PROCESS_LIMITS = ['--as=2147483648', '--cpu=120', `--fsize=${2 * LIMITS.archiveBytes}`];
@@ -20,7 +22,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'core.hooksPath': '/dev/null',
   'http.receivepack': 'true',
   'http.uploadpack': 'false',
-  'receive.maxInputSize': String(LIMITS.archiveBytes),
   // What arrives stays packed: small files by the million would fill the disk's table of files.
   'receive.unpackLimit': '1',
   'receive.autogc': 'false',
@@ -32,7 +33,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 /** A running git, its error stream left alone. */
 export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** A bare repository that exists for one push. */
+/** A bare repository on this machine's disk, and git in it. */
 export interface GitRepo {
   /** Its parent, below which it is named `push.git`. */
   root: string;
@@ -42,13 +43,17 @@ export interface GitRepo {
   remove(): Promise<void>;
 }
 
-/** Makes an empty repository. Throws `KartaError('not_installed')` on a server without git. */
-export async function openGitRepo(): Promise<GitRepo> {
-  const root = await mkdtemp(join(tmpdir(), 'karta-git-'));
-  const user = process.getuid?.() === 0 ? { uid: GIT_USER, gid: GIT_USER } : {};
+/**
+ * Makes an empty repository that takes packs of so many bytes. Git runs as a user of its own where
+ * this process is root. Throws `KartaError('not_installed')` on a server without git.
+ */
+export async function openGitRepo(maxBytes: number = LIMITS.archiveBytes): Promise<GitRepo> {
+  await removeLeftovers(tmpdir());
+  const root = await mkdtemp(join(tmpdir(), NAME));
+  const user = process.getuid?.() === 0 ? { uid: GIT_UID, gid: GIT_UID } : {};
   if (user.uid !== undefined) await chown(root, user.uid, user.gid);
   const folder = join(root, 'push.git');
-  const settings = Object.entries(SETTINGS);
+  const settings = Object.entries({ ...SETTINGS, 'receive.maxInputSize': String(maxBytes) });
   const environment: Record<string, string> = {
     PATH,
     HOME: '/nonexistent',
@@ -82,9 +87,26 @@ export async function openGitRepo(): Promise<GitRepo> {
     await repo.remove();
     const { code } = cause as { code?: unknown };
     // 127 is how the launcher says that there is no such program.
-    if (code === 'ENOENT' || code === 127) {
-      throw new KartaError('not_installed', 'This server has no git, or no prlimit.', { cause });
-    }
+    if (code === 'ENOENT' || code === 127) throw noGit({ cause });
     throw cause;
   }
+}
+
+/**
+ * Removes what pushes have left that were killed. Root removes nothing that another user made: what
+ * lies in there may change into a way out meanwhile.
+ */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(NAME)) continue;
+    const path = join(folder, name);
+    const found = await lstat(path).catch(() => null); // Gone meanwhile.
+    if (found === null || found.uid !== process.getuid?.()) continue;
+    if (found.mtimeMs < Date.now() - LEFTOVER_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** What a server answers that cannot run git. */
+export function noGit(options?: { cause: unknown }): KartaError {
+  return new KartaError('not_installed', 'This server has no git, or no prlimit.', options);
 }

@@ -1,16 +1,22 @@
 import { problemResponse } from '@karta/http';
 import { KartaError } from '@karta/protocol';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { OrgActor } from '../http/actor.ts';
 import { type Authenticator, type BoundRoute, defineRoute } from '../http/route.ts';
-import { type GitRepo, openGitRepo } from './git-repo.ts';
-import { askBackend } from './http-backend.ts';
+import type { BackendAnswer, OpenPushRepo, PushRepo } from './push-repo.ts';
 import { type PushParts, receivePush } from './receive-push.ts';
 
 const SERVICE = 'git-receive-pack';
 const root = '/v1/projects/{ref}/git' as const;
+/** Pushes of one org at once: each holds processes and a repository. */
+const MAX_PUSHES = 4;
+/** When to try again a push that was one too many, in seconds. */
+const RETRY_AFTER = 10;
 
 export interface GitRouteParts {
+  openRepo: OpenPushRepo;
+  log: Pick<Logger, 'warn'>;
   /** Publishes an archive to a project and waits for its end; `say` hears the build's log. */
   publish(
     actor: OrgActor,
@@ -26,6 +32,22 @@ export interface GitRouteParts {
  * builder's, not ours to keep.
  */
 export function gitRoutes(parts: GitRouteParts): BoundRoute[] {
+  const openRepo = fewAtOnce(parts.openRepo);
+
+  /** A repository for `caller`; gone when what is done in it fails before there is an answer. */
+  async function inRepo(
+    caller: OrgActor,
+    answer: (repo: PushRepo) => Promise<BackendAnswer>,
+  ): Promise<Response> {
+    const repo = await openRepo(caller.orgId);
+    try {
+      return answerOf(repo, await answer(repo));
+    } catch (error) {
+      await repo.remove();
+      throw error;
+    }
+  }
+
   return [
     defineRoute({
       id: 'gitRefs',
@@ -36,12 +58,12 @@ export function gitRoutes(parts: GitRouteParts): BoundRoute[] {
       access: 'releases.publish',
       query: z.object({ service: z.string().optional() }),
       answers: { 200: { description: "Git's own" } },
-      async handle({ context, query }) {
+      async handle({ caller, context, query }) {
         if (query.service !== SERVICE) {
           throw new KartaError('forbidden', 'Only git push works here; nothing can be fetched.');
         }
-        const repo = await openGitRepo();
-        return answerOf(repo, await askBackend(repo, context.env.incoming, '/info/refs'));
+        const path = `/info/refs?service=${SERVICE}`;
+        return inRepo(caller, (repo) => repo.ask(context.env.incoming, path));
       },
     }),
     defineRoute({
@@ -54,25 +76,59 @@ export function gitRoutes(parts: GitRouteParts): BoundRoute[] {
       bytes: `application/x-${SERVICE}-request`,
       answers: { 200: { description: "Git's own" } },
       async handle({ caller, param, context }) {
-        const repo = await openGitRepo();
-        const answer = await askBackend(repo, context.env.incoming, `/${SERVICE}`);
-        if (answer.status !== 200) return answerOf(repo, answer);
-        const body = receivePush({
-          repo,
-          answer: answer.body,
-          publish: (archive, say) => parts.publish(caller, param('ref'), archive, say),
+        return inRepo(caller, async (repo) => {
+          const answer = await repo.ask(context.env.incoming, `/${SERVICE}`);
+          if (answer.status !== 200) return answer;
+          const body = receivePush({
+            repo,
+            answer: answer.body,
+            publish: (archive, say) => parts.publish(caller, param('ref'), archive, say),
+            failed: (error) => parts.log.warn({ err: error }, 'git ended during a push'),
+          });
+          return { ...answer, body };
         });
-        return answerOf(repo, { ...answer, body });
       },
     }),
   ].map(byBasicAuth);
 }
 
+/** Repositories by org, so that none takes all the processes that there are. */
+function fewAtOnce(openRepo: OpenPushRepo): (orgId: string) => Promise<PushRepo> {
+  const held = new Map<string, number>();
+  const hold = (orgId: string, change: number) => {
+    const count = (held.get(orgId) ?? 0) + change;
+    if (count === 0) held.delete(orgId);
+    else held.set(orgId, count);
+  };
+  return async (orgId) => {
+    if ((held.get(orgId) ?? 0) >= MAX_PUSHES) {
+      throw new KartaError('rate_limited', `${MAX_PUSHES} pushes of this org run already.`, {
+        retryAfter: RETRY_AFTER,
+      });
+    }
+    hold(orgId, 1);
+    let free = () => {
+      free = () => {};
+      hold(orgId, -1);
+    };
+    try {
+      const repo = await openRepo();
+      return {
+        ...repo,
+        async remove() {
+          await repo.remove();
+          free();
+        },
+      };
+    } catch (error) {
+      free();
+      throw error;
+    }
+  };
+}
+
 /** Streams an answer; the repository goes when it has ended or the client has gone. */
-function answerOf(
-  repo: GitRepo,
-  answer: { status: number; contentType: string; body: AsyncGenerator<Buffer> },
-): Response {
+function answerOf(repo: PushRepo, answer: BackendAnswer): Response {
   const { body } = answer;
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -95,8 +151,14 @@ function answerOf(
   });
   return new Response(stream, {
     status: answer.status,
-    headers: { 'content-type': answer.contentType, 'cache-control': 'no-cache' },
+    headers: { 'content-type': shownType(answer.contentType), 'cache-control': 'no-cache' },
   });
+}
+
+/** What browsers render is served beside this, so git does not choose to be rendered. */
+function shownType(type: string): string {
+  const own = /^application\/x-git-receive-pack-(advertisement|result)$/.test(type);
+  return own ? type : 'text/plain; charset=utf-8';
 }
 
 /** Git sends a name and a password, and only after it was asked to. */

@@ -1,24 +1,18 @@
 import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import type { GitRepo } from './git-repo.ts';
+import type { BackendAnswer } from './push-repo.ts';
 
 /** The longest head of an answer, in bytes. */
 const MAX_HEAD = 16 * 1024;
 
-/** What git's own CGI program answered. */
-export interface BackendAnswer {
-  status: number;
-  contentType: string;
-  body: AsyncGenerator<Buffer>;
-}
-
-/** Asks git's `http-backend` about a repository, with the request's body when there is one. */
+/** Asks git's `http-backend` about a repository: {@link PushRepo.ask}. */
 export async function askBackend(
   repo: GitRepo,
   request: IncomingMessage,
-  path: '/info/refs' | '/git-receive-pack',
+  target: string,
 ): Promise<BackendAnswer> {
-  const [, query = ''] = (request.url ?? '').split('?', 2);
+  const [path = '', query = ''] = target.split('?', 2);
   const { headers } = request;
   const child = repo.spawn(['http-backend'], {
     GIT_PROJECT_ROOT: repo.root,
@@ -37,9 +31,12 @@ export async function askBackend(
     child.once('close', () => resolve());
   });
   ended.catch(() => {});
+  let read: Promise<void> = Promise.resolve();
   if (request.method === 'POST') {
     // A refusal closes git's input early; its answer says why.
-    pipeline(request.iterator({ destroyOnReturn: false }), child.stdin).catch(() => {});
+    read = pipeline(request.iterator({ destroyOnReturn: false }), child.stdin).catch(() =>
+      readToItsEnd(request),
+    );
   } else {
     child.stdin.on('error', () => {}).end();
   }
@@ -49,6 +46,7 @@ export async function askBackend(
   while (end < 0) {
     const { value, done } = await chunks.next();
     if (done === true || head.length > MAX_HEAD) {
+      child.kill('SIGKILL');
       await ended;
       throw new Error('git gave no answer');
     }
@@ -69,6 +67,8 @@ export async function askBackend(
       if (head.length > end + 4) yield head.subarray(end + 4);
       for await (const chunk of chunks) yield chunk;
       await ended;
+      // Cut off in the middle of sending, a client would tell of that and not of the answer.
+      await read;
     } finally {
       child.kill('SIGKILL');
     }
@@ -78,6 +78,12 @@ export async function askBackend(
     contentType: fields.get('content-type') ?? 'application/octet-stream',
     body: body(),
   };
+}
+
+/** Throws the rest of a request away; resolves when there is none, or its client has gone. */
+async function readToItsEnd(request: IncomingMessage): Promise<void> {
+  request.resume();
+  await finished(request, { writable: false }).catch(() => {});
 }
 
 function variable(name: string, value: string | undefined): Record<string, string> {

@@ -2,9 +2,10 @@
 const MAX_CONTENT = 65_515;
 const FLUSH = Buffer.from('0000');
 
-/** Channels of a side band: what the client's program reads, and what its person reads. */
+/** Channels of a side band: what the client's program reads, what its person reads, why all ends. */
 export const REPORT_BAND = 1;
 export const PERSON_BAND = 2;
+export const FAILURE_BAND = 3;
 
 /** Git's framing: four hex digits of length, then the content. */
 export function pktLine(content: string | Uint8Array): Buffer {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type GitRepo, openGitRepo } from './git-repo.ts';
+import { localPushRepo } from './local-push-repo.ts';
 import { receivePush } from './receive-push.ts';
 
 /** The empty tree, which every repository has. */
@@ -33,7 +34,7 @@ test('what git archived arrives whole, however late it is read', async () => {
   };
   let bytes = 0;
   const answer = receivePush({
-    repo: watched,
+    repo: localPushRepo(watched),
     answer: nothing(),
     async publish(archive) {
       await ended;
@@ -42,6 +43,7 @@ test('what git archived arrives whole, however late it is read', async () => {
       for await (const chunk of archive) bytes += chunk.length;
       throw new Error('seen');
     },
+    failed: expect.fail,
   });
   const told: Buffer[] = [];
   for await (const line of answer) told.push(line);

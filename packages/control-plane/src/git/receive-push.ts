@@ -1,18 +1,30 @@
-import { PassThrough } from 'node:stream';
 import type { BuildView } from '@karta/protocol';
-import type { GitRepo } from './git-repo.ts';
-import { flushPkt, onBand, PERSON_BAND, pktLine, pktLines, REPORT_BAND } from './pkt-line.ts';
+import {
+  FAILURE_BAND,
+  flushPkt,
+  onBand,
+  PERSON_BAND,
+  pktLine,
+  pktLines,
+  REPORT_BAND,
+} from './pkt-line.ts';
+import type { PushRepo } from './push-repo.ts';
 
 /** The branch whose pushes are published. */
 const BRANCH = 'refs/heads/main';
 const NOT_PUBLISHED = 'only the branch main is published; git push karta HEAD:main does it';
+const GIT_ENDED = 'git on the server ended before it was done; nothing was published, push again';
+/** The longest report of git's own that is held, in bytes: a line for each ref. */
+const MAX_REPORT_BYTES = 1024 * 1024;
 
 export interface PushParts {
-  repo: GitRepo;
+  repo: PushRepo;
   /** What git answered to the push, in its own framing. */
   answer: AsyncIterable<Uint8Array>;
   /** Publishes an archive and waits for its end; `say` hears the build's log. */
   publish(archive: AsyncIterable<Uint8Array>, say: (line: string) => void): Promise<BuildView>;
+  /** Hears why git ended before it was done. */
+  failed(error: unknown): void;
 }
 
 /**
@@ -20,16 +32,27 @@ export interface PushParts {
  * the build as it goes; the push fails when the build does.
  */
 export async function* receivePush(parts: PushParts): AsyncGenerator<Buffer> {
-  const report: Buffer[] = [];
-  for await (const line of pktLines(parts.answer)) {
-    if (line === null) continue;
-    if (line[0] === REPORT_BAND) report.push(line.subarray(1));
-    else yield pktLine(line);
+  let report = Buffer.alloc(0);
+  let pushed: string[];
+  try {
+    for await (const line of pktLines(parts.answer)) {
+      if (line === null) continue;
+      if (line[0] !== REPORT_BAND) {
+        yield pktLine(line);
+        continue;
+      }
+      report = Buffer.concat([report, line.subarray(1)]);
+      if (report.length > MAX_REPORT_BYTES) throw new Error('git reported too much');
+    }
+    pushed = await parts.repo.refs();
+  } catch (error) {
+    parts.failed(error);
+    yield onBand(FAILURE_BAND, Buffer.from(`${GIT_ENDED}\n`));
+    return;
   }
-  const pushed = await refsOf(parts.repo);
   if (pushed.length === 0) {
     // Git itself refused; its report says why.
-    yield Buffer.concat([onBand(REPORT_BAND, Buffer.concat(report)), flushPkt()]);
+    yield Buffer.concat([onBand(REPORT_BAND, report), flushPkt()]);
     return;
   }
   const verdicts = new Map<string, string | null>(
@@ -48,11 +71,9 @@ export async function* receivePush(parts: PushParts): AsyncGenerator<Buffer> {
 
 /** Publishes what was pushed; why it failed, or `null`. */
 async function* published({ repo, publish }: PushParts): AsyncGenerator<Buffer, string | null> {
-  const archive = repo.spawn(['archive', '--format=tar', BRANCH]);
-  archive.stdin.on('error', () => {}).end();
-  archive.stderr.resume();
-  // Read from the first moment: Node throws away what a process has said that ended unread.
-  const content = archive.stdout.pipe(new PassThrough());
+  const content = repo.archive(BRANCH);
+  // Nobody needs the repository while what was in it is built.
+  content.once('end', () => void repo.remove());
   const said: string[] = [];
   let wake = () => {};
   const outcome = publish(content, (line) => {
@@ -79,7 +100,7 @@ async function* published({ repo, publish }: PushParts): AsyncGenerator<Buffer, 
       }
     }
   } finally {
-    archive.kill('SIGKILL');
+    content.destroy();
   }
   const { build, error } = await outcome;
   if (build === null) {
@@ -104,9 +125,4 @@ function summaryOf(build: BuildView): string[] {
 function toPerson(lines: readonly string[]): Buffer {
   const text = lines.map((line) => `${line.replace(/[\p{Cc}\p{Cf}]/gu, ' ')}\n`).join('');
   return onBand(PERSON_BAND, Buffer.from(text));
-}
-
-async function refsOf(repo: GitRepo): Promise<string[]> {
-  const out = await repo.run(['-C', 'push.git', 'for-each-ref', '--format=%(refname)']);
-  return out.split('\n').filter((line) => line !== '');
 }

@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import { type BlobStore, openBlobFolder } from '../blobs/blob-store.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import { gitRoutes } from '../git/git-routes.ts';
+import { openLocalPushRepo } from '../git/local-push-repo.ts';
+import { pushReposAt } from '../git/remote-push-repo.ts';
 import type { BoundRoute } from '../http/route.ts';
 import type { OrgGrants } from '../internal/org-grant.ts';
 import { envRoutes } from '../projects/env-routes.ts';
@@ -27,7 +29,7 @@ import { releaseRoutes } from './release-routes.ts';
 import { createReleases } from './releases.ts';
 
 export interface ReleasesRoomParts {
-  config: Pick<ControlPlaneConfig, 'home' | 'run_as_uid' | 'collection' | 'domain'>;
+  config: Pick<ControlPlaneConfig, 'home' | 'run_as_uid' | 'git_socket' | 'collection' | 'domain'>;
   database: Database;
   log: Logger;
   grants: OrgGrants;
@@ -68,6 +70,8 @@ export async function createReleasesRoom(parts: ReleasesRoomParts): Promise<Rele
       ...buildRoutes({ database, publishes, buildLog, urlOf }),
       ...envRoutes(env),
       ...gitRoutes({
+        log,
+        openRepo: config.git_socket ? pushReposAt(config.git_socket) : openLocalPushRepo,
         publish: (actor, ref, archive, say) =>
           publishAndWait({ database, publishes, buildLog, urlOf }, actor, ref, archive, say),
       }),
