@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { messageOf, startChild } from './child.ts';
+import { type ChildCommand, messageOf, startChild } from './child.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -20,7 +20,10 @@ const READY = `createInterface({ input: process.stdin })
   .once('line', (line) => console.log(JSON.stringify({ ready: true, line, env: process.env })))
   .once('close', () => process.exit(0));`;
 
-function start(main: string, extra: { log?: (line: string) => void; readyMs?: number } = {}) {
+function start(
+  main: string,
+  extra: Partial<Pick<ChildCommand, 'log' | 'readyMs' | 'engineOptions'>> = {},
+) {
   return startChild(
     { name: 'thing', main, configuration: { secret: 's' }, log: extra.log ?? (() => {}), ...extra },
     (line) => line as { line: string; env: Record<string, string> },
@@ -37,6 +40,19 @@ describe('a child', () => {
     await child.stop();
     expect(await child.ended).toMatchObject({ signal: 'SIGTERM' });
     await child.stop();
+  });
+
+  test('has little room for new objects, and no variable that would reach what it starts', async () => {
+    const main = await programOf(
+      READY.replace('line, env:', 'line: process.execArgv.join(), env:'),
+    );
+    const child = await start(main);
+    expect(child.ready.line).toBe('--max-semi-space-size=4');
+    expect(child.ready.env.NODE_OPTIONS).toBeUndefined();
+    await child.stop();
+    const roomy = await start(main, { engineOptions: [] });
+    expect(roomy.ready.line).toBe('');
+    await roomy.stop();
   });
 
   test('leaves none of its memory on disk when it crashes', async () => {

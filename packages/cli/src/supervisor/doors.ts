@@ -64,6 +64,8 @@ export async function startDoors(options: {
         metrics_port: 0,
       },
       log: options.log,
+      // What all sandboxes stream passes here: room for new objects is processor time.
+      engineOptions: [],
     },
     (line) => readyLine.parse(line),
   );
