@@ -62,6 +62,7 @@ export async function bareGround(
       const sandbox = await driver.create({
         ...provision,
         id,
+        org: 'org_bench',
         volumeId,
         release,
         offers: [{ name: 'model', socket: channel.socket_path }],

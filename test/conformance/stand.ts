@@ -107,6 +107,7 @@ async function bootStand(parts: BootParts, options: BootOptions): Promise<Stand>
   const provision = harness.provision(setup);
   const sandbox = await driver.create({
     id,
+    org: 'org_1',
     volumeId: volume,
     release,
     protectedPaths: provision.protectedPaths,

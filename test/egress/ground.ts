@@ -72,7 +72,12 @@ export async function egressGround(names: readonly string[]): Promise<EgressGrou
       const order = { id, orgId: 'org_1', projectId: 'proj_1', allow, secrets };
       const egress = await openEgress(client, order);
       const sandbox = await driver.create({
-        ...{ id, volumeId: `vol_${process.pid}_${serial}`, release: release as string },
+        ...{
+          id,
+          org: 'org_1',
+          volumeId: `vol_${process.pid}_${serial}`,
+          release: release as string,
+        },
         ...{ protectedPaths: [], offers: [], listens: [], hosts: egress.hosts },
         tools: [{ source: process.execPath, target: NODE_INSIDE }],
         files: [{ target: CA_INSIDE, content: authority.ca }],

@@ -36,6 +36,11 @@ export interface Support {
 export interface SandboxSpec {
   /** `sbx_…`; unique among live sandboxes. */
   id: string;
+  /**
+   * Whose it is. Where the processor is short, orgs have equal parts of it, and an org's sandboxes
+   * share what is the org's.
+   */
+  org: string;
   /** The writable state that outlives the sandbox: workspace changes and `/home/agent`. */
   volumeId: string;
   /** Host folder of the materialised release: never written, seen at `/workspace`. */

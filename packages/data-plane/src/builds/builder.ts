@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Harness } from '@karta/harness';
 import { type KeyProvider, newId, PROVIDER_FAMILY } from '@karta/protocol';
-import { chooseDriver, type Sandbox, type SandboxDriver, type WantedDriver } from '@karta/sandbox';
+import {
+  chooseDriver,
+  type Sandbox,
+  type SandboxDriver,
+  type SandboxSpec,
+  type WantedDriver,
+} from '@karta/sandbox';
 import { bundledDigests } from '../releases/bundled.ts';
 import type { Upstreams } from '../releases/model-check.ts';
 import { appError } from '../releases/problem.ts';
@@ -105,10 +111,11 @@ export function createBuilder(parts: BuilderParts): Builder {
         setup_refused: isolated || parts.allowUnsandboxed ? null : NO_SANDBOX,
       };
       const volumeId = `vol_build_${randomBytes(8).toString('hex')}`;
+      const place = { org: source.owner.orgId, volumeId };
       const { archive, log, signal } = source;
       const order = { target, log, signal };
       try {
-        const step = await inSandbox(chosen, volumeId, null, (sandbox) =>
+        const step = await inSandbox(chosen, place, null, (sandbox) =>
           buildInSandbox(sandbox, { ...order, archive, request: { ...request, step: 'examine' } }),
         );
         const outcome = step.ok === 'examined' ? await setUp(step.facts) : step;
@@ -125,7 +132,7 @@ export function createBuilder(parts: BuilderParts): Builder {
         const allow = examined.build_allow;
         log(`setup may reach ${allow.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
         const reach = { ...source.owner, allow };
-        const step = await inSandbox(chosen, volumeId, reach, (sandbox) =>
+        const step = await inSandbox(chosen, place, reach, (sandbox) =>
           buildInSandbox(sandbox, {
             ...{ ...order, examined, archive: Readable.from([]) },
             request: { ...request, step: 'setup' },
@@ -140,7 +147,7 @@ export function createBuilder(parts: BuilderParts): Builder {
   /** Runs one step in a sandbox of its own, over the files of this build. */
   async function inSandbox<T>(
     driver: SandboxDriver,
-    volumeId: string,
+    place: Pick<SandboxSpec, 'org' | 'volumeId'>,
     reach: Omit<EgressRequest, 'id'> | null,
     step: (sandbox: Sandbox) => Promise<T>,
   ): Promise<T> {
@@ -148,7 +155,7 @@ export function createBuilder(parts: BuilderParts): Builder {
     const egress = reach === null ? null : await parts.openEgress({ id, ...reach });
     try {
       const sandbox = await driver.create({
-        ...{ id, volumeId, release: empty, protectedPaths: [], tools: BUILDER_TOOLS, files: [] },
+        ...{ id, ...place, release: empty, protectedPaths: [], tools: BUILDER_TOOLS, files: [] },
         ...{ offers: [], hosts: egress?.hosts ?? [], listens: [], limits: BUILDER_LIMITS },
       });
       try {

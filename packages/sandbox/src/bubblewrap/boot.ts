@@ -55,7 +55,7 @@ export async function boot(parts: BootParts): Promise<NamespaceSandbox> {
       : { sources: plainSources(parts, inside, entries, forwarders), become: null };
     let group: ControlGroup | null = null;
     if (machine.groups !== null) {
-      group = await machine.groups.create(spec.id, spec.limits);
+      group = await machine.groups.create(spec.org, spec.id, spec.limits);
       undo.push(group.destroy);
     }
     const plan: Launch = {

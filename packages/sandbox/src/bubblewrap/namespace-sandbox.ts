@@ -12,6 +12,7 @@ import {
 import { checkCommand } from '../spec/check-spec.ts';
 import { treeUsage } from '../usage/process-usage.ts';
 import type { ControlGroup } from './cgroup/control-groups.ts';
+import { killProcess } from './cgroup/group-folder.ts';
 import { type Dialer, dialer } from './dial.ts';
 import { type Launch, type Launched, launch } from './launcher.ts';
 import { alive, identify } from './process-identity.ts';
@@ -173,22 +174,30 @@ export function namespaceSandbox(parts: NamespaceSandboxParts): NamespaceSandbox
     const processes = [...live];
     for (const { launched, dialer } of processes) {
       dialer.close();
-      launched.child.kill('SIGKILL');
+      if (group !== null) launched.child.kill('SIGKILL');
       closeStreams(launched.child);
     }
-    await Promise.all(processes.map((process) => process.exited));
-    if (group !== null) await group.destroy();
-    else await Promise.all(processes.map((process) => gone(process.launched)));
+    // A launch that is killed as it begins may leave a child, which keeps its streams open.
+    const ended =
+      group === null ? processes.map((process) => endAlone(process.launched)) : [group.destroy()];
+    await Promise.all([...processes.map((process) => process.exited), ...ended]);
     await parts.release();
   }
 }
 
-/** Waits until the first process has left, after which the kernel has ended all others with it. */
-async function gone(launched: Launched): Promise<void> {
-  const pid = await launched.first;
+/**
+ * Ends a launch that no control group holds. Its first process is known before it is killed, and has
+ * left after it, with which the kernel has ended all others.
+ */
+async function endAlone({ child, first }: Launched): Promise<void> {
+  const pid = await first;
   const identity = pid === null ? null : identify(pid);
+  // While the launch lives, nobody else can have its child's id.
+  const lives = child.exitCode === null && child.signalCode === null;
+  child.kill('SIGKILL');
   const end = Date.now() + GONE_TIMEOUT_MS;
   while (identity !== null && alive(identity)) {
+    if (lives) killProcess(identity.pid);
     if (Date.now() > end) throw new Error(`process ${identity.pid} of a sandbox does not end`);
     await new Promise((resolve) => setTimeout(resolve, GONE_POLL_MS));
   }

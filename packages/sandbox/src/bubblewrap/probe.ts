@@ -44,6 +44,7 @@ async function tryBoot(driver: SandboxDriver, home: string): Promise<string | nu
   const name = basename(release);
   const spec: SandboxSpec = {
     id: name,
+    org: name,
     volumeId: name,
     release,
     protectedPaths: [],

@@ -17,7 +17,7 @@ const PLATFORM = `
 import { createNamespaceDriver } from ${JSON.stringify(fileURLToPath(new URL('./driver.ts', import.meta.url)))};
 const [home, runtimeDir, release] = process.argv.slice(-3);
 const sandbox = await createNamespaceDriver({ home, runtimeDir }).create({
-  id: 'sbx_orphan', volumeId: 'vol_orphan', release, protectedPaths: [], tools: [], files: [],
+  id: 'sbx_orphan', org: 'org_orphan', volumeId: 'vol_orphan', release, protectedPaths: [], tools: [], files: [],
   offers: [], listens: [], limits: { memoryBytes: 1e8, pids: 50, cpus: 1, diskBytes: 3e7 },
 });
 const child = sandbox.spawn({ argv: ['/bin/sh', '-c', 'echo kept > note; (setsid sleep ${NAP} &); trap "" TERM; echo up; sleep ${NAP}'], env: { PATH: '/usr/bin:/bin' } });
@@ -59,7 +59,7 @@ test('what a killed platform left behind is ended, and its volume serves again',
   expect(await readdir(join(runtimeDir, 's'))).toEqual([]);
   const { v1, v2 } = await hierarchyMounts();
   for (const mount of [...v1.values(), v2 ?? '']) {
-    expect(existsSync(join(mount, groupName(home), 'sbx_orphan'))).toBe(false);
+    expect(existsSync(join(mount, groupName(home)))).toBe(false);
   }
   const again = await driver.create(ground.spec({ volumeId: 'vol_orphan' }));
   expect((await run(again, sh('cat note'))).stdout).toBe('kept\n');

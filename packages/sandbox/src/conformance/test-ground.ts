@@ -1,10 +1,8 @@
-import { chmod, mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { hierarchyMounts } from '../bubblewrap/cgroup/mounts.ts';
-import { groupName } from '../bubblewrap/machine.ts';
 import type { Sandbox, SandboxCommand, SandboxProcess, SandboxSpec } from '../port.ts';
 
 /** A folder of a test: a release, a home and a runtime folder, all removed by `remove`. */
@@ -40,6 +38,7 @@ export async function testGround(): Promise<TestGround> {
     release,
     spec: (overrides = {}) => ({
       id: `sbx_${process.pid}_${++serial}`,
+      org: `org_${process.pid}`,
       volumeId: `vol_${process.pid}_${serial}`,
       release,
       protectedPaths: [],
@@ -50,14 +49,7 @@ export async function testGround(): Promise<TestGround> {
       limits: { memoryBytes: 512 * MIB, pids: 128, cpus: 1, diskBytes: 64 * MIB },
       ...overrides,
     }),
-    async remove() {
-      const { v1, v2 } = await hierarchyMounts();
-      for (const mount of new Set([...v1.values(), ...(v2 === null ? [] : [v2])])) {
-        // Without root there never was such a group.
-        await rmdir(join(mount, groupName(home))).catch(() => {});
-      }
-      await rm(root, { recursive: true, force: true });
-    },
+    remove: () => rm(root, { recursive: true, force: true }),
   };
 }
 

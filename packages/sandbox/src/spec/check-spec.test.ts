@@ -5,6 +5,7 @@ import { checkCommand, checkSpec } from './check-spec.ts';
 const SPEC: SandboxSpec = {
   id: 'sbx_1',
   volumeId: 'vol_1',
+  org: 'org_1',
   release: '/srv/release',
   protectedPaths: [{ path: '.claude', whenAbsent: 'directory' }],
   tools: [{ source: '/srv/tool', target: '/opt/tool' }],

@@ -24,6 +24,7 @@ export function checkId(id: string, what: string): void {
 /** Refuses a spec that no driver could honour. Throws `SandboxError('invalid_spec')`. */
 export function checkSpec(spec: SandboxSpec): void {
   checkId(spec.id, 'the sandbox id');
+  checkId(spec.org, 'the org');
   checkId(spec.volumeId, 'the volume id');
   if (!posix.isAbsolute(spec.release)) throw invalid('the release must be an absolute path');
   for (const { path } of spec.protectedPaths) checkRelative(path);

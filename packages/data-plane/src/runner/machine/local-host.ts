@@ -134,6 +134,7 @@ async function bootSandbox(driver: SandboxDriver, order: BootOrder, loaded: Load
   const { diskMb, cpus } = release.config;
   const sandbox = await driver.create({
     id: order.sandboxId,
+    org: release.orgId,
     volumeId: order.volumeId,
     release: loaded.path,
     protectedPaths: provision.protectedPaths,

@@ -52,6 +52,7 @@ export async function openGround(options: GroundOptions = {}): Promise<Ground> {
   const provision = harness.provision(setup);
   const sandbox = await createNoneDriver({ home: join(root, 'home') }).create({
     id: 'sbx_ground',
+    org: 'org_ground',
     volumeId: 'vol_ground',
     release,
     protectedPaths: provision.protectedPaths,

@@ -36,7 +36,9 @@ test('mounts of version 1, 2 and both are understood', () => {
 test('version 2 alone carries all limits', async () => {
   await plant(root, { 'cgroup.controllers': 'cpu memory pids io\n', 'cgroup.subtree_control': '' });
   await plant(join(root, 'karta'), { 'cgroup.subtree_control': '' });
-  const group = join(root, 'karta', 'sbx_1');
+  const org = join(root, 'karta', 'org_1');
+  await plant(org, { 'cgroup.subtree_control': '' });
+  const group = join(org, 'sbx_1');
   await plant(group, {
     'memory.max': '',
     'memory.swap.max': '',
@@ -50,13 +52,17 @@ test('version 2 alone carries all limits', async () => {
   });
   const groups = await openControlGroups({ v1: new Map(), v2: root }, 'karta');
   if ('missing' in groups) throw new Error(groups.missing);
-  const made = await groups.create('sbx_1', LIMITS);
+  const made = await groups.create('org_1', 'sbx_1', LIMITS);
   const read = (name: string) => readFile(join(group, name), 'utf8');
   expect(await read('memory.max')).toBe('1000');
   expect(await read('memory.swap.max')).toBe('0');
   expect(await read('pids.max')).toBe('42');
   expect(await read('cpu.max')).toBe('150000 100000');
-  expect(await readFile(join(root, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
+  for (const above of [root, join(root, 'karta'), org]) {
+    expect(await readFile(join(above, 'cgroup.subtree_control'), 'utf8')).toBe(
+      '+memory +pids +cpu',
+    );
+  }
   expect(await made.usage()).toEqual({ memoryBytes: 600, pids: 3, cpuMicros: 77 });
   expect(await made.memoryKills()).toBe(2);
   expect(made.join).toEqual([join(group, 'cgroup.procs')]);
@@ -66,13 +72,13 @@ test('version 1 carries the limits, with version 2 beside it to kill', async () 
   const v1 = new Map(['memory', 'pids', 'cpu'].map((name) => [name, join(root, name)]));
   const v2 = join(root, 'unified');
   await plant(v2, { 'cgroup.controllers': 'hugetlb\n' });
-  const at = (name: string) => join(root, name, 'karta', 'sbx_1');
+  const at = (name: string) => join(root, name, 'karta', 'org_1', 'sbx_1');
   await plant(at('memory'), { 'memory.limit_in_bytes': '', 'memory.oom_control': 'oom_kill 4\n' });
   await plant(at('pids'), { 'pids.max': '' });
   await plant(at('cpu'), { 'cpu.cfs_period_us': '', 'cpu.cfs_quota_us': '' });
   const groups = await openControlGroups({ v1, v2 }, 'karta');
   if ('missing' in groups) throw new Error(groups.missing);
-  const made = await groups.create('sbx_1', LIMITS);
+  const made = await groups.create('org_1', 'sbx_1', LIMITS);
   expect(await readFile(join(at('memory'), 'memory.limit_in_bytes'), 'utf8')).toBe('1000');
   expect(await readFile(join(at('cpu'), 'cpu.cfs_quota_us'), 'utf8')).toBe('150000');
   expect(await made.memoryKills()).toBe(4);

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { access, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Writes a control file. The kernel takes each write as one command. */
@@ -41,15 +41,10 @@ export async function killAll(folder: string): Promise<void> {
   for (;;) {
     const pids = await processesOf(folder);
     if (pids.length === 0) return;
-    for (const pid of pids) kill(pid);
+    for (const pid of pids) killProcess(pid);
     if (Date.now() > end) throw new Error(`processes of ${folder} do not end: ${pids.join(' ')}`);
     await new Promise((resolve) => setTimeout(resolve, EMPTY_POLL_MS));
   }
-}
-
-/** Makes a group below the mount point, with all on the way. */
-export async function makeGroup(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
 }
 
 /** Removes an empty group; absent is fine. */
@@ -69,13 +64,8 @@ export async function removeGroup(folder: string): Promise<void> {
   }
 }
 
-/** Names of the groups in a group. */
-export async function childGroups(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-}
-
-function kill(pid: number): void {
+/** Ends a process; one that has ended is fine. */
+export function killProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {

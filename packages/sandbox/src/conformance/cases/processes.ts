@@ -1,9 +1,26 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import { SandboxError } from '../../port.ts';
 import type { Case } from '../case.ts';
 import { PATH_ENV, printed, run, sh } from '../test-ground.ts';
 
+/** Sandboxes that are disposed of, each at another moment of what starts in it. */
+const BEGINNINGS = 6;
+
 export const processCases: Case[] = [
+  {
+    name: 'what has only begun to start ends with its sandbox',
+    async run({ create, ground }) {
+      const nap = `${20_000 + (process.pid % 1000)}.${process.pid}`;
+      for (let after = 0; after < BEGINNINGS; after += 1) {
+        const sandbox = await create();
+        const child = sandbox.spawn(sh(`exec sleep ${nap}`));
+        for (let turn = 0; turn < after; turn += 1) await readdir(ground.root);
+        await Promise.all([sandbox.dispose(), child.exited]);
+      }
+      assert.equal(await running(`sleep\0${nap}\0`), 0);
+    },
+  },
   {
     name: 'exit codes and deaths by signal are told apart',
     async run({ create }) {
@@ -132,3 +149,12 @@ export const processCases: Case[] = [
     },
   },
 ];
+
+/** Processes of this machine with exactly these arguments. */
+async function running(line: string): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return lines.filter((found) => found === line).length;
+}
