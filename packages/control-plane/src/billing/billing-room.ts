@@ -30,7 +30,7 @@ export interface BillingRoom {
   stop(): Promise<void>;
 }
 
-export function createBillingRoom(deps: BillingRoomDeps): BillingRoom {
+export async function createBillingRoom(deps: BillingRoomDeps): Promise<BillingRoom> {
   const { config, database, publicUrl, changed, log } = deps;
   if (config === undefined) {
     return {
@@ -41,7 +41,7 @@ export function createBillingRoom(deps: BillingRoomDeps): BillingRoom {
       stop: async () => {},
     };
   }
-  const stripe = stripeClient(config);
+  const stripe = await stripeClient(config);
   const parts = { database, stripe, config, publicUrl, graceMs: graceMs(config), changed, log };
   let timer: NodeJS.Timeout | undefined;
   let sweeping: Promise<void> = Promise.resolve();

@@ -22,14 +22,14 @@ const CENT = 10_000_000_000n;
 
 let stripe: StripeDouble;
 /** As the product calls it. */
-let api: ReturnType<typeof stripeClient>;
+let api: Awaited<ReturnType<typeof stripeClient>>;
 let plane: PlaneGround;
 /** With the role billing in every org of the test. */
 let payer: SignedIn;
 
 beforeAll(async () => {
   stripe = await startStripeDouble();
-  api = stripeClient({ secret_key: SECRET_KEY, api_url: stripe.url });
+  api = await stripeClient({ secret_key: SECRET_KEY, api_url: stripe.url });
   plane = await startPlane([], {
     billing: {
       secret_key: SECRET_KEY,

@@ -1,4 +1,4 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import type { Tx } from '../sql/database.ts';
 import { lockAccount } from './accounts.ts';
 import type { BillingLineRow } from './tables.ts';
@@ -34,7 +34,7 @@ export async function sendLines(
       });
       return id;
     } catch (error) {
-      if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
+      if (!(error instanceof stripe.errors.StripeInvalidRequestError)) throw error;
       const { status } = await stripe.invoices.retrieve(invoiceId);
       if (status === 'draft') throw error;
       log.warn({ invoice: invoiceId, org: orgId }, 'lines missed their invoice: they wait');

@@ -1,7 +1,7 @@
 import { readBytes } from '@karta/http';
 import { KartaError } from '@karta/protocol';
 import type { Logger } from 'pino';
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { type BoundRoute, defineRoute, noContent } from '../http/route.ts';
 import type { BillingConfig } from './config.ts';
 import { type InvoiceParts, takeInvoice } from './take-invoice.ts';
@@ -49,7 +49,7 @@ function signedEvent(
   try {
     return stripe.webhooks.constructEvent(body, signature ?? '', config.webhook_secret);
   } catch (error) {
-    if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
+    if (!(error instanceof stripe.errors.StripeSignatureVerificationError)) throw error;
     throw new KartaError('invalid_request', 'The event is not signed by Stripe, or too old.');
   }
 }

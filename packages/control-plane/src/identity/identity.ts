@@ -56,7 +56,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const { config, database, log } = deps;
   const publicUrl = publicUrlOf(config);
   const mailer = config.mail
-    ? createMailer({ smtpUrl: config.mail.smtp_url, from: config.mail.from, publicUrl })
+    ? await createMailer({ smtpUrl: config.mail.smtp_url, from: config.mail.from, publicUrl })
     : null;
   const login = createLogin({
     tables: PEOPLE_TABLES,

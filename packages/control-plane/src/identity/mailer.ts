@@ -1,5 +1,3 @@
-import { createTransport } from 'nodemailer';
-
 /** What the control plane writes to people. Rejects when the mail server does not take a message. */
 export interface Mailer {
   confirmAddress(to: string, token: string): Promise<void>;
@@ -17,8 +15,9 @@ export interface MailSettings {
   publicUrl: string;
 }
 
-/** Mail by the operator's own SMTP server. */
-export function createMailer({ smtpUrl, from, publicUrl }: MailSettings): Mailer {
+/** Mail by the operator's own SMTP server. Its library is loaded only where there is one. */
+export async function createMailer({ smtpUrl, from, publicUrl }: MailSettings): Promise<Mailer> {
+  const { createTransport } = await import('nodemailer');
   const transport = createTransport(smtpUrl);
   async function send(to: string, subject: string, lines: string[]): Promise<void> {
     await transport.sendMail({ from, to, subject, text: `${lines.join('\n\n')}\n` });

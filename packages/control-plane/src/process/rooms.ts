@@ -81,7 +81,7 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     log,
   });
   const releases = await createReleasesRoom({ ...deps, nodes, sync, grants: keys.grants });
-  const billing = createBillingRoom({
+  const billing = await createBillingRoom({
     config: config.billing,
     database,
     publicUrl: identity.publicUrl,
