@@ -60,6 +60,9 @@ describe('the shop assistant, offline', () => {
     ['which payments do you accept?', /Bancontact/],
     ['When do you roast?', /roast on Monday and Thursday/],
     ['tell me about Kindling', /light roast: bergamot/],
+    ['What can I return?', /unopened bag/],
+    ['What can I ask?', /ask me about opening hours/],
+    ['what can you do', /ask me about opening hours/],
   ])('%s', (question, expected) => {
     expect(answer(question)).toMatch(expected);
   });

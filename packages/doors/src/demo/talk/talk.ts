@@ -14,7 +14,9 @@ const GREETING =
   /^\W*(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))\b[\s\p{L}]{0,20}\W*$/iu;
 const THANKS = /^\W*(?:thanks|thank you|thx|cheers|great|perfect|ok|okay)\b[\s\p{L}]{0,30}\W*$/iu;
 const WHO = /\b(?:who|what) are you\b|\bare you (?:a bot|an? ai|human|real)\b|\bwhich model\b/i;
-const WHAT = /\bwhat can (?:i|you)\b|^\W*help\W*$/i;
+/** What one can do here, and not what one can do with a thing: "What can I return?" */
+const WHAT =
+  /\bwhat can (?:i (?:ask|do here)|you (?:do|help|tell|answer))\b|^\W*(?:what can (?:i|you)(?: do)?|help)\W*$/i;
 
 /**
  * The demo model's own words, from the application's instructions and the conversation alone:
