@@ -67,6 +67,32 @@ describe('clouds', () => {
     );
   });
 
+  it('may have a key in a file in which somebody renews it', async () => {
+    const path = join(folder, 'credentials');
+    await writeFile(path, '[default]\n\n[karta]\naws_access_key_id = A\n');
+    const env = { AWS_REGION: 'eu-west-1', AWS_SHARED_CREDENTIALS_FILE: path };
+    const on = { ...env, KARTA_BEDROCK: '1' };
+    const bedrock = { id: 'bedrock', region: 'eu-west-1' };
+    expect(takeUpstreams({ ...on })).toEqual([
+      { ...bedrock, credentials_file: { path, profile: 'default' } },
+    ]);
+    expect(takeUpstreams({ ...on, AWS_PROFILE: 'karta' })).toMatchObject([
+      { credentials_file: { profile: 'karta' } },
+    ]);
+    // A key that is named outright counts before it.
+    expect(takeUpstreams({ ...on, ...AWS })).toMatchObject([
+      { access_key_id: AWS.AWS_ACCESS_KEY_ID },
+    ]);
+    for (const wrong of [
+      { AWS_PROFILE: 'nobody' },
+      { AWS_SHARED_CREDENTIALS_FILE: '/nowhere/credentials' },
+      { AWS_SHARED_CREDENTIALS_FILE: 'credentials' },
+    ]) {
+      expect(() => takeUpstreams({ ...on, ...wrong })).toThrow(CliError);
+    }
+    expect(() => takeUpstreams({ ...on, AWS_REGION: undefined })).toThrow(/something is missing/);
+  });
+
   it('may have Google at addresses of the operator’s own', () => {
     const more = {
       ANTHROPIC_VERTEX_BASE_URL: 'https://vertex.internal/v1',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { providerSecret } from '@karta/protocol';
+import { isAbsolute } from 'node:path';
+import { awsRegion, providerSecret } from '@karta/protocol';
 import type { z } from 'zod';
 import { CliError } from '../cli-error.ts';
 import { takeBaseUrl } from './provider-variable.ts';
@@ -10,9 +11,11 @@ export type CloudUpstream =
   | {
       id: 'bedrock';
       region: string;
-      access_key_id: string;
-      secret_access_key: string;
+      access_key_id?: string;
+      secret_access_key?: string;
       session_token?: string;
+      /** In place of a key: where one is that somebody renews. */
+      credentials_file?: { path: string; profile: string };
       base_url?: string;
     }
   | {
@@ -35,8 +38,15 @@ export function takeClouds(env: Environment): CloudUpstream[] {
 
 function takeBedrock(env: Environment): CloudUpstream[] {
   if (!switchedOn(env, 'KARTA_BEDROCK')) return [];
+  const base = baseUrl(env, 'ANTHROPIC_BEDROCK_BASE_URL');
+  const file = takeVariable(env, 'AWS_SHARED_CREDENTIALS_FILE');
+  const profile = takeVariable(env, 'AWS_PROFILE') ?? 'default';
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION;
+  if (file !== undefined && !env.AWS_ACCESS_KEY_ID) {
+    return [{ id: 'bedrock', ...inFile(file, profile, region), ...base }];
+  }
   const told = {
-    region: env.AWS_REGION || env.AWS_DEFAULT_REGION,
+    region,
     access_key_id: takeVariable(env, 'AWS_ACCESS_KEY_ID'),
     secret_access_key: takeVariable(env, 'AWS_SECRET_ACCESS_KEY'),
     session_token: takeVariable(env, 'AWS_SESSION_TOKEN'),
@@ -46,17 +56,43 @@ function takeBedrock(env: Environment): CloudUpstream[] {
     throw notComplete(
       'KARTA_BEDROCK',
       faults(told, parts.error),
-      'Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN of a temporary key.',
+      'Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN of a temporary key; or AWS_SHARED_CREDENTIALS_FILE to a file in which one is renewed.',
     );
   }
-  return [{ id: 'bedrock', ...present(parts.data), ...baseUrl(env, 'ANTHROPIC_BEDROCK_BASE_URL') }];
+  return [{ id: 'bedrock', ...present(parts.data), ...base }];
+}
+
+/** A key that somebody renews in a file. The doors read it; here it is seen that it can be. */
+function inFile(path: string, profile: string, told: string | undefined) {
+  const region = awsRegion.safeParse(told);
+  const details = region.success
+    ? []
+    : [`AWS_REGION: ${told === undefined ? 'is not set' : region.error.issues[0]?.message}`];
+  if (!isAbsolute(path)) details.push('AWS_SHARED_CREDENTIALS_FILE: must be an absolute path');
+  else if (!hasSection(textOf(path, 'AWS_SHARED_CREDENTIALS_FILE') ?? '', profile)) {
+    details.push(
+      `AWS_SHARED_CREDENTIALS_FILE: has no section [${profile}], which AWS_PROFILE names`,
+    );
+  }
+  if (!region.success || details.length > 0) {
+    const next = 'Set AWS_REGION, and AWS_PROFILE to a section of the file.';
+    throw notComplete('KARTA_BEDROCK', details, next);
+  }
+  return { region: region.data, credentials_file: { path, profile } };
+}
+
+function hasSection(text: string, profile: string): boolean {
+  return text.split('\n').some((line) => line.trim().replace(/\s/g, '') === `[${profile}]`);
 }
 
 function takeVertex(env: Environment): CloudUpstream[] {
   if (!switchedOn(env, 'KARTA_VERTEX')) return [];
   const file = takeVariable(env, 'GOOGLE_APPLICATION_CREDENTIALS');
   const project = takeVariable(env, 'ANTHROPIC_VERTEX_PROJECT_ID');
-  const told = { service_account: textOf(file), location: env.CLOUD_ML_REGION };
+  const told = {
+    service_account: textOf(file, 'GOOGLE_APPLICATION_CREDENTIALS'),
+    location: env.CLOUD_ML_REGION,
+  };
   const parts = providerSecret.vertex.safeParse(told);
   if (!parts.success) {
     throw notComplete(
@@ -102,16 +138,14 @@ function switchedOn(env: Environment, name: string): boolean {
 }
 
 /** The file's text; `undefined`: there is none that can be read. */
-function textOf(path: string | undefined): string | undefined {
+function textOf(path: string | undefined, variable: string): string | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const next = 'Name a file that this user can read.';
     const { code } = cause as NodeJS.ErrnoException;
-    throw new CliError('usage', `GOOGLE_APPLICATION_CREDENTIALS cannot be read (${code})`, next, {
-      cause,
-    });
+    throw new CliError('usage', `${variable} cannot be read (${code})`, next, { cause });
   }
 }
 

@@ -228,6 +228,88 @@ describe('a call under a cap', () => {
   });
 });
 
+describe('what happens during a turn', () => {
+  it('the end of a window: what began before it counts there, the next call in the new one', async () => {
+    const windowMs = 2_000;
+    const limit = await cap('output_tokens', 1_000n);
+    limit.windowMs = windowMs;
+    await changed();
+    const window = () => Math.floor(Date.now() / windowMs);
+    const held = channel.anthropic.messages.stream(ask(scripted({ text: 'a', hang: true }), 600));
+    held.done().catch(() => {});
+    await new Promise<void>((resolve) => held.on('text', () => resolve()));
+    const begun = window();
+    await expect.poll(window, { timeout: 30_000, interval: 50 }).toBeGreaterThan(begun);
+    await channel.anthropic.messages.create(ask('hello', 1_000));
+    expect(lastSent().max_tokens).toBe(1_000);
+    held.abort();
+    await expect.poll(() => doors.management.usage(), WAIT).toHaveLength(2);
+    const [first, second] = await fetchAll();
+    const amounts = [first, second].map((record) => record?.spend.charges[0]?.amount);
+    expect(amounts).toContain('600');
+    expect(new Set([first, second].map((record) => record?.turn_id))).toEqual(new Set([turn]));
+    expect(paper.control.spent(limit.id)).toBe(BigInt(amounts[0] ?? 0) + BigInt(amounts[1] ?? 0));
+  });
+
+  it('the org is gone: the next call is refused, and what was leased returns', async () => {
+    const limit = await cap('output_tokens', 1_000n);
+    await channel.anthropic.messages.create(ask('hello'));
+    paper.known = false;
+    await changed();
+    const before = provider.requests.length;
+    const next = channel.anthropic.messages.create(ask('hello'));
+    await expect(next).rejects.toMatchObject({ status: 529 });
+    expect(provider.requests.length).toBe(before);
+    expect(await doors.management.closeTurn(channel.id, turn)).toMatchObject({
+      ...{ calls: 2, refusal: { code: 'control_unavailable' } },
+    });
+    paper.known = true;
+    await fetchAll();
+    await expect
+      .poll(() => paper.control.left(limit, 'all', 0), WAIT)
+      .toBe(1_000n - paper.control.spent(limit.id));
+  });
+
+  it('many visitors of an embed key: together they stay within its cap, each within his own', async () => {
+    const embed = 'emb_1';
+    const all = await cap('output_tokens', 2_000n);
+    all.scopeOf = ({ embed_key_id }) => embed_key_id;
+    const each: PaperCap = { id: `bud_each_${turn}`, metric: 'output_tokens', limit: 400n };
+    each.scopeOf = ({ end_user }) => end_user;
+    paper.control.caps.push(each);
+    await changed();
+    const visitors = await Promise.all(
+      Array.from({ length: 10 }, async (_, index) => {
+        const session = { session_id: `sess_${turn}_${index}` };
+        const of = await openTestChannel(doors, 'live', false, session);
+        const payer = { ...NO_PAYER, embed_key_id: embed, end_user: `visitor_${index}` };
+        const spending = { org_grant: PAPER_GRANT, payer };
+        await doors.management.openTurn(of.id, `${turn}_${index}`, spending);
+        return of;
+      }),
+    );
+    const before = provider.requests.length;
+    // Nobody tells what they took: each is booked at all that it could.
+    const cut = scripted({ text: 'hi', break: true });
+    const asked = await Promise.allSettled(
+      visitors.flatMap(({ anthropic }) =>
+        [1, 2].map(() => anthropic.messages.stream(ask(cut, 250)).finalMessage()),
+      ),
+    );
+    expect(asked.every(({ status }) => status === 'rejected')).toBe(true);
+    const sent = provider.requests.slice(before).map(({ body }) => JSON.parse(body).max_tokens);
+    const sum = sent.reduce((total, tokens) => total + tokens, 0);
+    expect(Math.max(...sent)).toBeLessThanOrEqual(250);
+    expect(sum).toBeLessThanOrEqual(2_000);
+    expect(sum).toBeGreaterThan(2_000 - 256);
+    await expect.poll(() => doors.management.usage(), WAIT).toHaveLength(sent.length);
+    const records = await fetchAll();
+    for (const record of records) expect(record.spend.charges).toHaveLength(2);
+    expect(paper.control.spent(all.id)).toBe(BigInt(sum));
+    for (const visitor of visitors) await visitor.close();
+  });
+});
+
 describe('while the control plane is away', () => {
   it('an org without a cap goes on, one that nobody knows is refused for now', async () => {
     const { messages } = channel.anthropic;

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_PAYER } from '@karta/protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openTestChannel, type TestChannel } from '../testing/open-channel.ts';
+import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
 import { type PaperPlane, paperOrg, startPaperPlane } from '../testing/paper-plane.ts';
 import { type PlainServer, servePlain } from '../testing/plain-server.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
@@ -144,6 +144,29 @@ describe('a call of an org', () => {
       refusal: { code: 'byok_key_rejected', provider: 'anthropic' },
     });
     expect(JSON.stringify(closed) + refused.message).not.toContain(REVOKED);
+  });
+
+  it('ends under the key that it began with, destroyed or not; the next of the turn does without', async () => {
+    plane.orgs.set('org_1', paperOrg([key(OWN)]));
+    const turn = await nextTurn();
+    const held = channel.anthropic.messages.stream({
+      ...{ model: 'm', max_tokens: 100 },
+      messages: [{ role: 'user', content: scripted({ text: 'a', hang: true }) }],
+    });
+    held.done().catch(() => {});
+    await new Promise<void>((resolve) => held.on('text', () => resolve()));
+    plane.orgs.set('org_1', paperOrg([]));
+    await forget();
+    await ask();
+    expect(sent()).toEqual([OWN, PLATFORM]);
+    const seen = (await doors.management.usage()).length;
+    held.abort();
+    await expect.poll(async () => (await doors.management.usage()).length).toBe(seen + 1);
+    const records = (await doors.management.usage()).filter(({ turn_id }) => turn_id === turn);
+    expect(records.map(({ paid_by }) => paid_by).sort()).toEqual(['byok', 'platform']);
+    expect(records.find(({ paid_by }) => paid_by === 'byok')).toMatchObject({
+      ...{ estimated: true, spend: { own_key_id: 'pkey_of_anthropic' } },
+    });
   });
 
   it('goes on under the platform’s key where the org allows it', async () => {

@@ -4,16 +4,28 @@ import { apiKey, baseUrl } from '../config-values.ts';
 import { readServiceAccount } from './vertex/service-account.ts';
 
 /** Claude on Amazon Bedrock, under a key of the operator's account. */
-export const bedrockConfig = z.strictObject({
-  id: z.literal('bedrock'),
-  region: awsRegion,
-  access_key_id: apiKey,
-  secret_access_key: apiKey,
-  /** Of a temporary key. */
-  session_token: apiKey.optional(),
-  /** In place of AWS's own addresses, for every region. */
-  base_url: baseUrl.optional(),
-});
+export const bedrockConfig = z
+  .strictObject({
+    id: z.literal('bedrock'),
+    region: awsRegion,
+    access_key_id: apiKey.optional(),
+    secret_access_key: apiKey.optional(),
+    /** Of a temporary key. */
+    session_token: apiKey.optional(),
+    /** In place of a key: AWS's shared credentials file, which is read again as it is used. */
+    credentials_file: z
+      .strictObject({ path: z.string().startsWith('/'), profile: z.string().min(1) })
+      .optional(),
+    /** In place of AWS's own addresses, for every region. */
+    base_url: baseUrl.optional(),
+  })
+  .refine(
+    ({ access_key_id, secret_access_key, session_token, credentials_file }) =>
+      credentials_file === undefined
+        ? access_key_id !== undefined && secret_access_key !== undefined
+        : (access_key_id ?? secret_access_key ?? session_token) === undefined,
+    'takes either a key or a credentials_file',
+  );
 
 /** Claude on Google Vertex, under a service account of the operator's project. */
 export const vertexConfig = z.strictObject({

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { KeyParts, type UpstreamKey } from '../keys/key-parts.ts';
 import { bedrockUpstream } from './bedrock/bedrock.ts';
+import { CredentialsFile } from './bedrock/credentials-file.ts';
 import type { bedrockConfig, vertexConfig } from './cloud-config.ts';
 import type { Upstream } from './port.ts';
 import { vertexUpstream } from './vertex/vertex.ts';
@@ -25,13 +26,18 @@ export function cloudUpstream(configured: ConfiguredCloud): {
     const upstream = vertexUpstream({ location, project: project ?? null, baseUrl, tokenUrl });
     return { upstream, key: { ownId: null, parts: new KeyParts({ service_account }) } };
   }
-  const { region, access_key_id, secret_access_key, session_token } = configured;
-  const parts = new KeyParts({
-    access_key_id,
-    secret_access_key,
-    ...(session_token === undefined ? {} : { session_token }),
-  });
-  return { upstream: bedrockUpstream({ region, baseUrl }), key: { ownId: null, parts } };
+  const { region, credentials_file, access_key_id, secret_access_key, session_token } = configured;
+  const told = { access_key_id, secret_access_key, session_token };
+  const parts = new KeyParts(
+    Object.fromEntries(Object.entries(told).filter(([, part]) => part !== undefined)) as Partial<
+      typeof told
+    > &
+      Record<string, string>,
+  );
+  const credentials =
+    credentials_file === undefined ? {} : { credentials: new CredentialsFile(credentials_file) };
+  const upstream = bedrockUpstream({ region, baseUrl, ...credentials });
+  return { upstream, key: { ownId: null, parts } };
 }
 
 /** `undefined`: the operator has not configured it. */

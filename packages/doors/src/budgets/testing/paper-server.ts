@@ -29,6 +29,8 @@ export interface PaperServer {
   control: PaperControl;
   /** How the calls of the org are served; `capped` while there is a cap. */
   rules: Omit<OrgSpendRules, 'capped' | 'price_version'>;
+  /** Whether the org is there. */
+  known: boolean;
   /** What the doors are configured with. */
   link: { internal_url: string; key: PlanePrivateKey };
   close(): Promise<void>;
@@ -51,7 +53,7 @@ export async function servePaper(): Promise<PaperServer> {
       ...{ method, peer, path: '/v1/internal/doors/org', body: orgSpendRulesBody },
       handle: async ({ grant }) => {
         if (!control.up) throw new KartaError('control_unavailable');
-        return grant === PAPER_GRANT
+        return grant === PAPER_GRANT && server.known
           ? { ...rules, capped: control.caps.length > 0, price_version: BUILT_IN_PRICES.version }
           : null;
       },
@@ -59,7 +61,7 @@ export async function servePaper(): Promise<PaperServer> {
     internalRoute({
       ...{ method, peer, path: '/v1/internal/doors/leases', body: leaseBody },
       handle: async ({ grant, body }) =>
-        grant === PAPER_GRANT ? timed(() => control.lease(body)) : null,
+        grant === PAPER_GRANT && server.known ? timed(() => control.lease(body)) : null,
     }),
     internalRoute({
       ...{ method, peer, path: '/v1/internal/doors/leases/report', body: leaseReportBody },
@@ -81,10 +83,12 @@ export async function servePaper(): Promise<PaperServer> {
   const log = pino({ level: 'silent' });
   const router = internalRouter({ routes, verifier, log });
   const surface = await listenInternalSurface(loopbackSurface(0), [router], log);
-  return {
+  const server: PaperServer = {
     control,
     rules,
+    known: true,
     link: { internal_url: surface.url, key: doorsKey },
     close: () => surface.close(0),
   };
+  return server;
 }

@@ -22,9 +22,14 @@ export interface AwsParts {
     request: UnsignedRequest,
     of: { key: KeyParts; region: string },
   ): Promise<Record<string, string>>;
+  /** The sections of a shared credentials file as it is now; none where it cannot be read. */
+  credentialsIn(path: string): Promise<Record<string, Record<string, string | undefined>>>;
   /** Reads one whole frame. Throws where one of its checksums does not hold. */
   decode(frame: Uint8Array): EventStreamMessage;
 }
+
+/** In place of AWS's other file, from which no key is taken. */
+const NO_FILE = '/dev/null';
 
 let loading: Promise<AwsParts> | null = null;
 
@@ -38,13 +43,18 @@ export function awsParts(): Promise<AwsParts> {
 }
 
 async function load(): Promise<AwsParts> {
-  const [{ SignatureV4 }, { HttpRequest }, { Hash }, { EventStreamCodec }] = await Promise.all([
+  const [signing, protocols, serde, streams, config] = await Promise.all([
     import('@smithy/signature-v4'),
     import('@smithy/core/protocols'),
     import('@smithy/core/serde'),
     import('@smithy/core/event-streams'),
+    import('@smithy/core/config'),
   ]);
-  const sha256 = Hash.bind(null, 'sha256');
+  const { SignatureV4 } = signing;
+  const { HttpRequest } = protocols;
+  const { EventStreamCodec } = streams;
+  const { loadSharedConfigFiles } = config;
+  const sha256 = serde.Hash.bind(null, 'sha256');
   const codec = new EventStreamCodec(
     (bytes) => (typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString()),
     (text) => Buffer.from(text),
@@ -72,6 +82,10 @@ async function load(): Promise<AwsParts> {
         body,
       });
       return (await signature.sign(request)).headers;
+    },
+    async credentialsIn(path) {
+      const read = { filepath: path, configFilepath: NO_FILE, ignoreCache: true };
+      return (await loadSharedConfigFiles(read)).credentialsFile;
     },
     decode: (frame) => codec.decode(frame),
   };

@@ -3,13 +3,21 @@ import { z } from 'zod';
 import type { UpstreamKey } from '../../keys/key-parts.ts';
 import { parsedJson } from '../../wire/parsed-json.ts';
 import { answerHeaders } from '../answer-headers.ts';
-import { cleanText, cloudRefusal, isAnswer, type RefusedKey, whoseKey } from '../cloud-refusal.ts';
+import {
+  cleanText,
+  cloudRefusal,
+  isAnswer,
+  keyRefusal,
+  type RefusedKey,
+  whoseKey,
+} from '../cloud-refusal.ts';
 import type { ModelCall, ModelReply, Upstream } from '../port.ts';
 import type { ProviderAnswer } from '../provider-connection.ts';
 import { answerText } from '../provider-refusal.ts';
 import { anthropicRefusal, wholeReply } from '../whole-reply.ts';
 import { anthropicStream } from './anthropic-stream.ts';
 import { awsParts } from './aws-parts.ts';
+import type { CredentialsFile } from './credentials-file.ts';
 import { bedrockModel, withoutProfile } from './model-name.ts';
 import { exceptionOf, readBedrockError } from './refusal.ts';
 import { type BedrockRequest, bedrockRequest, countBody } from './request.ts';
@@ -29,14 +37,45 @@ export interface BedrockOptions {
   region: string;
   /** In place of AWS's own addresses in the region; `null`: these. */
   baseUrl: string | null;
+  /** Where the platform's key is, which somebody renews there; by default it is the one that calls bring. */
+  credentials?: CredentialsFile;
 }
 
 /** Claude on Amazon Bedrock, by the Anthropic wire. Throws an `Error` for what is no region. */
-export function bedrockUpstream({ region, baseUrl }: BedrockOptions): Upstream {
+export function bedrockUpstream({ region, baseUrl, credentials }: BedrockOptions): Upstream {
   if (!awsRegion.safeParse(region).success) throw new Error(`"${region}" is no region of AWS`);
   const of = (service: string) => baseUrl ?? `https://${service}.${region}.amazonaws.com`;
   const runtime = signedConnection(of('bedrock-runtime'), region);
   const control = signedConnection(of('bedrock'), region);
+
+  async function answer(call: ModelCall, served: Served): Promise<ModelReply> {
+    const { name } = call.route;
+    if (name !== 'messages' && name !== 'count_tokens') {
+      return anthropicRefusal('not_found', 'Amazon Bedrock has no such endpoint.');
+    }
+    const request = bedrockRequest(call, region);
+    if ('problem' in request) return anthropicRefusal('invalid_request', request.problem);
+    if ('noModel' in request) {
+      return anthropicRefusal('not_found', `Amazon Bedrock has no model "${request.noModel}".`);
+    }
+    return name === 'messages' ? invoke(request, call, served) : count(request, served);
+  }
+
+  /** Under the platform's key of now; one that is refused may have been renewed meanwhile. */
+  async function answerByFile(
+    file: CredentialsFile,
+    call: ModelCall,
+    served: Served,
+  ): Promise<ModelReply> {
+    const parts = await file.key();
+    if (parts === null) return keyRefusal('unauthenticated', { whose: whoseKey(served.key) });
+    const reply = await answer(call, { ...served, key: { ...served.key, parts } });
+    if (reply.status !== 401 && reply.status !== 403) return reply;
+    const renewed = await file.key(parts);
+    if (renewed === null || renewed === parts) return reply;
+    reply.body.destroy();
+    return answer(call, { ...served, key: { ...served.key, parts: renewed } });
+  }
 
   return {
     id: 'bedrock',
@@ -46,17 +85,9 @@ export function bedrockUpstream({ region, baseUrl }: BedrockOptions): Upstream {
     nameOf: (model) => bedrockModel(model, region) ?? model,
     async send(call, key, signal) {
       if (key === null) throw new Error('Bedrock is not called without a key');
-      const { name } = call.route;
-      if (name !== 'messages' && name !== 'count_tokens') {
-        return anthropicRefusal('not_found', 'Amazon Bedrock has no such endpoint.');
-      }
-      const request = bedrockRequest(call, region);
-      if ('problem' in request) return anthropicRefusal('invalid_request', request.problem);
-      if ('noModel' in request) {
-        return anthropicRefusal('not_found', `Amazon Bedrock has no model "${request.noModel}".`);
-      }
       const served = { runtime, key, signal };
-      return name === 'messages' ? invoke(request, call, served) : count(request, served);
+      if (credentials === undefined || key.ownId !== null) return answer(call, served);
+      return answerByFile(credentials, call, served);
     },
     async probe(key, signal) {
       const request = {
@@ -140,6 +171,11 @@ async function count(request: BedrockRequest, served: Served): Promise<ModelRepl
 }
 
 function refusal(response: ProviderAnswer, served: Served): Promise<ModelReply> {
+  if (/^expiredtoken/i.test(exceptionOf(response))) {
+    response.body.resume();
+    const message = `The model provider says that ${whoseKey(served.key)} temporary key has expired.`;
+    return Promise.resolve(anthropicRefusal('unauthenticated', message));
+  }
   return cloudRefusal(response, readBedrockError(response), refusedKey(served));
 }
 
