@@ -104,11 +104,17 @@ test('all keys change while everybody serves; the former are refused after the o
     await more();
     const early = await Promise.all((['control', 'data', 'doors'] as const).map(capturedRequest));
     late = await Promise.all((['control', 'data', 'doors'] as const).map(capturedRequest));
+    let met = 0;
+    planes.onInternal = async (path, when) => {
+      if (path === '/v1/internal/plane-keys/control' && when === 'after') met += 1;
+    };
     const answer = await rotate({});
     expect(answer.status).toBe(200);
     await expect
       .poll(async () => (await keysNow()).map((key) => key.changing_since), POLL)
       .toEqual([null, null, null]);
+    // Told of under the former key, then met under its own: from there on the former one ends.
+    await expect.poll(() => met, POLL).toBe(2);
     // Both count for a while: what was signed before is served.
     expect(await Promise.all(early.map((play) => play()))).toEqual(Array(3).fill(PROTOCOL));
     const after = await keysNow();
@@ -122,6 +128,9 @@ test('all keys change while everybody serves; the former are refused after the o
     await expect
       .poll(async () => (await keysNow()).flatMap(({ former }) => former), POLL)
       .toEqual([]);
+    // The data plane ends the control plane's a moment later: when it has met the new one.
+    const formerIsHeard = async () => (await capturedRequest('control'))();
+    await expect.poll(formerIsHeard, POLL).toBeNull();
     await more();
   } finally {
     going = false;
@@ -174,6 +183,11 @@ test('karta operator signs in with the second factor, changes keys and sets pric
   expect(await keyIsAsked('org_after_compromise')).toBe(404);
   const listed = await karta(['keys'], home);
   expect(listed.said.plane_keys).toEqual(await keysNow());
+
+  const { nodes } = (await karta(['nodes'], home)).said;
+  expect(nodes).toMatchObject([{ node_id: expect.stringMatching(/^node_/), configured: true }]);
+  const unmet = await karta(['nodes', 'retire', 'node_unmet'], home);
+  expect(unmet).toMatchObject({ code: 1, said: { error: { message: 'There is no such node.' } } });
 
   const dear = ['prices', 'set', 'anthropic', 'claude-dear*', '--input', '$3', '--output', '15.5'];
   expect((await karta(dear, home)).said).toMatchObject({

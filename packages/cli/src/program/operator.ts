@@ -30,6 +30,18 @@ export function addOperatorCommands(program: Command, terminal: Terminal, finish
       finish((await planeKeys()).rotatePlaneKeys({ ...keys.opts(), ...own }, terminal)),
     );
 
+  const ofNodes = () => import('../commands/operator/nodes.ts');
+  const nodes = withOptions(operator.command('nodes'))
+    .description('list the data planes, and what their doors hold of budgets')
+    .action(async (options) => finish((await ofNodes()).listNodes(options, terminal)));
+  nodes
+    .command('retire <node>')
+    .description('say that one is gone: its doors spend nothing more')
+    .option('--return-untold', 'give back what it never told of; the default holds it reserved')
+    .action(async (node, own) =>
+      finish((await ofNodes()).retireNode(node, { ...nodes.opts(), ...own }, terminal)),
+    );
+
   const setPrices = () => import('../commands/operator/prices.ts');
   const prices = withOptions(operator.command('prices'))
     .description('list the prices that were set here beside the built-in ones')

@@ -116,7 +116,11 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
           }),
           ...operatedOrgRoutes(orgs),
           ...planeKeyRoutes(deps.planeKeys),
-          ...operatorNodeRoutes(database),
+          ...operatorNodeRoutes(database, async () =>
+            (await deps.planeKeys.list()).flatMap(({ of, node_id }) =>
+              of === 'node' && node_id !== null ? [node_id] : [],
+            ),
+          ),
           ...operatorPriceRoutes(database, deps.prices),
           ...operatorRateLimitRoutes(createOperatorRateLimits(deps)),
           ...operatorAuditRoutes(deps.audit),

@@ -422,12 +422,25 @@ it('never changes nor removes a price that was set', async () => {
 it('retires a node on the word of an operator alone, and none that was never met', async () => {
   const path = '/v1/nodes/node_unmet/retire';
   expect((await admin('POST', path, { body: {} })).status).toBe(401);
+  expect((await admin('GET', '/v1/nodes')).status).toBe(401);
   expect((await admin('POST', path, { token: operator, body: {} })).status).toBe(404);
   const body = { untold: 'forget' };
   expect((await admin('POST', path, { token: operator, body })).status).toBe(422);
   const { database } = ground.database;
   const met = { node_id: 'node_met', epoch: '4', registered_at: new Date() };
   await database.insertInto('doors_epochs').values(met).execute();
+  const listed = await admin('GET', '/v1/nodes', { token: operator });
+  expect(listed.body).toEqual({
+    nodes: [
+      {
+        node_id: 'node_met',
+        configured: false,
+        doors_since: expect.stringMatching(/^2/),
+        blocks: 0,
+        spends_until: null,
+      },
+    ],
+  });
   const retired = await admin('POST', '/v1/nodes/node_met/retire', { token: operator, body: {} });
   expect(retired.body).toEqual({ node_id: 'node_met', blocks: 0 });
   const actions = await admin('GET', '/v1/audit', { token: operator });
