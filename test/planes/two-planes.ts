@@ -55,6 +55,8 @@ export interface TwoPlanesOptions {
   signup?: 'open';
   /** Whom the doors reach; the demo model unless said. */
   doors?: Parameters<typeof startDoors>[0];
+  /** A file of certificates that the doors take beside the usual ones. */
+  doorsTrust?: string;
   /** Receives each line that the planes log. */
   logged?: (line: string) => void;
 }
@@ -72,10 +74,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   const keys = await planeKeys(home);
   const ports = { control: await freePort(), data: await freePort() };
   const controlUrl = `http://127.0.0.1:${ports.control}`;
-  const doors = await startDoors({
-    control: { internal_url: controlUrl, key: keys.doors },
-    ...options.doors,
-  });
+  const link = { internal_url: controlUrl, key: keys.doors };
+  const doors = await startDoors({ control: link, ...options.doors }, options.doorsTrust);
   const { logged } = options;
   const log =
     logged === undefined
@@ -104,6 +104,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         ...(options.signup === undefined ? {} : { signup: options.signup }),
         // Endpoints of webhooks that tests serve.
         webhooks: { allow_private: ['127.0.0.1'] },
+        ...(options.doors?.own_keys === undefined ? {} : { provider_keys: options.doors.own_keys }),
         ...more,
       }),
       log,

@@ -119,21 +119,26 @@ test('what setup leaves running, and links that it makes outwards, get nowhere',
   if (!outcome.ok) expect(outcome.problems.map(problemText).join()).toContain('out of the folder');
 });
 
-test('a model may name a provider that the org alone has a key of, on a wire that is there', async () => {
+test('a model may name a provider that the org alone has a key of, on whichever wire', async () => {
   upstreams = [{ id: 'openai', families: ['openai'], responses: true, endpoint: 'x' }];
   try {
     const naming = (model: string) =>
       archiveOf({ 'AGENTS.md': 'x', 'opencode.json': JSON.stringify({ model }) });
     const env = { plain: {}, secret: [] };
-    const own: KeyProvider[] = ['openrouter', 'bedrock'];
-    const refused = await build(naming('bedrock/anthropic.claude-x'), env, own);
+    const own: KeyProvider[] = ['openrouter'];
+    const bedrock = 'bedrock/anthropic.claude-x';
+    const refused = await build(naming(bedrock), env, own);
     expect(refused.outcome).toMatchObject({
       ok: false,
       problems: [{ file: 'opencode.json', line: 1, message: expect.stringContaining('upstream') }],
     });
     await rm(refused.target, { recursive: true, force: true });
-    const { outcome } = await build(naming('openrouter/openai/gpt-5'), env, own);
-    expect(outcome).toMatchObject({ ok: true });
+    const there = await build(naming('openrouter/openai/gpt-5'), env, own);
+    expect(there.outcome.ok && there.outcome.facts.config).not.toHaveProperty('own_wires');
+    await rm(there.target, { recursive: true, force: true });
+    // Nobody else speaks its wire: what runs is to be offered it.
+    const { outcome } = await build(naming(bedrock), env, [...own, 'bedrock']);
+    expect(outcome).toMatchObject({ ok: true, facts: { config: { own_wires: ['bedrock'] } } });
   } finally {
     upstreams = DEMO;
   }

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Harness } from '@karta/harness';
-import { type KeyProvider, newId, PROVIDER_FAMILY } from '@karta/protocol';
+import { type KeyProvider, newId } from '@karta/protocol';
 import {
   chooseDriver,
   type Sandbox,
@@ -13,6 +13,7 @@ import {
 } from '@karta/sandbox';
 import { bundledDigests } from '../releases/bundled.ts';
 import type { Upstreams } from '../releases/model-check.ts';
+import { withOwnProviders } from '../releases/own-providers.ts';
 import { appError } from '../releases/problem.ts';
 import type { EgressRequest, OpenEgress } from '../runner/doors/open-egress.ts';
 import { type BuildOutcome, buildInSandbox } from './build-in-sandbox.ts';
@@ -63,20 +64,6 @@ export interface Builder {
   build(source: BuildSource, target: string): Promise<BuildOutcome>;
 }
 
-/**
- * What the platform has, and what the org alone has keys of: models may name it, where the platform
- * speaks its wire too, which is all that sandboxes are offered.
- */
-function withOwn(upstreams: Upstreams, own: readonly KeyProvider[]): Upstreams {
-  const more = own.filter((provider) => !upstreams.some(({ id }) => id === provider));
-  return [
-    ...upstreams,
-    ...more
-      .filter((id) => upstreams.some(({ families }) => families.includes(PROVIDER_FAMILY[id])))
-      .map((id) => ({ id, families: [], responses: false, endpoint: 'by the org’s own key' })),
-  ];
-}
-
 /** A builder of this platform home. The driver is chosen, and leftovers removed, at first use. */
 export function createBuilder(parts: BuilderParts): Builder {
   const ground = join(parts.home, 'builder');
@@ -103,9 +90,13 @@ export function createBuilder(parts: BuilderParts): Builder {
     async build(source, target) {
       const chosen = await driver();
       const isolated = chosen.isolation !== 'none';
+      const { upstreams, ownWires } = withOwnProviders(
+        await parts.upstreams(),
+        source.ownProviders ?? [],
+      );
       const request = {
         installations: await installationsOf(parts.harnesses),
-        upstreams: withOwn(await parts.upstreams(), source.ownProviders ?? []),
+        upstreams,
         env: source.env,
         fallback_name: source.fallbackName,
         setup_refused: isolated || parts.allowUnsandboxed ? null : NO_SANDBOX,
@@ -118,7 +109,8 @@ export function createBuilder(parts: BuilderParts): Builder {
         const step = await inSandbox(chosen, place, null, (sandbox) =>
           buildInSandbox(sandbox, { ...order, archive, request: { ...request, step: 'examine' } }),
         );
-        const outcome = step.ok === 'examined' ? await setUp(step.facts) : step;
+        const built = step.ok === 'examined' ? await setUp(step.facts) : step;
+        const outcome = built.ok ? { ...built, facts: recorded(built.facts, ownWires) } : built;
         if (!outcome.ok || isolated || parts.allowUnsandboxed) return outcome;
         const known = await bundledDigests();
         if (known.has(outcome.image.manifest.digest)) return outcome;
@@ -167,6 +159,13 @@ export function createBuilder(parts: BuilderParts): Builder {
       await egress?.close();
     }
   }
+}
+
+/** What is known of a release beside what the application says of itself. */
+function recorded(facts: Examined, ownWires: readonly KeyProvider[]): Examined {
+  const { own_wires: _, ...config } = facts.config;
+  const own = ownWires.length === 0 ? {} : { own_wires: [...ownWires] };
+  return { ...facts, config: { ...config, ...own } };
 }
 
 const NO_SANDBOX =

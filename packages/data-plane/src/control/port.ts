@@ -1,4 +1,10 @@
-import type { KeyMode, NetworkTarget, ReleaseRecord, TokenScope } from '@karta/protocol';
+import type {
+  KeyMode,
+  KeyProvider,
+  NetworkTarget,
+  ReleaseRecord,
+  TokenScope,
+} from '@karta/protocol';
 
 /**
  * What the data plane asks of the system of record: who is calling, which project, which release.
@@ -123,6 +129,8 @@ export interface ReleaseConfig {
   modelDefault: string | null;
   /** `[model] fallback`: models, with their provider, for calls whose own does not answer. */
   modelFallback: readonly string[];
+  /** Providers that the org alone has keys of, and by which alone a wire is served; none when absent. */
+  ownWires?: readonly KeyProvider[];
   /** Hosts that its sandboxes may reach. */
   networkAllow: readonly NetworkTarget[];
   /** Whether the model's provider may reach the network for the agent. */

@@ -35,6 +35,7 @@ export function configOfRecord(config: RecordConfig): ReleaseConfig {
     env: config.env,
     modelDefault: config.model_default,
     modelFallback: config.model_fallback,
+    ...(config.own_wires !== undefined && { ownWires: config.own_wires }),
     networkAllow: config.network_allow,
     providerTools: config.provider_tools,
   };

@@ -3,7 +3,7 @@ import type { Release } from '../control/port.ts';
 import type { RunnerLog } from './config.ts';
 import type { DoorsClient } from './doors/doors-client.ts';
 import { egressOrder, injectedSecrets, sandboxHosts } from './doors/egress-hosts.ts';
-import type { Families } from './doors/families.ts';
+import { type Families, offered } from './doors/families.ts';
 import type { Machine, MachineHost } from './machine/machine-port.ts';
 import type { RunnerSession } from './port.ts';
 
@@ -75,7 +75,7 @@ async function openChannel(
   const secrets = await secretsOf(release, injectedSecrets(networkAllow));
   const egress = egressOrder(networkAllow, secrets);
   try {
-    const served = await families();
+    const served = offered(await families(), release.config.ownWires ?? []);
     const channel = await doors.openChannel({
       channel_id: id,
       org_id: release.orgId,

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate authority of one test, with the certificates that it gives to names. */
@@ -40,7 +41,10 @@ export async function testAuthority(): Promise<TestAuthority> {
         ...{ signingAlgorithm: ALGORITHM, ...validity },
         extensions: [
           new x509.SubjectAlternativeNameExtension(
-            names.map((value) => ({ type: 'dns' as const, value })),
+            names.map((value) => ({
+              type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
+              value,
+            })),
           ),
         ],
       });

@@ -25,7 +25,10 @@ export interface StartedDoors {
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** Starts the doors over a fresh runtime folder, by default with the demo model alone. */
+/**
+ * Starts the doors over a fresh runtime folder, by default with the demo model alone. `trusts`: a
+ * file of certificates that they take beside the usual ones.
+ */
 export async function startDoors(
   options: Partial<
     Pick<
@@ -33,6 +36,7 @@ export async function startDoors(
       'upstreams' | 'control' | 'own_keys' | 'egress' | 'run_as_uid' | 'drain_ms' | 'journal_dir'
     >
   > = {},
+  trusts?: string,
 ): Promise<StartedDoors> {
   const runtimeDir = await mkdtemp(join(tmpdir(), 'karta-doors-'));
   const managementSocket = join(runtimeDir, 'private', 'doors.sock');
@@ -47,7 +51,10 @@ export async function startDoors(
     ...options,
   };
   const { NODE_COMPILE_CACHE } = process.env;
-  const env = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+  const env = {
+    ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }),
+    ...(trusts !== undefined && { NODE_EXTRA_CA_CERTS: trusts }),
+  };
   const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'pipe'], env });
   let logged = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {

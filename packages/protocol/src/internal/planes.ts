@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyProvider } from '../management/provider-keys.ts';
+import { KEY_PROVIDERS, keyProvider } from '../management/provider-keys.ts';
 import { orgRateLimits } from '../management/rate-limits.ts';
 import { NETWORK_TARGETS, networkTarget } from '../network-target.ts';
 import { modelFallback } from '../provider-model.ts';
@@ -40,6 +40,8 @@ export const releaseRecord = z.strictObject({
     model_default: z.string().nullable(),
     /** `[model] fallback`. */
     model_fallback: modelFallback.default([]),
+    /** Providers that the org alone had keys of at the publish, and by which alone a wire is served. */
+    own_wires: z.array(keyProvider).max(KEY_PROVIDERS.length).optional(),
     /** `[network] allow`: what the egress door lets its sandboxes reach. */
     network_allow: z.array(networkTarget).max(NETWORK_TARGETS),
     /**

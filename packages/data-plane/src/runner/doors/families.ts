@@ -1,6 +1,7 @@
 import {
   type KeyProvider,
   keyProvider,
+  PROVIDER_FAMILY,
   type UpstreamsAnswer,
   type WireFamily,
 } from '@karta/protocol';
@@ -25,6 +26,19 @@ export function servedFamilies(doors: Pick<DoorsClient, 'upstreams'>): Families 
       throw error;
     });
     return known;
+  };
+}
+
+/** What a sandbox is offered: what the platform serves, and wires that an own key of the org serves. */
+export function offered(served: Served, ownWires: readonly KeyProvider[]): Served {
+  const more = ownWires.filter((id) => !served.families.includes(PROVIDER_FAMILY[id]));
+  if (more.length === 0) return served;
+  const openai = more.filter((id) => PROVIDER_FAMILY[id] === 'openai');
+  // A server that only a key names may lack Responses, which OpenCode speaks to `openai/…`.
+  const [first] = openai.some((id) => id !== 'openai-compatible') ? [] : openai;
+  return {
+    families: [...new Set([...served.families, ...more.map((id) => PROVIDER_FAMILY[id])])],
+    chatProvider: first ?? served.chatProvider,
   };
 }
 

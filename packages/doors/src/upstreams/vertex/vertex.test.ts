@@ -36,7 +36,7 @@ afterEach(async () => {
   await server.close();
 });
 
-function vertexOf(more: { location?: string; project?: string } = {}): Upstream {
+function vertexOf(more: { location?: string; project?: string; baseUrl?: string } = {}): Upstream {
   const { baseUrl, tokenUrl } = server;
   return vertexUpstream({ location: 'us-east5', project: null, baseUrl, tokenUrl, ...more });
 }
@@ -98,6 +98,13 @@ describe('a call of Vertex', () => {
     upstream = vertexOf({ project: 'other-project', location: 'global' });
     expect((await ask()).status).toBe(403);
     expect(server.requests[0]?.url).toContain('/v1/projects/other-project/locations/global/');
+  });
+
+  it('goes to the same place by an address without a version', async () => {
+    upstream.close();
+    upstream = vertexOf({ baseUrl: new URL(server.baseUrl).origin });
+    expect((await ask()).status).toBe(200);
+    expect(server.requests[0]?.url).toContain(PREFIX);
   });
 
   it('counts tokens', async () => {

@@ -44,7 +44,8 @@ export function vertexUpstream(options: VertexOptions): Upstream {
   const { location } = options;
   if (!vertexLocation.safeParse(location).success)
     throw new Error(`"${location}" is no location of Vertex`);
-  const connection = providerConnection({ baseUrl: options.baseUrl ?? vertexAddress(location) });
+  const baseUrl = versioned(options.baseUrl ?? vertexAddress(location));
+  const connection = providerConnection({ baseUrl });
   const tokenUrl = options.tokenUrl ?? TOKEN_URL;
   const signIn = providerConnection({ baseUrl: tokenUrl });
   const tokens = new TokenCache();
@@ -136,6 +137,12 @@ export function vertexUpstream(options: VertexOptions): Upstream {
       signIn.close();
     },
   };
+}
+
+/** Google's paths begin with a version: an address that names none is meant with it. */
+function versioned(baseUrl: string): string {
+  const { pathname, origin } = new URL(baseUrl);
+  return pathname === '/' ? `${origin}/v1` : baseUrl;
 }
 
 /** What a key is tried with: counting costs nothing, and needs what a call needs. */
