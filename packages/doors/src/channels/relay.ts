@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { FIRST_EVENT_MS } from '../limits.ts';
 import type { ModelReply } from '../upstreams/port.ts';
 import { UsageChunkFilter } from '../wire/usage-chunk-filter.ts';
+import { relayWhole } from './relay-whole.ts';
 
 export interface RelayOptions {
   /** Sees every byte. */
@@ -27,6 +28,17 @@ export type Relayed = 'complete' | 'cut' | 'gone' | 'turned_away';
  * when the client went away, or `turned_away`: the client has been told nothing.
  */
 export function relay(
+  reply: ModelReply,
+  response: ServerResponse,
+  options: RelayOptions,
+): Promise<Relayed> {
+  const { whole = null } = reply;
+  if (whole === null || isStream(reply)) return relayStream(reply, response, options);
+  const { status, headers } = reply;
+  return relayWhole({ status, headers, whole }, response, options);
+}
+
+function relayStream(
   reply: ModelReply,
   response: ServerResponse,
   { onChunk, hideUsage, beforeEnd, turnsAway }: RelayOptions,

@@ -49,8 +49,10 @@ export interface ModelReply {
   providerStatus?: number;
   /** Headers that may reach the sandbox, lower-case. */
   headers: Readonly<Record<string, string>>;
+  /** All of the body, where it is there already; then nobody need read `body`. */
+  whole?: Buffer | null;
   /** Errors when the answer breaks off. */
-  body: Readable;
+  readonly body: Readable;
 }
 
 /** What a provider says to a key alone. */

@@ -12,8 +12,10 @@ const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 /** A header or a path that no request may have: a mistake of ours, not of the provider. */
 const NO_REQUEST = 'UND_ERR_INVALID_ARG';
 
-/** One request on one connection, from its first byte to the last of the answer. */
-export class ProviderCall implements Dispatcher.DispatchHandler {
+/** One request on one connection, from its first byte to the last of the answer, and that answer. */
+export class ProviderCall implements Dispatcher.DispatchHandler, ProviderAnswer {
+  status = 0;
+  headers: ProviderAnswer['headers'] = {};
   readonly #clients: KeptClients;
   readonly #kept: KeptClient;
   readonly #signal: AbortSignal;
@@ -21,6 +23,11 @@ export class ProviderCall implements Dispatcher.DispatchHandler {
   #sent = false;
   #reused = false;
   #answering = false;
+  #controller: Dispatcher.DispatchController | null = null;
+  /** What came with the head, until somebody reads or more may come. */
+  #first: Buffer[] = [];
+  #over = false;
+  #failure: Error | null = null;
   #body: AnswerBody | null = null;
 
   /** Resolves with the head. Rejects with {@link StaleConnection} or {@link UpstreamError}. */
@@ -69,16 +76,19 @@ export class ProviderCall implements Dispatcher.DispatchHandler {
   ): void {
     // Not the answer yet: 103 Early Hints and its like.
     if (status < 200) return;
-    const body = new AnswerBody(controller, this.#kept);
-    this.#body = body;
-    this.#head.resolve({ status, headers: joined(headers), body });
+    this.#controller = controller;
+    this.status = status;
+    this.headers = joined(headers);
+    this.#head.resolve(this);
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
-    this.#body?.gather(chunk);
+    if (this.#body !== null) this.#body.gather(chunk);
+    else if (this.#first.push(chunk) === 1) process.nextTick(goOn, this);
   }
 
   onResponseEnd(): void {
+    this.#over = true;
     this.#signal.removeEventListener('abort', this);
     this.#clients.release(this.#kept);
     this.#body?.complete();
@@ -86,9 +96,33 @@ export class ProviderCall implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: NodeJS.ErrnoException): void {
     this.#signal.removeEventListener('abort', this);
+    this.#failure = error;
     if (!this.#kept.client.destroyed) void this.#kept.client.destroy(error);
-    if (this.#body !== null) this.#body.breakOff(error);
-    else this.#head.reject(this.#reasonOf(error));
+    if (this.#controller === null) this.#head.reject(this.#reasonOf(error));
+    else this.#body?.breakOff(error);
+  }
+
+  get whole(): Buffer | null {
+    if (!this.#over || this.#body !== null) return null;
+    const [first, ...others] = this.#first;
+    if (first === undefined) return Buffer.alloc(0);
+    return others.length === 0 ? first : Buffer.concat(this.#first);
+  }
+
+  get body(): Readable {
+    if (this.#body !== null) return this.#body;
+    if (this.#controller === null) throw new Error('the head has not come');
+    const body = new AnswerBody(this.#controller, this.#kept);
+    this.#body = body;
+    for (const chunk of this.#first) body.gather(chunk);
+    if (this.#failure !== null) body.breakOff(this.#failure);
+    else if (this.#over) body.complete();
+    return body;
+  }
+
+  /** What has come with the head is not all of it. */
+  goOn(): void {
+    if (!this.#over) void this.body;
   }
 
   #reasonOf(error: NodeJS.ErrnoException): Error {
@@ -152,6 +186,10 @@ class AnswerBody extends Readable {
     }
     done(error);
   }
+}
+
+function goOn(call: ProviderCall): void {
+  call.goOn();
 }
 
 function passOn(body: AnswerBody): void {

@@ -19,8 +19,10 @@ export interface ProviderAnswer {
   status: number;
   /** Lower-case; what came several times is joined by commas. */
   headers: Readonly<Record<string, string>>;
+  /** All of the body, where it came with the head; then nobody need read `body`. */
+  readonly whole: Buffer | null;
   /** As it was sent, not decompressed. Errors when it breaks off; destroying it ends the call. */
-  body: Readable;
+  readonly body: Readable;
 }
 
 /** A base URL with the connections that are kept to it. */

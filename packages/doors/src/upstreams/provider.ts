@@ -8,6 +8,7 @@ import {
   providerConnection,
 } from './provider-connection.ts';
 import { providerRefusal } from './provider-refusal.ts';
+import { wholeReply } from './whole-reply.ts';
 
 /** A provider reached over HTTP. */
 export interface ProviderOptions extends ConnectionOptions {
@@ -47,18 +48,19 @@ export function providerUpstream(options: ProviderOptions): Upstream {
   }
 
   async function reply(answer: ProviderAnswer, key: UpstreamKey | null): Promise<ModelReply> {
-    const { status, body } = answer;
+    const { status, whole } = answer;
     const encoding = answer.headers['content-encoding'] ?? 'identity';
     const headers = answerHeaders(answer.headers);
     const readable = encoding === 'identity' && !PAGE.test(headers['content-type'] ?? '');
     if (status < 200 || status >= 300 || !readable) {
-      const refusal = await providerRefusal(options.family, status, headers, body, {
+      const refusal = await providerRefusal(options.family, status, headers, answer.body, {
         whose: key?.ownId == null ? "the platform's" : "the org's own",
         secrets: [...(key?.parts.all() ?? []), ...connection.hosts],
       });
       return { ...refusal, providerStatus: status };
     }
-    return { status, headers, body };
+    if (whole !== null) return wholeReply({ status, headers, body: whole });
+    return { status, headers, body: answer.body };
   }
 
   return {
