@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino';
 import type { z } from 'zod';
 import { ConfigurationError, readConfiguration } from './configuration.ts';
+import { GatheredLog } from './gathered-log.ts';
 
 /** Exit code of a configuration that cannot be used. */
 const BAD_CONFIGURATION = 2;
@@ -36,7 +37,8 @@ export async function runService<Config, Ready extends object>(
   service: Service<Config, Ready>,
 ): Promise<void> {
   const level = process.env.KARTA_LOG_LEVEL ?? 'info';
-  const log = pino({ name: service.name, level }, pino.destination({ dest: 2, sync: true }));
+  const lines = new GatheredLog(pino.destination({ dest: 2, sync: true }));
+  const log = pino({ name: service.name, level }, lines);
   let serving: Serving<Ready> | null = null;
 
   const abandon = () => {

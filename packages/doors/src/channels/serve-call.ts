@@ -41,7 +41,7 @@ export async function serveCall(
     response.writeHead(answer.status, answer.headers).end(answer.body);
     context.metrics.calls.inc({ family, upstream: 'none', outcome: 'refused_here' });
   };
-  if (!carries(channel.credential, request.headers)) {
+  if (!carries(channel.credential, request)) {
     return no('unauthenticated', 'The credential is not valid on this channel.');
   }
   const route = routeOf(method, url);

@@ -32,7 +32,7 @@ async function answer(
   token: Secret,
   request: IncomingMessage,
 ): Promise<ManagementAnswer> {
-  if (!carries(token, request.headers)) throw new ManagementError(401, 'the token is not valid');
+  if (!carries(token, request)) throw new ManagementError(401, 'the token is not valid');
   const segments = (request.url ?? '').split('/').map(decodeSegment);
   for (const { method, path, handle } of MANAGEMENT_ROUTES) {
     const ids = method === request.method ? match(path.split('/'), segments) : null;
