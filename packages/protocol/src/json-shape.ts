@@ -19,28 +19,39 @@ export interface JsonBounds {
   marks: number;
 }
 
+/** What bytes look like before they are parsed. */
+export interface JsonShape {
+  /** Why they must not be parsed; `null`: they may be. */
+  excess: 'too_deep' | 'too_many' | null;
+  /** Members of all its objects, if it is JSON: as many as it has colons outside strings. */
+  members: number;
+}
+
 /**
- * Why JSON of a stranger must not be parsed, or `null`. Fifty megabytes of `{},{},…` become a
- * gigabyte of objects, so this looks before anything is allocated. What is inside strings counts
- * for nothing; whether the bytes are JSON at all is the parser's to say.
+ * What JSON of a stranger looks like. Fifty megabytes of `{},{},…` become a gigabyte of objects, so
+ * this looks before anything is allocated. What is inside strings counts for nothing; whether the
+ * bytes are JSON at all is the parser's to say.
  */
-export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): 'too_deep' | 'too_many' | null {
+export function jsonShape(bytes: Uint8Array, bounds: JsonBounds): JsonShape {
   let depth = 0;
   let marks = 0;
+  let members = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     switch (bytes[at]) {
       case JSON_BYTES.quote:
         at = endOfJsonString(bytes, at);
         break;
       case JSON_BYTES.comma:
-      case JSON_BYTES.colon:
         marks += 1;
+        break;
+      case JSON_BYTES.colon:
+        members += 1;
         break;
       case JSON_BYTES.openBracket:
       case JSON_BYTES.openBrace:
         marks += 1;
         depth += 1;
-        if (depth > bounds.depth) return 'too_deep';
+        if (depth > bounds.depth) return { excess: 'too_deep', members };
         break;
       case JSON_BYTES.closeBracket:
       case JSON_BYTES.closeBrace:
@@ -48,7 +59,12 @@ export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): 'too_deep' | 
         break;
     }
   }
-  return marks > bounds.marks ? 'too_many' : null;
+  return { excess: marks + members > bounds.marks ? 'too_many' : null, members };
+}
+
+/** Why JSON of a stranger must not be parsed, or `null`. */
+export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): JsonShape['excess'] {
+  return jsonShape(bytes, bounds).excess;
 }
 
 /** Where a JSON string ends that begins at `start`; the end of the bytes when it does not. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { REQUEST_BODY_BYTES, REQUEST_JSON_DEPTH, REQUEST_JSON_TOKENS } from '../limits.ts';
-import { bodyExcess } from './json-shape.ts';
+import { bodyShape } from './json-shape.ts';
 import { prepareRequest } from './prepare-request.ts';
 
-const of = (text: string) => bodyExcess(Buffer.from(text));
+const of = (text: string) => bodyShape(Buffer.from(text)).problem;
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
 describe('the shape of a request', () => {

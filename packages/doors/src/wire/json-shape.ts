@@ -1,4 +1,4 @@
-import { jsonExcess } from '@karta/protocol';
+import { jsonShape } from '@karta/protocol';
 import { REQUEST_JSON_DEPTH, REQUEST_JSON_TOKENS } from '../limits.ts';
 
 const BOUNDS = { depth: REQUEST_JSON_DEPTH, marks: REQUEST_JSON_TOKENS };
@@ -8,8 +8,8 @@ const PROBLEMS = {
   too_many: 'The body has too many members.',
 } as const;
 
-/** Why the body of a request must not be parsed, for whoever sent it, or `null`. */
-export function bodyExcess(body: Buffer): string | null {
-  const excess = jsonExcess(body, BOUNDS);
-  return excess === null ? null : PROBLEMS[excess];
+/** What the body of a request looks like: why it must not be parsed, for whoever sent it, or `null`. */
+export function bodyShape(body: Buffer): { problem: string | null; members: number } {
+  const { excess, members } = jsonShape(body, BOUNDS);
+  return { problem: excess === null ? null : PROBLEMS[excess], members };
 }

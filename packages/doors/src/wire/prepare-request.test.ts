@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { prepareRequest } from './prepare-request.ts';
 import type { RouteName } from './routes.ts';
@@ -37,6 +38,28 @@ describe('a request on its way to the provider', () => {
     expect('body' in result && result.body.toString()).toBe(
       '{"stream":true,"stream_options":{"include_usage":true}}',
     );
+  });
+
+  it('goes as it is where nobody can read it otherwise, and is written anew where somebody can', () => {
+    const sent = (body: Buffer) => {
+      const result = prepareRequest('chat', body);
+      return 'body' in result ? result.body : null;
+    };
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(4), (request, indent) => {
+        const body = Buffer.from(JSON.stringify({ ...request, tools: [] }, null, indent));
+        const refused = prepareRequest('chat', body);
+        if (!('problem' in refused)) expect(refused.body).toBe(body);
+      }),
+    );
+    const twice = '{"messages":[{"content":[{"image_url":"https://a","image_url":"data:,"}]}]}';
+    const read = '{"messages":[{"content":[{"image_url":"data:,"}]}]}';
+    expect(String(sent(Buffer.from(twice)))).toBe(read);
+    expect(String(sent(Buffer.from('{"__proto__":{"a":1},"\\u0061":1,"a":":"}')))).toBe(
+      '{"__proto__":{"a":1},"a":":"}',
+    );
+    const broken = Buffer.from([...Buffer.from('{"a":"'), 0xff, ...Buffer.from('"}')]);
+    expect(String(sent(broken))).toBe('{"a":"\ufffd"}');
   });
 
   it.each([

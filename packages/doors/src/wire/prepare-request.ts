@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { MODEL_NAME_CHARS } from '../limits.ts';
 import { exactJson } from './exact-json.ts';
-import { bodyExcess } from './json-shape.ts';
+import { bodyShape } from './json-shape.ts';
 import { anthropicSurcharge, openaiSurcharge } from './list-price.ts';
 import { anthropicReach, openaiReach } from './provider-reach.ts';
 import type { RouteName } from './routes.ts';
@@ -26,8 +27,8 @@ export interface Unservable {
 /**
  * Refuses what nobody could parse safely, and makes the rest countable. A Chat Completions stream
  * tells its usage only when asked to; a Responses call in the background would be billed after its
- * answer, where nobody counts it. OpenAI bodies are written anew, so that the provider reads the
- * same request as we did. Without `providerTools` nothing passes by which the provider would reach
+ * answer, where nobody counts it. OpenAI bodies that can be read in two ways are written anew, so
+ * that the provider reads the same request as we did. Without `providerTools` nothing passes by which the provider would reach
  * the network, and never anything by which a call would cost otherwise than its model is listed.
  */
 export function prepareRequest(
@@ -35,7 +36,7 @@ export function prepareRequest(
   body: Buffer,
   providerTools = false,
 ): Prepared | Unservable {
-  const excess = bodyExcess(body);
+  const { problem: excess, members: written } = bodyShape(body);
   if (excess !== null) return { problem: excess };
   if (route !== 'chat' && route !== 'responses') {
     const members = topLevelMembers(body);
@@ -64,13 +65,26 @@ export function prepareRequest(
   if (route === 'chat' && request.stream === true) {
     const options = (request.stream_options ?? {}) as Record<string, unknown>;
     hideUsage = options.include_usage !== true;
-    request.stream_options = { ...options, include_usage: true };
+    if (hideUsage) request.stream_options = { ...options, include_usage: true };
   }
+  const asItIs = !hideUsage && isUtf8(body) && membersOf(request) === written;
   return {
-    body: Buffer.from(JSON.stringify(request)),
+    body: asItIs ? body : Buffer.from(JSON.stringify(request)),
     hideUsage,
     model: modelName(request.model),
   };
+}
+
+/** Members of all objects in it: fewer than were written where two of one object have one name. */
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += membersOf(item);
+    return count;
+  }
+  for (const inner of Object.values(value)) count += 1 + membersOf(inner);
+  return count;
 }
 
 function modelName(named: unknown): string {
