@@ -41,7 +41,7 @@ export class JournalEntry {
       estimated: true,
       paid_by: priced.paidBy,
       spend: priced.begun(booked),
-      at: priced.at.toISOString(),
+      at: isoTime(priced.at),
     };
     try {
       await journal.begin(call, priced.reserved);
@@ -98,4 +98,13 @@ export class JournalEntry {
     this.#cost = spend.cost === null ? null : BigInt(spend.cost);
     return { usage: booked.usage, estimated: booked.estimated, spend };
   }
+}
+
+let latest = { ms: 0, text: new Date(0).toISOString() };
+
+/** A moment as text. Many calls begin in one millisecond. */
+function isoTime(at: Date): string {
+  const ms = at.getTime();
+  if (ms !== latest.ms) latest = { ms, text: at.toISOString() };
+  return latest.text;
 }

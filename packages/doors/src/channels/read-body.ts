@@ -27,11 +27,15 @@ export function readBody(
     return Promise.resolve({ refusal: 'too_large' });
   }
   return new Promise((resolve) => {
-    const gathered = new GatheredBytes();
+    /** Most bodies come in one piece, which nobody needs to copy. */
+    let first: Buffer | null = null;
+    let gathered: GatheredBytes | null = null;
     let size = 0;
+    let settled = false;
     const settle = (result: ReadBody) => {
-      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      settled = true;
       if (!('body' in result)) {
+        request.off('data', onData);
         budget.bytes -= size;
         all.release(size);
       }
@@ -41,16 +45,33 @@ export function readBody(
       size += chunk.length;
       budget.bytes += chunk.length;
       const within = all.hold(chunk.length);
-      gathered.push(chunk);
+      if (first === null) first = chunk;
+      else {
+        gathered ??= gatheredFrom(first);
+        gathered.push(chunk);
+      }
       if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
       else if (budget.bytes > CHANNEL_BODY_BYTES) settle({ refusal: 'rate_limited' });
       else if (!within) settle({ refusal: 'overloaded' });
     };
-    const onEnd = () => settle({ body: Buffer.from(gathered.take()) });
-    const onClose = () => settle({ gone: true });
-    request.on('data', onData).on('end', onEnd).on('close', onClose);
-    request.on('error', () => {
-      // 'close' follows and settles.
-    });
+    const onEnd = () => {
+      const body = gathered === null ? (first ?? NOTHING) : Buffer.from(gathered.take());
+      if (!settled) settle({ body });
+    };
+    const onClose = () => {
+      if (!settled) settle({ gone: true });
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', closes);
   });
 }
+
+const NOTHING = Buffer.alloc(0);
+
+function gatheredFrom(first: Buffer): GatheredBytes {
+  const gathered = new GatheredBytes();
+  gathered.push(first);
+  return gathered;
+}
+
+/** 'close' follows and settles. */
+function closes(): void {}

@@ -1,4 +1,4 @@
-import { NO_USAGE, type PricedCounts, type Usage, usageOf } from '@karta/protocol';
+import { NO_USAGE, type PricedCounts, type Usage } from '@karta/protocol';
 import { tokensOfLength } from '../demo/tokens.ts';
 import type { RouteName } from '../wire/routes.ts';
 import { type AnswerReader, answerReader } from './answer-reader.ts';
@@ -24,6 +24,9 @@ export class MeteredCall {
   private readonly requestBytes: number;
   private reader: AnswerReader | null = null;
   private free = false;
+  private over = false;
+  /** Of a call that is over. */
+  private final: Booked | null = null;
   private limits: { input: number; output: number } | null = null;
 
   constructor(route: RouteName, requestBytes: number) {
@@ -54,6 +57,7 @@ export class MeteredCall {
   /** The answer came to its own end. */
   end(): void {
     this.reader?.end();
+    this.over = true;
   }
 
   /** Whether anybody bills it: not a request that was refused, in a stream too, or never sent. */
@@ -64,21 +68,33 @@ export class MeteredCall {
 
   booked(): Booked {
     if (!this.billed) return NOT_BILLED;
+    if (!this.over) return this.counted();
+    this.final ??= this.counted();
+    return this.final;
+  }
+
+  private counted(): Booked {
     const report = this.reader?.report;
-    const { cache_write_1h_tokens, ...input } = report?.input ?? {
-      input_tokens: this.limits?.input ?? tokensOfLength(this.requestBytes),
-      cache_read_tokens: 0,
-      cache_write_tokens: 0,
-      cache_write_1h_tokens: 0,
-    };
-    const exact = report?.final === true && report.input !== null;
+    const input = report?.input ?? null;
+    const input_tokens =
+      input?.input_tokens ?? this.limits?.input ?? tokensOfLength(this.requestBytes);
+    const exact = report?.final === true && input !== null;
     const seen = Math.max(tokensOfLength(report?.outputUnits ?? 0), this.limits?.output ?? 0);
     const output = exact ? (report.output ?? 0) : Math.max(seen, report?.output ?? 0);
     return {
-      usage: usageOf({ ...input, output_tokens: output }),
-      parts: { cache_write_1h_tokens, reasoning_tokens: report?.reasoning ?? 0 },
+      usage: {
+        input_tokens,
+        cache_read_tokens: input?.cache_read_tokens ?? 0,
+        cache_write_tokens: input?.cache_write_tokens ?? 0,
+        output_tokens: output,
+        total_tokens: input_tokens + output,
+      },
+      parts: {
+        cache_write_1h_tokens: input?.cache_write_1h_tokens ?? 0,
+        reasoning_tokens: report?.reasoning ?? 0,
+      },
       estimated: !exact,
-      inputTold: (report?.input ?? null) !== null,
+      inputTold: input !== null,
     };
   }
 }

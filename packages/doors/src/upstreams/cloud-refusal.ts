@@ -3,7 +3,7 @@ import { answerHeaders } from './answer-headers.ts';
 import type { ModelReply } from './port.ts';
 import type { ProviderAnswer } from './provider-connection.ts';
 import { answerText, redact } from './provider-refusal.ts';
-import { anthropicRefusal, wholeReply } from './whole-reply.ts';
+import { answeredAs, anthropicRefusal, wholeReply } from './whole-reply.ts';
 
 /** What a cloud's refusal says, in Anthropic's terms. */
 export interface CloudError {
@@ -81,7 +81,7 @@ export async function cloudRefusal(
   const error = read(await answerText(answer.body));
   if (error === null || providerStatus < 300) {
     const message = 'The model provider answered unintelligibly.';
-    return { ...anthropicRefusal('bad_gateway', message), providerStatus };
+    return answeredAs(anthropicRefusal('bad_gateway', message), providerStatus);
   }
   if (error.type === 'authentication_error' || error.type === 'permission_error') {
     return keyRefusal(error.type === 'permission_error' ? 'forbidden' : 'unauthenticated', key);

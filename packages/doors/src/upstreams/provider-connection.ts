@@ -52,20 +52,32 @@ export interface ConnectionOptions {
   silenceMs?: number;
 }
 
+/** Paths whose form in a request is remembered: a wire has five, and models some more. */
+const KNOWN_PATHS = 64;
+
 export function providerConnection(options: ConnectionOptions): ProviderConnection {
   const base = new URL(options.baseUrl);
   const { silenceMs = UPSTREAM_IDLE_MS, connect } = options;
   const clients = new KeptClients(base.origin, { silenceMs, connect });
   const prefix = base.pathname.replace(/\/+$/, '');
   const at = (path: string) => new URL(`${prefix}${path}`, base.origin);
+  const known = new Map<string, string>();
+  /** As a request has it. To read an address costs more than the rest of what is done here. */
+  const targetOf = (path: string) => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const { pathname, search } = at(path);
+    if (known.size === KNOWN_PATHS) known.clear();
+    known.set(path, pathname + search);
+    return pathname + search;
+  };
 
   return {
     endpoint: `${base.origin}${prefix}`,
     hosts: [base.host, base.hostname],
     at,
     async send({ method, path, headers, body }, signal) {
-      const { pathname, search } = at(path);
-      const request = { method, path: pathname + search, headers, body };
+      const request = { method, path: targetOf(path), headers, body };
       try {
         return await ProviderCall.answered(clients, clients.take(), request, signal);
       } catch (error) {

@@ -8,7 +8,7 @@ import {
   providerConnection,
 } from './provider-connection.ts';
 import { providerRefusal } from './provider-refusal.ts';
-import { wholeReply } from './whole-reply.ts';
+import { answeredAs, wholeReply } from './whole-reply.ts';
 
 /** A provider reached over HTTP. */
 export interface ProviderOptions extends ConnectionOptions {
@@ -57,7 +57,7 @@ export function providerUpstream(options: ProviderOptions): Upstream {
         whose: key?.ownId == null ? "the platform's" : "the org's own",
         secrets: [...(key?.parts.all() ?? []), ...connection.hosts],
       });
-      return { ...refusal, providerStatus: status };
+      return answeredAs(refusal, status);
     }
     if (whole !== null) return wholeReply({ status, headers, body: whole });
     return { status, headers, body: answer.body };

@@ -8,13 +8,30 @@ export function wholeReply({
   headers,
   body,
 }: Omit<WholeAnswer, 'body'> & { body: string | Buffer }): ModelReply & { whole: Buffer } {
-  const whole = typeof body === 'string' ? Buffer.from(body) : body;
-  return {
-    ...{ status, headers, whole },
-    get body() {
-      return Readable.from([whole], { objectMode: false });
-    },
-  };
+  return new WholeReply(status, headers, typeof body === 'string' ? Buffer.from(body) : body);
+}
+
+class WholeReply implements ModelReply {
+  readonly status: number;
+  readonly headers: ModelReply['headers'];
+  readonly whole: Buffer;
+  providerStatus?: number;
+
+  constructor(status: number, headers: ModelReply['headers'], whole: Buffer) {
+    this.status = status;
+    this.headers = headers;
+    this.whole = whole;
+  }
+
+  get body(): Readable {
+    return Readable.from([this.whole], { objectMode: false });
+  }
+}
+
+/** The same, given in place of a provider's answer of this status. */
+export function answeredAs(reply: ModelReply, providerStatus: number): ModelReply {
+  reply.providerStatus = providerStatus;
+  return reply;
 }
 
 /** A refusal of our own to a call on the Anthropic wire. */
