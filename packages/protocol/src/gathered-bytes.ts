@@ -1,9 +1,11 @@
+const NONE = new Uint8Array();
+
 /**
  * Bytes that come in pieces, and are wanted as a whole. The pieces are copied as they come: whoever
  * sends them may cut them as small as it likes, and each kept by itself would take some 500 bytes.
  */
 export class GatheredBytes {
-  #bytes = new Uint8Array();
+  #bytes: Uint8Array<ArrayBuffer> = NONE;
   #length = 0;
 
   get length(): number {
@@ -24,7 +26,7 @@ export class GatheredBytes {
   /** All of them, which are not held any longer. They begin their buffer, and do not fill it. */
   take(): Uint8Array<ArrayBuffer> {
     const whole = this.#bytes.subarray(0, this.#length);
-    this.#bytes = new Uint8Array();
+    this.#bytes = NONE;
     this.#length = 0;
     return whole;
   }

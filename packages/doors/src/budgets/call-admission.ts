@@ -59,7 +59,8 @@ export class CallAdmission {
 
   /** Takes from every cap that covers the call all that it can cost. Never throws for the call. */
   async admit(call: CallToAdmit): Promise<Admission> {
-    const rules = await this.#rules(call);
+    const rules =
+      this.#parts.orgs === null || call.subject === null ? null : await this.#rules(call);
     if (rules === 'unknown') return this.#refused(UNAVAILABLE);
     const { prices } = this.#parts;
     const book = rules === null ? prices.latest : await prices.inForce(rules.price_version);

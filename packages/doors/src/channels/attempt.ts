@@ -66,6 +66,7 @@ export async function attemptCall(
   of.counts(meter);
   const begun = performance.now();
   let entry: JournalEntry | null = null;
+  let settled = false;
   let outcome: CallOutcome = 'failed_here';
   try {
     let sent = { ...exchange, model, call: { ...exchange.call, body } };
@@ -82,13 +83,14 @@ export async function attemptCall(
     outcome = made.ended === 'key_refused' ? 'own_key_refused' : made.outcome;
     if (made.ended !== 'answered') return made;
     await settle(context, entry);
+    settled = true;
     return { ...made, cost: entry === null ? 0n : entry.cost };
   } catch (error) {
     if (entry === null) meter.notSent();
     if (error instanceof JournalUnavailable) outcome = 'refused_here';
     throw error;
   } finally {
-    await settle(context, entry);
+    if (!settled) await settle(context, entry);
     if (entry?.exceeded === true) {
       context.metrics.budgets.exceeded.inc({ upstream: upstream.id });
       context.log.error({ call: entry.id }, 'a provider counted more than the limits it was sent');
@@ -111,9 +113,11 @@ export async function attemptCall(
 
 /** Settled twice is settled once. */
 async function settle({ log }: CallContext, entry: JournalEntry | null): Promise<void> {
-  await entry?.settle().catch((error: unknown) => {
-    log.error({ err: error, call: entry.id }, 'the cost of a call is not on disk yet');
-  });
+  try {
+    await entry?.settle();
+  } catch (error) {
+    log.error({ err: error, call: entry?.id }, 'the cost of a call is not on disk yet');
+  }
 }
 
 type Sent =
@@ -139,7 +143,7 @@ async function send(
     const answer = wholeReply(refuse(call.route.family, 'bad_gateway', error.message));
     if (!error.sent) return failed('unreachable', { status: null, headers: {} }, answer);
     // It may be billed: whether to send it again is for the harness to say.
-    const beforeEnd = async () => entry?.settle();
+    const beforeEnd = () => entry?.settle() ?? NOTHING;
     await relay(answer, response, { hideUsage: false, onChunk: () => {}, beforeEnd });
     return { ended: 'answered', outcome: 'unreachable' };
   }
@@ -158,9 +162,9 @@ async function send(
   const ending = await relay(reply, response, {
     hideUsage,
     onChunk: (chunk) => meter.push(chunk),
-    async beforeEnd() {
+    beforeEnd() {
       meter.end();
-      await entry?.settle();
+      return entry?.settle() ?? NOTHING;
     },
     turnsAway(first) {
       const error = firstEventStatus(first);
@@ -182,6 +186,8 @@ async function send(
 }
 
 const BYTES = { objectMode: false };
+/** Of a call that is not written down. */
+const NOTHING = Promise.resolve();
 
 function failed(outcome: CallOutcome, failure: Failure, reply: ModelReply): Sent {
   return { ended: 'failed', outcome, failure, reply };

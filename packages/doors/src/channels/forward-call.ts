@@ -21,13 +21,13 @@ import { relay } from './relay.ts';
  * models that the application names for such a case. The client is told of one of them alone, and
  * the turn has one call on its books. Each attempt has a reservation and a line of its own.
  */
-export async function forwardCall(
+export function forwardCall(
   context: CallContext,
   channel: Channel,
   first: ServedBy,
   exchange: Exchange,
 ): Promise<void> {
-  await new ForwardedCall(context, channel, first, exchange).answer();
+  return new ForwardedCall(context, channel, first, exchange).answer();
 }
 
 type Failed = Extract<Attempt, { ended: 'failed' }>;
@@ -117,7 +117,7 @@ class ForwardedCall {
     }
   }
 
-  async #attempt(served: ServedBy): Promise<Attempt> {
+  #attempt(served: ServedBy): Promise<Attempt> {
     if (served.key?.ownId != null) this.#own = true;
     const earlier = this.#attempts;
     this.#attempts += 1;

@@ -61,7 +61,7 @@ export async function servedBy(
 ): Promise<ServedBy | Unserved> {
   const { demo } = context.upstreams;
   if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
-  const own = await ownKeysOf(context, channel);
+  const own = context.orgs === null ? NO_OWN_KEYS : await ownKeysOf(context, channel);
   if (own === null) return unknown();
   try {
     return await choose(context, own, asked);

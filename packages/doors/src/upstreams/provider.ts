@@ -44,20 +44,24 @@ export function providerUpstream(options: ProviderOptions): Upstream {
       },
       body,
     };
-    return reply(await connection.send(request, signal), key);
+    const answer = await connection.send(request, signal);
+    return reply(answer, key);
   }
 
-  async function reply(answer: ProviderAnswer, key: UpstreamKey | null): Promise<ModelReply> {
+  function reply(
+    answer: ProviderAnswer,
+    key: UpstreamKey | null,
+  ): ModelReply | Promise<ModelReply> {
     const { status, whole } = answer;
     const encoding = answer.headers['content-encoding'] ?? 'identity';
     const headers = answerHeaders(answer.headers);
     const readable = encoding === 'identity' && !PAGE.test(headers['content-type'] ?? '');
     if (status < 200 || status >= 300 || !readable) {
-      const refusal = await providerRefusal(options.family, status, headers, answer.body, {
+      const refusal = providerRefusal(options.family, status, headers, answer.body, {
         whose: key?.ownId == null ? "the platform's" : "the org's own",
         secrets: [...(key?.parts.all() ?? []), ...connection.hosts],
       });
-      return answeredAs(refusal, status);
+      return refusal.then((told) => answeredAs(told, status));
     }
     if (whole !== null) return wholeReply({ status, headers, body: whole });
     return { status, headers, body: answer.body };
