@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { QUICK } from '../quick-application.ts';
 import {
   cleanEnvironment,
   example,
@@ -18,20 +19,26 @@ import {
 import { processes } from './processes-of.ts';
 
 const ask = `Note @@${JSON.stringify([
-  { tools: [{ name: 'bash', input: { command: 'echo hi > garden/new.md', description: 'x' } }] },
+  { tools: [{ name: QUICK.shell, input: { command: 'echo hi > new.md', description: 'x' } }] },
   { text: 'over' },
 ])}@@`;
 
 describe('with a server running', () => {
   let home: Awaited<ReturnType<typeof temporaryHome>>;
   let server: ServedKarta;
+  let folder: string;
   beforeAll(async () => {
     home = await temporaryHome();
-    server = await serveKarta(home.path, [example('approvals')]);
+    folder = await mkdtemp(join(tmpdir(), 'karta-app-'));
+    for (const [path, content] of Object.entries({ [QUICK.rules]: 'Be brief.\n', ...QUICK.asks })) {
+      await writeFile(join(folder, path), content);
+    }
+    server = await serveKarta(home.path, [folder], { env: WITH_CLAUDE_CODE });
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
     await home?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
   });
 
   test('karta run streams one turn, and --approve answers for the person', async () => {
@@ -44,7 +51,7 @@ describe('with a server running', () => {
     expect(approved).toMatchObject({ code: 0, stdout: 'over\n' });
     const id = /session (sess_\w+)/.exec(approved.stderr)?.[1] ?? '';
     const session = server.karta.sessions.open(id);
-    expect(await (await session.files.read('garden/new.md')).text()).toBe('hi\n');
+    expect(await (await session.files.read('new.md')).text()).toBe('hi\n');
   });
 
   test('karta run --json is a line per event; --session goes on', async () => {
@@ -146,7 +153,7 @@ describe('karta dev', () => {
       createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
       const seen = (match: object) =>
         vi.waitFor(() => expect(lines).toContainEqual(expect.objectContaining(match)), {
-          timeout: 40_000,
+          timeout: 100_000,
           interval: 100,
         });
       await seen({ ready: true });

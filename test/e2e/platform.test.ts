@@ -13,6 +13,7 @@ import {
   type ServedKarta,
   serveKarta,
   temporaryHome,
+  WITH_CLAUDE_CODE,
 } from './karta-process.ts';
 import { processes } from './processes-of.ts';
 
@@ -47,7 +48,8 @@ describe('a stranger on a fresh server', () => {
 
   beforeAll(async () => {
     serverHome = cleanup.use(await temporaryHome());
-    server = cleanup.use(await serveKarta(serverHome.path, []));
+    // Where it is installed the support bot runs on it, which starts sooner; what is pushed by git does not.
+    server = cleanup.use(await serveKarta(serverHome.path, [], { env: WITH_CLAUDE_CODE }));
     work = await mkdtemp(join(tmpdir(), 'karta-platform-'));
     cleanup.defer(() => rm(work, { recursive: true, force: true }));
     ada = await somebody();

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import {
   cleanEnvironment,
   example,
+  type ServedKarta,
   serveKarta,
   temporaryHome,
   WITH_CLAUDE_CODE,
@@ -13,8 +14,26 @@ import { descendantsOf, processes, stillAlive } from './processes-of.ts';
 /** A Node older than the pinned one, when this machine has it. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync);
 
-/** Claude Code where it is installed: it starts in a tenth of the time, and nothing here depends on it. */
-const quick = { env: WITH_CLAUDE_CODE };
+/**
+ * A server for several tests, of which the last one ends it: begun when the first one asks, and anew
+ * for one that is tried again.
+ */
+function sharedServer(env: Record<string, string>) {
+  let home: Awaited<ReturnType<typeof temporaryHome>> | undefined;
+  let server: ServedKarta | undefined;
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await home?.[Symbol.asyncDispose]();
+  });
+  return async (): Promise<{ home: string; server: ServedKarta }> => {
+    home ??= await temporaryHome();
+    const ended = server?.child.exitCode !== null || server.child.signalCode !== null;
+    if (server === undefined || ended) {
+      server = await serveKarta(home.path, [example('support-bot')], { env });
+    }
+    return { home: home.path, server };
+  };
+}
 
 const scripted = (...steps: unknown[]) => `@@${JSON.stringify(steps)}@@`;
 
@@ -35,7 +54,7 @@ describe('a server that is killed', () => {
         expect(
           descendantsOf(server.pid).some(({ command }) => command.includes('sleep 3600')),
         ).toBe(true),
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
     const family = descendantsOf(server.pid);
     const names = family.map(({ command }) => command).join('\n');
@@ -45,7 +64,7 @@ describe('a server that is killed', () => {
 
     process.kill(server.pid, 'SIGKILL');
     await server.exited;
-    await vi.waitFor(() => expect(stillAlive(family)).toEqual([]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(stillAlive(family)).toEqual([]), { timeout: 60_000 });
 
     await using next = await serveKarta(home.path, []);
     const again = next.karta.sessions.open(session.id);
@@ -54,10 +73,31 @@ describe('a server that is killed', () => {
     expect((await again.history()).some((message) => message.text === 'Hello')).toBe(true);
     await hanging;
   });
+});
+
+describe('a server', () => {
+  const served = sharedServer(WITH_CLAUDE_CODE);
+
+  test('whose data plane dies starts it again on the same address, and sessions go on', async () => {
+    const { server } = await served();
+    const session = await server.karta.sessions.create();
+    await session.send('When are you open?');
+    const plane = descendantsOf(server.pid).find(({ command }) =>
+      command.includes('data-plane/src/main.ts'),
+    );
+    expect(plane).toBeDefined();
+    const before = server.log().length;
+    process.kill(plane?.pid ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(server.log().slice(before)).toContain('serves again'), {
+      timeout: 90_000,
+    });
+    const answer = await session.send('Do you sell decaf?');
+    expect(answer.text).toContain('Embers Out');
+    expect(await session.history()).toHaveLength(4);
+  });
 
   test('by SIGTERM it drains: the running turn ends, the exit code is 0, nothing stays', async () => {
-    await using home = await temporaryHome();
-    const server = await serveKarta(home.path, [example('support-bot')], quick);
+    const { home, server } = await served();
     const session = await server.karta.sessions.create();
     const turn = session.stream(scripted({ text: 'slow '.repeat(20), n: 20, gap: 50 }));
     let family: ReturnType<typeof descendantsOf> = [];
@@ -71,52 +111,20 @@ describe('a server that is killed', () => {
     expect(await stopped).toBe(0);
     expect(family.length).toBeGreaterThan(3);
     expect(stillAlive(family)).toEqual([]);
-    expect(existsSync(join(home.path, 'server.json'))).toBe(false);
+    expect(existsSync(join(home, 'server.json'))).toBe(false);
   });
 });
 
-describe('a data plane that dies', () => {
-  test('is started again on the same address, and sessions go on', async () => {
-    await using home = await temporaryHome();
-    await using server = await serveKarta(home.path, [example('support-bot')], quick);
-    const session = await server.karta.sessions.create();
-    await session.send('When are you open?');
-    const plane = descendantsOf(server.pid).find(({ command }) =>
-      command.includes('data-plane/src/main.ts'),
-    );
-    expect(plane).toBeDefined();
-    process.kill(plane?.pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(server.log()).toContain('serves again'), { timeout: 30_000 });
-    const answer = await session.send('Do you sell decaf?');
-    expect(answer.text).toContain('Embers Out');
-    expect(await session.history()).toHaveLength(4);
+describe('a server with provider keys', () => {
+  const key = 'sk-test-never-to-be-seen-again';
+  const served = sharedServer({
+    ...WITH_CLAUDE_CODE,
+    ANTHROPIC_API_KEY: key,
+    ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
   });
-});
 
-describe('doors that die', () => {
-  test('stop the whole server with the reason', async () => {
-    await using home = await temporaryHome();
-    const server = await serveKarta(home.path, [example('support-bot')], quick);
-    const family = descendantsOf(server.pid);
-    const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
-    process.kill(doors?.pid ?? 0, 'SIGKILL');
-    expect(await server.exited).toBe(1);
-    expect(server.output()).toContain('the doors ended unexpectedly (SIGKILL)');
-    expect(stillAlive(family)).toEqual([]);
-  });
-});
-
-describe('provider keys', () => {
-  test('are in no environment, no command line and no file', async () => {
-    await using home = await temporaryHome();
-    const key = 'sk-test-never-to-be-seen-again';
-    await using server = await serveKarta(home.path, [example('support-bot')], {
-      env: {
-        ...WITH_CLAUDE_CODE,
-        ANTHROPIC_API_KEY: key,
-        ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
-      },
-    });
+  test('has them in no environment, no command line and no file', async () => {
+    const { home, server } = await served();
     expect(server.ready.upstreams).toEqual(['anthropic']);
     const family = descendantsOf(server.pid);
     expect(family.length).toBeGreaterThan(2);
@@ -125,11 +133,21 @@ describe('provider keys', () => {
       const environ = `/proc/${pid}/environ`;
       if (existsSync(environ)) expect(readFileSync(environ, 'latin1')).not.toContain(key);
     }
-    for (const file of readdirSync(home.path, { recursive: true, withFileTypes: true })) {
+    for (const file of readdirSync(home, { recursive: true, withFileTypes: true })) {
       // Databases and volumes are images of some gigabytes, written by processes checked above.
       if (!file.isFile() || /postgres|volumes/.test(file.parentPath)) continue;
       expect(readFileSync(join(file.parentPath, file.name), 'latin1')).not.toContain(key);
     }
+  });
+
+  test('whose doors die stops as a whole, with the reason', async () => {
+    const { server } = await served();
+    const family = descendantsOf(server.pid);
+    const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
+    process.kill(doors?.pid ?? 0, 'SIGKILL');
+    expect(await server.exited).toBe(1);
+    expect(server.output()).toContain('the doors ended unexpectedly (SIGKILL)');
+    expect(stillAlive(family)).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createHarnesses } from '@karta/harness';
-import type { KartaEvent } from '@karta/sdk';
+import type { Karta, KartaEvent } from '@karta/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   example,
@@ -30,10 +30,13 @@ const harnesses = [
 describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   let home: Awaited<ReturnType<typeof temporaryHome>>;
   let server: ServedKarta;
+  /** A session for tests that need none of their own. */
+  let session: Awaited<ReturnType<Karta['sessions']['create']>>;
   beforeAll(async () => {
     home = await temporaryHome();
     server = await serveKarta(home.path, [example('support-bot')], { env, warm: 1 });
     expect(server.ready.published).toMatchObject([{ harness: { name } }]);
+    session = await server.karta.sessions.create();
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -41,7 +44,6 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   });
 
   test('answers the shop’s questions, streaming and not', async () => {
-    const session = await server.karta.sessions.create();
     expect(session.created).toMatchObject({ status: 'active', current_agent: 'default' });
 
     const events: KartaEvent[] = [];
@@ -65,7 +67,6 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   });
 
   test('shows words while the model has not said all of them', async () => {
-    const session = await server.karta.sessions.create();
     const turn = session.stream(scripted({ text: 'the first words', hang: true }));
     for await (const event of turn) {
       if (event.type === 'text') await session.cancel();
@@ -73,27 +74,7 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     expect(turn.turn).toMatchObject({ stop_reason: 'cancelled', text: 'the first words' });
   });
 
-  test('remembers a conversation, through a restart of the server', async () => {
-    const session = await server.karta.sessions.create({ metadata: { customer: 'c-1' } });
-    await session.send('Do you sell decaf?');
-    const before = await session.history();
-    expect(before.map((message) => message.role)).toEqual(['user', 'assistant']);
-    expect(before[0]).toMatchObject({ text: 'Do you sell decaf?', unverified: false });
-    expect(before[1]?.text).toContain('Embers Out');
-
-    expect(await server.stop()).toBe(0);
-    server = await serveKarta(home.path, [], { env });
-    const again = server.karta.sessions.open(session.id);
-    expect((await again.get()).metadata).toEqual({ customer: 'c-1' });
-    const answer = await again.send('How should I grind for a French press?');
-    expect(answer.text).toContain('sea salt');
-    const after = await again.history();
-    expect(after.slice(0, 2)).toEqual(before);
-    expect(after).toHaveLength(4);
-  });
-
   test('other agents of the folder answer when chosen', async () => {
-    const session = await server.karta.sessions.create();
     const answer = await session.send('My parcel is damaged, what now?', { agent: 'returns' });
     expect(answer.agent).toBe('returns');
     expect(answer.text).toContain('photo');
@@ -102,7 +83,6 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
   });
 
   test('may not run commands: the folder’s own settings say so', async () => {
-    const session = await server.karta.sessions.create();
     const answer = await session.send(
       scripted(
         { tools: [{ name: SHELL[name] ?? '', input: { command: 'id', description: 'x' } }] },
@@ -133,5 +113,24 @@ describe.each(harnesses)('the support bot on $name', ({ name, env }) => {
     ]);
     expect(stdout).toMatch(/^id: \d+\nevent: /);
     expect(stdout).toContain('event: done');
+  });
+
+  test('remembers a conversation, through a restart of the server', async () => {
+    const own = await server.karta.sessions.create({ metadata: { customer: 'c-1' } });
+    await own.send('Do you sell decaf?');
+    const before = await own.history();
+    expect(before.map((message) => message.role)).toEqual(['user', 'assistant']);
+    expect(before[0]).toMatchObject({ text: 'Do you sell decaf?', unverified: false });
+    expect(before[1]?.text).toContain('Embers Out');
+
+    expect(await server.stop()).toBe(0);
+    server = await serveKarta(home.path, [], { env });
+    const again = server.karta.sessions.open(own.id);
+    expect((await again.get()).metadata).toEqual({ customer: 'c-1' });
+    const answer = await again.send('How should I grind for a French press?');
+    expect(answer.text).toContain('sea salt');
+    const after = await again.history();
+    expect(after.slice(0, 2)).toEqual(before);
+    expect(after).toHaveLength(4);
   });
 });

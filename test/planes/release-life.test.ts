@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { QUICK } from '../quick-application.ts';
 import { archiveOf } from './archive.ts';
 import { type Builder, builderOn } from './builder.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => planes?.stop());
 
 const app = (text: string, more: Record<string, string> = {}) =>
-  archiveOf({ 'AGENTS.md': text, ...more });
+  archiveOf({ [QUICK.rules]: text, ...more });
 
 async function newSession(ref: string): Promise<{ id: string; version: unknown }> {
   const session = await builder.data(`/v1/projects/${ref}/sessions`, 'POST', {});
@@ -67,7 +68,7 @@ test('values reach the sandbox; secrets only when exposed, and only plain ones m
   const path = `/v1/sessions/${id}`;
   await builder.data(path, 'PATCH', { permission_mode: 'autonomous' });
   const input = { command: 'echo "[$GREETING/$SHOWN/$HIDDEN]"', description: 'show' };
-  const script = `@@${JSON.stringify([{ tools: [{ name: 'bash', input }] }, { text: 'ok' }])}@@`;
+  const script = `@@${JSON.stringify([{ tools: [{ name: QUICK.shell, input }] }, { text: 'ok' }])}@@`;
   const answer = await builder.data(`${path}/messages`, 'POST', { text: script });
   expect(JSON.stringify(answer)).toContain('[moin/sesame/]');
 
@@ -142,7 +143,7 @@ test('a node that lost its disk has its releases again at the next use', async (
   await expect.poll(async () => (await newSession('lost').catch(() => null))?.version).toBe('v1');
   const { id } = await newSession('lost');
   const files = await builder.data(`/v1/sessions/${id}/files`);
-  expect(JSON.stringify(files)).toContain('AGENTS.md');
+  expect(JSON.stringify(files)).toContain(QUICK.rules);
 });
 
 test('a node that nobody has called since its start has what it needs to warm sandboxes', async () => {
