@@ -15,7 +15,7 @@ const LONGEST = [
   'test/e2e/platform.test.ts',
   'test/planes/release-life.test.ts',
   'packages/sandbox/src/escape/escape.test.ts',
-  'test/e2e/approvals.test.ts',
+  'test/e2e/examples.test.ts',
   'test/e2e/bad-input.test.ts',
   'test/conformance/claude-code.test.ts',
   'test/conformance/opencode-trust.test.ts',

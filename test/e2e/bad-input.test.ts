@@ -14,6 +14,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** A server that none of these cases may harm. It does not see Claude Code. */
+let home: Awaited<ReturnType<typeof temporaryHome>>;
+let server: ServedKarta;
+beforeAll(async () => {
+  home = await temporaryHome();
+  server = await serveKarta(home.path, [example('support-bot')]);
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  await home?.[Symbol.asyncDispose]();
+});
+
 async function app(files: Record<string, string>): Promise<string> {
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -43,8 +55,6 @@ describe('karta serve, when it cannot', () => {
   });
 
   test('two servers on one home: the pid of the first', async () => {
-    await using home = await temporaryHome();
-    await using server = await serveKarta(home.path, [example('support-bot')]);
     const args = ['serve', example('support-bot'), '--port', '0'];
     const { code, stderr } = await karta(args, { home: home.path });
     expect(code).toBe(7);
@@ -89,17 +99,6 @@ describe('karta serve, when it cannot', () => {
 });
 
 describe('karta deploy of a broken folder', () => {
-  let home: Awaited<ReturnType<typeof temporaryHome>>;
-  let server: ServedKarta;
-  beforeAll(async () => {
-    home = await temporaryHome();
-    server = await serveKarta(home.path, []);
-  });
-  afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    await home?.[Symbol.asyncDispose]();
-  });
-
   const broken: [string, Record<string, string>, RegExp][] = [
     [
       'no harness file',
