@@ -39,6 +39,9 @@ export async function rotateKey(
       : await haveItUsed(parts, plane, rotation);
   await finishRotation(parts.database, plane, rotation, kid);
   await Promise.all([parts.peers.reload(), parts.signing.reload()]);
+  // Data planes count the end of the former key from the first request of the new one on: this one.
+  // Who cannot be reached now meets it in the next request, whatever that is about.
+  if (plane.kind === 'control') await tell(parts, rotation, kid).catch(() => undefined);
 }
 
 /** A data plane's key, or its doors': asked for, believed from then on, and only then used. */
@@ -93,10 +96,11 @@ async function offeredKey(
 
 /** This plane's own key: made here, believed by every data plane, and only then used. */
 async function tellEverybody(
-  { database, nodes, signing }: RotationParts,
+  parts: RotationParts,
   plane: ConfiguredPlane,
   rotation: PlaneKeyRotation,
 ): Promise<string> {
+  const { database, signing } = parts;
   const kid =
     rotation.new_kid ??
     (await database.transaction().execute(async (tx) => {
@@ -104,6 +108,16 @@ async function tellEverybody(
       await insertKey(tx, plane, publicHalf(made), { sealed: signing.seal(made) });
       return settleOn(tx, rotation.id, made.kid);
     }));
+  await tell(parts, rotation, kid);
+  return kid;
+}
+
+/** Tells every data plane of this key of ours, which may be known there. */
+async function tell(
+  { database, nodes }: RotationParts,
+  rotation: PlaneKeyRotation,
+  kid: string,
+): Promise<void> {
   const { public_jwk: key } = await database
     .selectFrom('plane_keys')
     .select('public_jwk')
@@ -116,5 +130,4 @@ async function tellEverybody(
     if (answer === null) throw new KartaError('internal', 'a data plane did not take the key');
   });
   await Promise.all(told);
-  return kid;
 }
