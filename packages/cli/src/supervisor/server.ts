@@ -31,6 +31,7 @@ import { makeRuntimeFolder } from './runtime-folder.ts';
 import { removeServerFile, writeServerFile } from './server-file.ts';
 import { isolatesEnough, type ServeSettings } from './settings.ts';
 import { waitUntilServed } from './wait-until-served.ts';
+import { leaveNoCore } from './without-core.ts';
 
 export interface ServerRequest {
   settings: ServeSettings;
@@ -84,6 +85,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   const { home } = settings;
   // What this process and its children make is nobody else's to write, whatever the shell allows.
   process.umask(process.umask() | 0o022);
+  await leaveNoCore();
   // Harnesses that a person installed into this home are looked for there.
   process.env.KARTA_HOME = home;
   // Before anything is started: what is wrong with a folder itself is told at once.

@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withoutCore } from './without-core.ts';
 
+const MODULE = new URL('./without-core.ts', import.meta.url).href;
+
 const run = promisify(execFile);
 /** Put together at run time: it is in no file but a dump. */
 const SECRET = ['sk', 'in', 'memory', '4711'].join('-');
@@ -39,4 +41,8 @@ it('a crash leaves no memory behind, where one without it does', async ({ skip }
   if (!/[|/]/.test(pattern)) expect(control).toEqual({ aborted: true, dumped: true, found: true });
   const held = await crashed(withoutCore('/bin/sh', ['-c', CRASH]));
   expect(held).toEqual({ aborted: true, dumped: false, found: false });
+  const itself = `import { leaveNoCore } from '${MODULE}'; await leaveNoCore(); process.abort();`;
+  const options = ['--input-type=module-typescript', '-e', itself];
+  const left = await crashed([process.execPath, options]);
+  expect(left).toEqual({ aborted: true, dumped: false, found: false });
 });
