@@ -67,7 +67,10 @@ export function internalRouter(options: InternalRouterOptions) {
       const match = theirs ? pattern.exec(path) : null;
       if (match === null) continue;
       const gone = new AbortController();
-      response.once('close', () => gone.abort());
+      response.once('close', () => {
+        // Each abort costs an exception with its stack; of an answered call nothing is left to stop.
+        if (!response.writableFinished) gone.abort();
+      });
       const call: InternalCall<unknown> = {
         nodeId: verified.nodeId,
         param: (name) => decodeURIComponent(match.groups?.[name] ?? ''),
