@@ -5,8 +5,8 @@ import { FairSlots } from './fair-slots.ts';
 const HOLD_MS = 60_000;
 
 /** Work that the test ends, in the order in which it began. */
-function setUp(slots: number) {
-  const fair = new FairSlots(slots, HOLD_MS);
+function setUp(slots: number, reserved = 0) {
+  const fair = new FairSlots(slots, reserved, HOLD_MS);
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const ask = (org: string, name: string) =>
@@ -38,6 +38,25 @@ test("the many of one org do not delay another's, and each keeps its order", asy
   expect(begun.at(-1)).toBe('loud-3');
 });
 
+test('an org that has nothing under way need not wait until another has done', async () => {
+  const { begun, ask, end } = setUp(2, 1);
+  for (let index = 0; index < 4; index += 1) void ask('loud', `loud-${index}`);
+  void ask('calm', 'calm-0');
+  void ask('calm', 'calm-1');
+  void ask('third', 'third-0');
+  await new Promise(setImmediate);
+  expect(begun).toEqual(['loud-0', 'loud-1', 'calm-0']);
+  await end('loud-0');
+  expect(begun.at(-1)).toBe('third-0');
+  await end('calm-0');
+  expect(begun.at(-1)).toBe('calm-1');
+  await end('third-0');
+  // Two of three slots are taken, and the third is for an org that has none.
+  expect(begun).toHaveLength(5);
+  await end('calm-1');
+  expect(begun.at(-1)).toBe('loud-2');
+});
+
 test('work that fails frees its place, and is told to who asked', async () => {
   const { fair } = setUp(1);
   const failing = fair.run('a', () => Promise.reject(new Error('no')));
@@ -46,7 +65,7 @@ test('work that fails frees its place, and is told to who asked', async () => {
 });
 
 test('work that is never done does not keep the others waiting', async () => {
-  const fair = new FairSlots(1, 1);
+  const fair = new FairSlots(1, 0, 1);
   void fair.run('stuck', () => new Promise(() => {}));
   void fair.run('stuck', () => new Promise(() => {}));
   const held = setInterval(() => {}, 1_000);
@@ -58,9 +77,10 @@ test('no more than the slots is under way, what begins is of an org with least, 
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),
+      fc.nat(2),
       fc.array(fc.record({ org: fc.nat(3), steps: fc.nat(5) }), { maxLength: 40 }),
-      async (slots, works) => {
-        const fair = new FairSlots(slots, HOLD_MS);
+      async (slots, reserved, works) => {
+        const fair = new FairSlots(slots, reserved, HOLD_MS);
         const running = new Map<number, number>();
         const waiting = new Map<number, number>();
         const count = (map: Map<number, number>, org: number, change: number) =>
@@ -75,7 +95,9 @@ test('no more than the slots is under way, what begins is of an org with least, 
             }
             count(running, org, 1);
             const all = [...running.values()].reduce((sum, one) => sum + one, 0);
-            expect(all).toBeLessThanOrEqual(slots);
+            expect(all).toBeLessThanOrEqual(slots + reserved);
+            // Beyond the slots only with the one and first of its org.
+            if (all > slots) expect(running.get(org)).toBe(1);
             for (let step = 0; step < steps; step += 1) await new Promise(setImmediate);
             count(running, org, -1);
           });

@@ -8,19 +8,22 @@ interface Waiting {
 /**
  * Lets so much work be done at once, and has the rest wait by org: the next is of the org that has
  * least under way, of several whoever came first. So the many starts of one org neither take each
- * other's processor until none is in time, nor delay those of another. Work that takes long goes
- * on without its slot: nobody keeps the others waiting by never being done.
+ * other's processor until none is in time, nor delay those of another: some slots more are for the
+ * first of an org that has nothing under way. Work that takes long goes on without its slot: nobody
+ * keeps the others waiting by never being done.
  */
 export class FairSlots {
   readonly #slots: number;
+  readonly #reserved: number;
   readonly #holdMs: number;
   readonly #running = new Map<string, number>();
   readonly #waiting: Waiting[] = [];
   #busy = 0;
 
-  /** `holdMs`: how long work may hold a slot. */
-  constructor(slots: number, holdMs: number) {
+  /** `reserved`: slots for orgs that have none. `holdMs`: how long work may hold a slot. */
+  constructor(slots: number, reserved: number, holdMs: number) {
     this.#slots = slots;
+    this.#reserved = reserved;
     this.#holdMs = holdMs;
   }
 
@@ -54,9 +57,10 @@ export class FairSlots {
   }
 
   #next(): void {
-    if (this.#busy >= this.#slots) return;
     const next = leastFirst(this.#waiting, ({ org }) => this.#running.get(org) ?? 0);
     if (next === undefined) return;
+    const reserved = this.#running.has(next.org) ? 0 : this.#reserved;
+    if (this.#busy >= this.#slots + reserved) return;
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
     this.#busy += 1;
     this.#count(next.org, 1);

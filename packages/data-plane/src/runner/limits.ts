@@ -28,6 +28,8 @@ export const RUNNER_LIMITS = {
   poolRetryMaxMs: 5 * 60_000,
   /** Harnesses started at the same time, if there are not more cores. */
   leastStarts: 2,
+  /** And so many more, each the only one of its org: orgs share the processor equally. */
+  reservedStarts: 2,
   /** A harness that takes longer to start no longer counts as one of them. */
   startHoldMs: 10_000,
   /** Threads that hold machines, if there are as many cores. */

@@ -37,6 +37,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
   let opening = 0;
   const starts = new FairSlots(
     Math.max(RUNNER_LIMITS.leastStarts, availableParallelism()),
+    RUNNER_LIMITS.reservedStarts,
     RUNNER_LIMITS.startHoldMs,
   );
 
