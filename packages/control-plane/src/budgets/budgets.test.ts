@@ -4,6 +4,7 @@ import {
   budgetList,
   budgetUseList,
   leaseAnswer,
+  leaseReportAnswer,
   newId,
   orgSpendRules,
   registerDoorsAnswer,
@@ -11,6 +12,7 @@ import {
   type UsageEvent,
   validatedCredential,
 } from '@karta/protocol';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { type KeysGround, startKeys, type TestOrg } from '../keys/testing/keys-ground.ts';
@@ -40,9 +42,9 @@ async function grantOf(org: TestOrg): Promise<string> {
   return (await ground.node.call(request, validatedCredential))?.org_grant ?? '';
 }
 
-/** Books a call of the org as its node tells it. */
-async function book(org: TestOrg, change: Partial<UsageEvent>): Promise<void> {
-  const event: UsageEvent = {
+/** A call of the org. */
+function usageOf(org: TestOrg, change: Partial<UsageEvent>): UsageEvent {
+  return {
     id: newId('call'),
     org_id: org.id,
     project_id: 'proj_1',
@@ -65,6 +67,11 @@ async function book(org: TestOrg, change: Partial<UsageEvent>): Promise<void> {
     at: new Date().toISOString(),
     ...change,
   };
+}
+
+/** Books a call of the org as its node tells it. */
+async function book(org: TestOrg, change: Partial<UsageEvent>): Promise<void> {
+  const event = usageOf(org, change);
   const grants = { [org.id]: await grantOf(org) };
   const json = { node_id: 'node_x', grants, usage: [event], lifecycle: [] };
   const answer = await ground.node.fetch({ method: 'POST', path: '/v1/internal/events', json });
@@ -139,6 +146,52 @@ describe('a budget', () => {
       reserved: '150',
       left: '750',
     });
+  });
+
+  it('of an org that is deleted during a turn books what ran, and leases nothing any more', async () => {
+    const org = await ground.org();
+    const made = await create(org, ORG_TOKENS);
+    const grant = await grantOf(org);
+    const call = <T>(path: string, json: object, schema: z.ZodType<T>) => {
+      const request = { method: 'POST', path: `/v1/internal/doors/${path}`, json, grant } as const;
+      return ground.doors.call(request, schema);
+    };
+    // Whoever starts the doors has had other starts.
+    const { epoch } = (await call('register', { epoch: 9 }, registerDoorsAnswer)) ?? { epoch: 0 };
+    const of = { project_id: 'proj_1', session_id: 'sess_1', api_key_id: org.keyId };
+    const subject = { org_id: org.id, ...of, embed_key_id: null, end_user: null };
+    const amounts = { input_tokens: '100', output_tokens: '50', cost: '7' };
+    const lease = { epoch, subject, minimum: amounts, wanted: amounts };
+    const leased = await call('leases', lease, leaseAnswer);
+    const leaseId = leased?.budgets[0]?.lease?.lease_id ?? '';
+    await ground.database.asOwner(`update orgs set deleted_at = now() where id = '${org.id}'`);
+    expect(await call('leases', lease, leaseAnswer)).toBeNull();
+    expect(await call('org', { org_id: org.id }, orgSpendRules)).toBeNull();
+    // The call that ran is told as ever, and the rest of its block returns.
+    const charges = [
+      {
+        lease_id: leaseId,
+        budget_id: made.id,
+        window_start: leased?.budgets[0]?.window_start ?? '',
+        amount: '60',
+      },
+    ];
+    const grants = { [org.id]: grant };
+    const event = usageOf(org, {
+      input_tokens: 40,
+      output_tokens: 20,
+      spend: { ...UNPRICED, charges },
+    });
+    const json = { node_id: 'node_x', grants, usage: [event], lifecycle: [] };
+    const answer = await ground.node.fetch({ method: 'POST', path: '/v1/internal/events', json });
+    expect(await answer.json()).toMatchObject({ refused: [] });
+    const report = { epoch, leases: [{ lease_id: leaseId, taken: '60', closed: true }] };
+    expect(await call('leases/report', report, leaseReportAnswer)).toMatchObject({ unknown: [] });
+    const { rows } = await sql<{ spent: string }>`
+      select spent::text from budget_windows where budget_id = ${made.id}`.execute(
+      ground.database.database,
+    );
+    expect(rows).toEqual([{ spent: '60' }]);
   });
 
   it('on each object tells who used most of it', async () => {

@@ -29,8 +29,18 @@ export interface DoorsRouteParts {
 export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
   const { database, now } = parts;
 
-  function requireGrant(grant: string | null, nodeId: string, orgId: string): void {
-    if (!parts.grants.allowsTurn(grant, nodeId, orgId)) throw new KartaError('not_found');
+  /** A grant outlives its org: whoever has one for an org that was deleted has nothing. */
+  async function requireGrant(grant: string | null, nodeId: string, orgId: string): Promise<void> {
+    const allowed = parts.grants.allowsTurn(grant, nodeId, orgId);
+    const org = allowed
+      ? await database
+          .selectFrom('orgs')
+          .select('id')
+          .where('id', '=', orgId)
+          .where('deleted_at', 'is', null)
+          .executeTakeFirst()
+      : undefined;
+    if (org === undefined) throw new KartaError('not_found');
   }
 
   return [
@@ -50,7 +60,7 @@ export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
       peer: 'doors',
       body: orgSpendRulesBody,
       async handle({ nodeId, grant, body }): Promise<OrgSpendRules> {
-        requireGrant(grant, nodeId, body.org_id);
+        await requireGrant(grant, nodeId, body.org_id);
         return parts.rulesOf(body.org_id);
       },
     }),
@@ -60,7 +70,7 @@ export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
       peer: 'doors',
       body: leaseBody,
       async handle({ nodeId, grant, body }): Promise<LeaseAnswer> {
-        requireGrant(grant, nodeId, body.subject.org_id);
+        await requireGrant(grant, nodeId, body.subject.org_id);
         return database
           .transaction()
           .execute((tx) => grantLeases(tx, { nodeId, now: now() }, body));
