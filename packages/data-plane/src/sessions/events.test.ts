@@ -115,17 +115,28 @@ test('a reader behind what is kept is told the first that is left', async () => 
   expect(kept[0]?.seq).toBe(first);
 });
 
+test('a place that no event has had yet is refused, not waited for', async () => {
+  const { id } = await t.create();
+  const accepted = await t.send(id, 'hello');
+  const last = (await t.turn(id, accepted)).at(-1)?.seq ?? 0;
+  const refused = { code: 'validation_failed', message: expect.stringContaining(`seq ${last}.`) };
+  await expect(t.follow(id, { after: last + 1 })).rejects.toMatchObject(refused);
+  const next = (await t.follow(id, { after: last }))[Symbol.asyncIterator]().next();
+  await t.send(id, 'again');
+  expect((await next).value).toMatchObject({ seq: last + 1 });
+});
+
 test('an abort ends a reader that waits, and a turn that is over ends at once', async () => {
   const { id } = await t.create();
   const accepted = await t.send(id, 'hello');
   const events = await t.turn(id, accepted);
   const abort = new AbortController();
-  const waiting = (await t.follow(id, { after: 99_999, signal: abort.signal }))
+  const last = events.at(-1)?.seq ?? 0;
+  const waiting = (await t.follow(id, { after: last, signal: abort.signal }))
     [Symbol.asyncIterator]()
     .next();
   abort.abort();
   expect((await waiting).done).toBe(true);
-  const last = events.at(-1)?.seq ?? 0;
   expect(await t.turn(id, { ...accepted, afterSeq: last })).toEqual([]);
   expect(await t.turn(id, { turnId: 'turn_unknown', afterSeq: 0 })).toHaveLength(events.length);
 });

@@ -76,9 +76,13 @@ export class SessionEvents {
     };
   }
 
-  /** Events after `query.after`. Throws `KartaError('replay_expired')` when some are gone. */
+  /**
+   * Events after `query.after`. Throws `KartaError`: `replay_expired` when some are gone,
+   * `validation_failed` for a place that no event has had yet, after which all would be passed over.
+   */
   follow(query: FollowOptions): EventFeed & AsyncIterableIterator<KartaEvent> {
     if (query.after < this.#buffer.firstSeq - 1) throw this.#expired();
+    if (query.after > this.#sequence.last) throw notYet(query.after, this.#sequence.last);
     const reader = {};
     this.#readers.add(reader);
     if (query.raw) this.#countRaw(1);
@@ -209,6 +213,13 @@ export class SessionEvents {
     for (const wake of this.#asleep) wake();
     this.#asleep.clear();
   }
+}
+
+function notYet(after: number, last: number): KartaError {
+  const message = `is ${after}, but the last event so far has the seq ${last}`;
+  return new KartaError('validation_failed', `The place to go on from ${message}.`, {
+    extra: { errors: [{ pointer: '', parameter: 'after', message }] },
+  });
 }
 
 function withoutCost(event: KartaEvent): KartaEvent {
