@@ -2,6 +2,9 @@ import { clientAddress, onceClosed, trustedProxies } from '@karta/http';
 import type { MiddlewareHandler } from 'hono';
 import type { HttpDeps, HttpEnv } from './deps.ts';
 
+/** Stands in place of the status of an answer that could reach nobody: the client had gone. */
+const CLIENT_GONE = 499;
+
 /**
  * Logs each request when its connection is done with it, and counts it. The line holds the route's
  * pattern and ids, never a body, a credential, a query value or a path as it was sent.
@@ -14,7 +17,7 @@ export function accessLog(deps: HttpDeps): MiddlewareHandler<HttpEnv> {
     const answeredMs = performance.now() - startedAt;
     const route = c.get('route') ?? 'unmatched';
     const { method } = c.req;
-    const { status } = c.res;
+    const status = c.env.outgoing.destroyed ? CLIENT_GONE : c.res.status;
     deps.metrics.answered(method, route, status, answeredMs);
     const line = {
       request_id: c.get('requestId'),

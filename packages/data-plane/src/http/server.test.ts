@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { listenHttp } from '@karta/http';
 import { loopbackSurface } from '@karta/service/plane-auth';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -87,6 +87,23 @@ describe('the access log', () => {
     });
     expect(JSON.stringify(server.logged)).not.toMatch(/secret/);
     expect(JSON.stringify(server.logged)).not.toContain(KEYS.full);
+  });
+
+  it('tells apart a client that gave up, whatever it would have been answered', async () => {
+    const { port } = new URL(server.url);
+    const head = [
+      'POST /v1/sessions HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${KEYS.full}`,
+      'content-type: application/json',
+      'content-length: 100',
+    ];
+    const socket = connect(Number(port), '127.0.0.1');
+    await new Promise<void>((written) => {
+      socket.write(`${head.join('\r\n')}\r\n\r\n{"meta`, () => written());
+    });
+    socket.destroy();
+    await expect.poll(() => server.logged).toMatchObject([{ status: 499, complete: false }]);
   });
 
   it('tells what failed inside, and the answer does not', async () => {
