@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RESERVED_ENV } from '@karta/protocol';
 import { type Karta, NotFoundError } from '@karta/sdk';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
@@ -23,7 +24,8 @@ export async function setDeclaredEnv(
 ): Promise<void> {
   const wanted = (await declaredIn(folder)).flatMap(({ name, secret }) => {
     const value = environment[name];
-    return value === undefined ? [] : [{ name, secret, value }];
+    // One that no sandbox gets is the build's to refuse, at its line.
+    return value === undefined || RESERVED_ENV.test(name) ? [] : [{ name, secret, value }];
   });
   if (wanted.length === 0) return;
   if (!(await hasProject(karta, ref))) await karta.projects.create({ ref });

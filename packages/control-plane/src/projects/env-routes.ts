@@ -1,4 +1,4 @@
-import { envChange, envList, envName, KartaError, setEnvBody } from '@karta/protocol';
+import { envChange, envList, envName, KartaError, RESERVED_ENV, setEnvBody } from '@karta/protocol';
 import { type BoundRoute, defineRoute, json } from '../http/route.ts';
 import type { EnvValues } from './env-values.ts';
 
@@ -28,7 +28,7 @@ export function envRoutes(env: EnvValues): BoundRoute[] {
       body: setEnvBody,
       answers: { 200: { description: 'What changed', content: change } },
       handle: async ({ caller, param, body }) =>
-        json(200, await env.set(caller, param('ref'), nameOf(param('name')), body)),
+        json(200, await env.set(caller, param('ref'), settable(param('name')), body)),
     }),
     defineRoute({
       id: 'unsetEnv',
@@ -44,11 +44,21 @@ export function envRoutes(env: EnvValues): BoundRoute[] {
   ];
 }
 
+/** A name that a publish would take: what is stored otherwise would never be seen again. */
+function settable(given: string): string {
+  const name = nameOf(given);
+  if (!RESERVED_ENV.test(name)) return name;
+  throw refused("is the platform's own and enters no sandbox; choose another");
+}
+
 function nameOf(given: string): string {
   const parsed = envName.safeParse(given);
   if (parsed.success) return parsed.data;
-  const message = parsed.error.issues[0]?.message ?? 'is no name';
-  throw new KartaError('validation_failed', `The name ${message}.`, {
+  throw refused(parsed.error.issues[0]?.message ?? 'is no name');
+}
+
+function refused(message: string): KartaError {
+  return new KartaError('validation_failed', `The name ${message}.`, {
     extra: { errors: [{ pointer: '', parameter: 'name', message }] },
   });
 }

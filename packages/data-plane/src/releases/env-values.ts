@@ -1,4 +1,5 @@
 import type { AppFolder, AppProblem } from '@karta/harness';
+import { RESERVED_ENV } from '@karta/protocol';
 import { KARTA_TOML } from './karta-toml.ts';
 import type { KartaToml } from './karta-toml-schema.ts';
 import { appError, appWarning } from './problem.ts';
@@ -10,13 +11,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What to do about a value that is missing. */
 const HOW_TO_SET =
   'set it by karta env set, or in the environment of karta serve <folder>, and publish again';
-
-/**
- * Names that an application may not ask for: the platform's own secrets, the variables by which it
- * leads a harness to its model proxy, and those that change how programs load.
- */
-const RESERVED =
-  /^(KARTA|ANTHROPIC|OPENAI|CLAUDE|OPENCODE|AWS|GOOGLE|XDG|LD|NODE|BUN)_|^(PATH|HOME|USER|SHELL|TMPDIR)$/;
 
 /**
  * The values of `[env]` that belong to the release: those that are no secret. A secret is looked up
@@ -32,7 +26,7 @@ export function releaseEnv(
   const text = app.text(KARTA_TOML) ?? '';
   for (const [name, variable] of Object.entries(toml.env ?? {})) {
     const line = tomlLine(text, ['env', name]);
-    if (RESERVED.test(name)) {
+    if (RESERVED_ENV.test(name)) {
       const message = `${name} is the platform's own and enters no sandbox; choose another name`;
       problems.push(appError(KARTA_TOML, line, message));
       continue;
@@ -55,7 +49,7 @@ export function releaseEnv(
 /** Names of the secrets that an application may see in its sandbox. */
 export function exposedSecrets(toml: KartaToml): string[] {
   return Object.entries(toml.env ?? {})
-    .filter(([name, { secret, expose }]) => secret && expose && !RESERVED.test(name))
+    .filter(([name, { secret, expose }]) => secret && expose && !RESERVED_ENV.test(name))
     .map(([name]) => name);
 }
 

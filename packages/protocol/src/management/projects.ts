@@ -205,6 +205,13 @@ const envName = z
 
 export { envName };
 
+/**
+ * Names that enter no sandbox: the platform's own secrets, the variables by which it leads a harness
+ * to its model proxy, and those that change how programs load.
+ */
+export const RESERVED_ENV =
+  /^(KARTA|ANTHROPIC|OPENAI|CLAUDE|OPENCODE|AWS|GOOGLE|XDG|LD|NODE|BUN)_|^(PATH|HOME|USER|SHELL|TMPDIR)$/;
+
 /** `PUT /v1/projects/{ref}/env/{name}` */
 export const setEnvBody = z.strictObject({
   value: z
