@@ -44,6 +44,14 @@ describe('karta', () => {
     expect(stderr).toContain('Did you mean serve?');
   });
 
+  test('what follows a command that lists by itself is told from its commands', () => {
+    const { status, stderr } = karta('limits', 'list');
+    expect(status).toBe(EXIT.usage.code);
+    expect(stderr).toContain("unknown command 'list' of limits");
+    expect(stderr).toMatch(/Commands of limits: .*set/);
+    expect(karta('keys', 'creat').stderr).toContain('create');
+  });
+
   test('an option that cannot be is refused with what can', () => {
     const { status, stderr } = karta('serve', '--sandbox', 'docker');
     expect(status).toBe(EXIT.usage.code);

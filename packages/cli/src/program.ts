@@ -94,7 +94,23 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
     .action(async (shell) =>
       finish((await import('./commands/completion.ts')).completion(shell, program, terminal)),
     );
+  nameUnknownCommands(program);
   return program;
+}
+
+/** Of a command that lists by itself, what follows it is a command that there is not. */
+function nameUnknownCommands(program: Command): void {
+  for (const command of program.commands) {
+    nameUnknownCommands(command);
+    if (command.commands.length === 0 || command.registeredArguments.length > 0) continue;
+    const names = command.commands.map((one) => one.name()).join(', ');
+    command.allowExcessArguments().hook('preAction', (_, called) => {
+      const [unknown] = called === command ? command.args : [];
+      if (unknown === undefined) return;
+      const known = `Commands of ${command.name()}: ${names}. By itself: ${command.description()}.`;
+      command.error(`error: unknown command '${unknown}' of ${command.name()}\n${known}`);
+    });
+  }
 }
 
 function talkOptions(command: Command): Command {

@@ -7,9 +7,9 @@ import {
 import { CliError } from '../../cli-error.ts';
 import { type OperatorOptions, openAdminPlane } from '../../client/operator-access.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { PRICE_COLUMNS, perMillion } from '../../output/price-columns.ts';
 import { type Column, shortTime, table } from '../../output/table.ts';
 import type { Terminal } from '../../output/terminal.ts';
-import { perMillion } from '../platform/prices.ts';
 
 export interface SetPriceOptions extends OperatorOptions {
   input: string;
@@ -76,12 +76,7 @@ function ratePerToken(option: string, text: string): string {
 }
 
 const COLUMNS: readonly Column<OperatorPrice>[] = [
-  ['provider', (entry) => entry.provider],
-  ['model', (entry) => entry.model],
-  ['input', ({ price }) => perMillion(price.input)],
-  ['cache read', ({ price }) => perMillion(price.cache_read)],
-  ['cache write', ({ price }) => perMillion(price.cache_write)],
-  ['output', ({ price }) => perMillion(price.output)],
+  ...PRICE_COLUMNS,
   ['from', (entry) => shortTime(entry.effective_from)],
   ['set by', (entry) => entry.made_by],
 ];

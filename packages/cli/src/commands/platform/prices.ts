@@ -1,6 +1,7 @@
-import { formatDollars, type PriceEntry } from '@karta/protocol';
+import type { PriceEntry } from '@karta/protocol';
 import { type AccountOptions, openAccount } from '../../client/account.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { PRICE_COLUMNS } from '../../output/price-columns.ts';
 import { type Column, showList } from '../../output/table.ts';
 import type { Terminal } from '../../output/terminal.ts';
 
@@ -33,23 +34,11 @@ export async function showPrices(options: PricesCommand, terminal: Terminal): Pr
 }
 
 const COLUMNS: readonly Column<PriceEntry>[] = [
-  ['provider', (entry) => entry.provider],
-  ['model', (entry) => entry.model],
-  ['input', ({ price }) => perMillion(price.input)],
-  ['cache read', ({ price }) => perMillion(price.cache_read)],
-  ['cache write', ({ price }) => perMillion(price.cache_write)],
-  ['output', ({ price }) => perMillion(price.output)],
+  ...PRICE_COLUMNS,
   ['above', ({ price: { above } }) => (above === undefined ? '' : `${above.input_tokens}`)],
   ['from', (entry) => entry.effective_from.slice(0, 10)],
   ['set by', (entry) => (entry.source === 'operator' ? 'operator' : '')],
 ];
-
-/** Picodollars per token as dollars for a million. */
-export function perMillion(rate: string): string {
-  const exact = formatDollars(BigInt(rate) * 1_000_000n);
-  // Prices have mostly two decimals; what is beyond is shown where there is any.
-  return exact.replace(/(\.\d\d\d*?)0+$/, '$1');
-}
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
