@@ -214,9 +214,10 @@ describe('a refusal of Bedrock', () => {
   ])('%i %s is one of the key', async (status, exception, told) => {
     const refusal = await refused(status, exception, `${KEY.access_key_id} may not`);
     expect(refusal.status).toBe(told);
-    expect(refusal.body).toMatchObject({
-      error: { message: "The model provider refused the platform's key." },
-    });
+    const message = /^Expired/.test(exception)
+      ? "The model provider says that the platform's temporary key has expired."
+      : "The model provider refused the platform's key.";
+    expect(refusal.body).toMatchObject({ error: { message } });
   });
 
   it('of a key that is wrong is one of the key', async () => {
