@@ -58,6 +58,8 @@ export const FIRST_EVENT_MS = 3_000;
 export const UPSTREAM_ERROR_BYTES = 1024 * 1024;
 /** One line of an event stream, or one whole JSON answer, that is read for its usage. */
 export const METERED_UNIT_BYTES = 32 * 1024 * 1024;
+/** Of a stream, what is kept unread since it tells no count: its text matters if none is ever told. */
+export const UNREAD_STREAM_BYTES = 32 * 1024;
 /**
  * Tokens that a provider may tell of one call, in each of its counts: a hundred times what any model
  * takes. More is no count. Sums of many stay whole numbers, here and in every table.

@@ -46,7 +46,7 @@ function read(route: RouteName, pieces: Buffer[], contentType = SSE) {
   const reader = answerReader(route, contentType);
   for (const piece of pieces) reader.push(piece);
   reader.end();
-  return reader.report;
+  return { ...reader.told, outputUnits: reader.outputUnits() };
 }
 
 describe.each(wires)('usage of a %s stream', (route, stream) => {

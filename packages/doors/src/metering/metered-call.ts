@@ -50,7 +50,7 @@ export class MeteredCall {
     this.free = true;
   }
 
-  push(chunk: Uint8Array): void {
+  push(chunk: Buffer): void {
     this.reader?.push(chunk);
   }
 
@@ -62,7 +62,7 @@ export class MeteredCall {
 
   /** Whether anybody bills it: not a request that was refused, in a stream too, or never sent. */
   get billed(): boolean {
-    const report = this.reader?.report;
+    const report = this.reader?.told;
     return !this.free && !(report?.refused === true && !report.begun);
   }
 
@@ -74,13 +74,12 @@ export class MeteredCall {
   }
 
   private counted(): Booked {
-    const report = this.reader?.report;
+    const report = this.reader?.told;
     const input = report?.input ?? null;
     const input_tokens =
       input?.input_tokens ?? this.limits?.input ?? tokensOfLength(this.requestBytes);
     const exact = report?.final === true && input !== null;
-    const seen = Math.max(tokensOfLength(report?.outputUnits ?? 0), this.limits?.output ?? 0);
-    const output = exact ? (report.output ?? 0) : Math.max(seen, report?.output ?? 0);
+    const output = exact ? (report.output ?? 0) : Math.max(this.seen(), report?.output ?? 0);
     return {
       usage: {
         input_tokens,
@@ -96,6 +95,11 @@ export class MeteredCall {
       estimated: !exact,
       inputTold: input !== null,
     };
+  }
+
+  /** Tokens of output by our own count, where none is told. */
+  private seen(): number {
+    return Math.max(tokensOfLength(this.reader?.outputUnits() ?? 0), this.limits?.output ?? 0);
   }
 }
 

@@ -10,8 +10,8 @@ const EMPTY = Buffer.alloc(0);
 
 /** Which events of a stream are taken out. */
 export interface FilteredEvents {
-  /** Is in the text of each of them; what has none of it passes unread. */
-  mark: RegExp;
+  /** Is among the bytes of each of them; what has none of it passes unread. */
+  mark: Buffer;
   /** Whether this event, with its end, is one. */
   isOne(event: string): boolean;
 }
@@ -59,9 +59,11 @@ export class EventFilter {
   }
 
   private without(events: Buffer): Buffer {
-    const text = events.toString();
-    if (!this.filtered.mark.test(text)) return events;
-    const kept = text.split(/(?<=\r?\n\r?\n)/).filter((event) => !this.filtered.isOne(event));
+    if (!events.includes(this.filtered.mark)) return events;
+    const kept = events
+      .toString()
+      .split(/(?<=\r?\n\r?\n)/)
+      .filter((event) => !this.filtered.isOne(event));
     return Buffer.from(kept.join(''));
   }
 }

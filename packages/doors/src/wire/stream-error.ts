@@ -16,6 +16,9 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   internal_server_error: 500,
   timeout_error: 504,
 };
+/** What an event that tells an error cannot do without, and the one other way to spell its letters. */
+const ERROR = Buffer.from('error');
+const ESCAPED_LETTER = Buffer.from('\\u00');
 /** Of an error that is none of these: it will not pass by itself. */
 const LASTING = 400;
 
@@ -50,7 +53,8 @@ export function toldBy(event: Json): Told {
  * The status that the first event of a stream stands for when it is an error; `null` when it is
  * none, or the bytes hold no whole event.
  */
-export function firstEventStatus(bytes: Uint8Array): number | null {
+export function firstEventStatus(bytes: Buffer): number | null {
+  if (!bytes.includes(ERROR) && !bytes.includes(ESCAPED_LETTER)) return null;
   let first: string | null = null;
   const parser = createParser({
     onEvent({ data }) {

@@ -1,11 +1,12 @@
 import { EventFilter } from './event-filter.ts';
 
+const MARK = Buffer.from('"usage"');
 const USAGE = /"usage"\s*:\s*\{/;
 
 /** Takes the closing usage chunk out of a Chat Completions stream whose client did not ask for it. */
 export class UsageChunkFilter extends EventFilter {
   constructor() {
-    super({ mark: USAGE, isOne: isUsageChunk });
+    super({ mark: MARK, isOne: isUsageChunk });
   }
 }
 

@@ -64,7 +64,7 @@ function usageOf(stream: string) {
   const reader = answerReader('messages', 'text/event-stream');
   reader.push(Buffer.from(stream));
   reader.end();
-  return reader.report;
+  return reader.told;
 }
 
 describe("Bedrock's stream", () => {

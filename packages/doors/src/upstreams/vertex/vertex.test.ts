@@ -90,7 +90,7 @@ describe('a call of Vertex', () => {
     expect(told).not.toContain('vertex_event');
     const reader = answerReader('messages', 'text/event-stream');
     reader.push(Buffer.from(told));
-    expect(reader.report).toMatchObject({ output: 2, final: true });
+    expect(reader.told).toMatchObject({ output: 2, final: true });
   });
 
   it('goes to another project where the operator says so', async () => {
