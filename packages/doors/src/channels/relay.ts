@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { FIRST_EVENT_MS } from '../limits.ts';
 import type { ModelReply } from '../upstreams/port.ts';
-import { UsageChunkFilter } from '../wire/usage-chunk-filter.ts';
 import { relayWhole } from './relay-whole.ts';
+import { StreamRelay } from './stream-relay.ts';
 
 export interface RelayOptions {
   /** Sees every byte. */
@@ -22,9 +21,8 @@ export interface RelayOptions {
 export type Relayed = 'complete' | 'cut' | 'gone' | 'turned_away';
 
 /**
- * Passes an answer on as it comes, each chunk at once, and one that came as a whole as a whole; a slow
- * reader slows the provider. Resolves
- * with how it ended: `complete`, `cut` by the provider (the client sees its connection cut), `gone`
+ * Passes an answer on as it comes, each chunk at once but the last, which goes with the end, and one
+ * that came as a whole as a whole; a slow reader slows the provider. Resolves with how it ended: `complete`, `cut` by the provider (the client sees its connection cut), `gone`
  * when the client went away, or `turned_away`: the client has been told nothing.
  */
 export function relay(
@@ -32,48 +30,32 @@ export function relay(
   response: ServerResponse,
   options: RelayOptions,
 ): Promise<Relayed> {
-  const { whole = null } = reply;
-  if (whole === null || isStream(reply)) return relayStream(reply, response, options);
-  const { status, headers } = reply;
+  if (isStream(reply)) return StreamRelay.relayed(reply, response, options);
+  const { status, headers, whole = null } = reply;
+  if (whole === null) return relaySlow(reply, response, options);
   return relayWhole({ status, headers, whole }, response, options);
 }
 
-function relayStream(
-  reply: ModelReply,
+/** An answer in one piece that has not come as one, and may be long in coming. */
+function relaySlow(
+  { status, headers, body }: ModelReply,
   response: ServerResponse,
-  { onChunk, hideUsage, beforeEnd, turnsAway }: RelayOptions,
+  { onChunk, beforeEnd }: RelayOptions,
 ): Promise<Relayed> {
-  const { body } = reply;
-  const filter = hideUsage && isStream(reply) ? new UsageChunkFilter() : null;
-  let judge = isStream(reply) ? turnsAway : undefined;
-  const sendHead = () => {
-    judge = undefined;
-    if (!response.headersSent) response.writeHead(reply.status, reply.headers);
-  };
-  const flushHead = () => {
-    sendHead();
-    response.flushHeaders();
-  };
-  /** Of an answer in one piece: what came with its head. `null`: they have gone on. */
-  let held: Buffer[] | null = isStream(reply) ? null : [];
+  /** What came with its head. `null`: it has gone on. */
+  let held: Buffer[] | null = [];
   let over = false;
   const release = () => {
     // Its end is there too: all of it goes on in one write.
     if (over || response.destroyed) return;
-    flushHead();
+    response.writeHead(status, headers).flushHeaders();
     for (const chunk of held ?? []) response.write(chunk);
     held = null;
   };
-  if (judge === undefined) {
-    if (held === null) sendHead();
-    // The head often comes with the first bytes: then both go on together. If not, it goes alone.
-    setImmediate(release);
-  }
-  const waiting = judge === undefined ? undefined : setTimeout(flushHead, FIRST_EVENT_MS);
+  setImmediate(release);
   return new Promise((resolve) => {
     const onDrain = () => body.resume();
     const settle = (ending: Relayed) => {
-      clearTimeout(waiting);
       response.off('drain', onDrain).off('close', onClose);
       resolve(ending);
     };
@@ -82,28 +64,18 @@ function relayStream(
       settle('gone');
     };
     response.on('drain', onDrain).on('close', onClose);
-    const turnAway = (first: Buffer) => {
-      body.off('data', onData).off('end', onEnd).off('error', cut);
-      // What it says from now on nobody hears.
-      body.on('error', () => {}).destroy();
-      onChunk(first);
-      settle('turned_away');
-    };
     const onData = (chunk: Buffer) => {
-      if (judge?.(chunk) === true) return turnAway(chunk);
-      if (judge !== undefined) sendHead();
       onChunk(chunk);
-      if (held !== null) return void held.push(chunk);
-      const passed = filter === null ? chunk : filter.push(chunk);
-      if (passed.length > 0 && !response.write(passed)) body.pause();
+      if (held !== null) held.push(chunk);
+      else if (!response.write(chunk)) body.pause();
     };
     const complete = () => {
-      const whole = held?.length ? Buffer.concat(held) : undefined;
-      if (whole !== undefined) {
-        response.writeHead(reply.status, { ...reply.headers, 'content-length': whole.length });
-      } else sendHead();
       response.off('close', onClose);
-      response.end(whole ?? filter?.flush());
+      if (held === null) response.end();
+      else {
+        const whole = Buffer.concat(held);
+        response.writeHead(status, { ...headers, 'content-length': whole.length }).end(whole);
+      }
       settle('complete');
     };
     const cut = () => {

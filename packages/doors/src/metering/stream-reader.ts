@@ -66,17 +66,24 @@ export class StreamReader implements AnswerReader {
 
   push(chunk: Buffer): void {
     if (!this.#open) return;
-    // Whether it begins with an error is told by its first event.
-    if (!this.#between || !this.#report.begun) {
-      this.#parse(chunk);
-      return;
+    let bytes = chunk;
+    if (!this.#mayPutOff) {
+      const end = firstEventEnd(bytes);
+      this.#parse(bytes.subarray(0, end));
+      bytes = bytes.subarray(end);
     }
-    const at = this.#mayTellCount(chunk);
-    if (at === -1) this.#putOff(chunk);
-    else this.#readFrom(chunk, at);
+    if (bytes.length === 0) return;
+    const at = this.#mayPutOff ? this.#mayTellCount(bytes) : 0;
+    if (at === -1) this.#putOff(bytes);
+    else this.#readFrom(bytes, at);
   }
 
   end(): void {}
+
+  /** Its first events tell whether it was refused, and an event that was begun is read to its end. */
+  get #mayPutOff(): boolean {
+    return this.#between && this.#report.begun;
+  }
 
   /** Where in it something begins that may be a count; -1: nowhere. */
   #mayTellCount(chunk: Buffer): number {
@@ -139,6 +146,14 @@ const WITHIN = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function mayTellCount(seam: string): boolean {
   return seam.includes('usage') || seam.includes('\\u00');
+}
+
+/** Where the first event ends that does, or all of it. */
+function firstEventEnd(bytes: Buffer): number {
+  const plain = bytes.indexOf(EVENT_END);
+  if (plain !== -1) return plain + EVENT_END.length;
+  const crlf = bytes.indexOf(CRLF_EVENT_END);
+  return crlf === -1 ? bytes.length : crlf + CRLF_EVENT_END.length;
 }
 
 /** Where the last event that ends at `at` or before it does so; 0: none does. */

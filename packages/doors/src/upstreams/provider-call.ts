@@ -1,5 +1,6 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { AnswerBody } from './answer-body.ts';
 import type { KeptClient, KeptClients } from './kept-clients.ts';
 import { UpstreamError } from './port.ts';
 import type { ProviderAnswer, ProviderRequest } from './provider-connection.ts';
@@ -134,69 +135,9 @@ export class ProviderCall implements Dispatcher.DispatchHandler, ProviderAnswer 
   }
 }
 
-/** What follows a head. A reader that is slow slows the provider. */
-class AnswerBody extends Readable {
-  readonly #controller: Dispatcher.DispatchController;
-  readonly #kept: KeptClient;
-  /** What one read of the connection has brought. */
-  #taken: Buffer[] = [];
-  #over = false;
-
-  constructor(controller: Dispatcher.DispatchController, kept: KeptClient) {
-    super({ autoDestroy: false });
-    this.#controller = controller;
-    this.#kept = kept;
-    // It may break off while nobody reads it: whoever does later finds it `errored`.
-    this.on('error', ignored);
-  }
-
-  /** Chunks that came together go on together: to write each by itself costs as much as the call. */
-  gather(chunk: Buffer): void {
-    if (this.#taken.push(chunk) === 1) process.nextTick(passOn, this);
-  }
-
-  passOn(): void {
-    const [first, ...others] = this.#taken;
-    if (first === undefined) return;
-    this.#taken = [];
-    const goesOn = this.push(others.length === 0 ? first : Buffer.concat([first, ...others]));
-    if (!goesOn && !this.#over) this.#controller.pause();
-  }
-
-  complete(): void {
-    this.#over = true;
-    this.passOn();
-    this.push(null);
-  }
-
-  breakOff(error: Error): void {
-    this.#over = true;
-    this.passOn();
-    this.destroy(error);
-  }
-
-  override _read(): void {
-    this.#controller.resume();
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    if (!this.#over) {
-      this.#over = true;
-      void this.#kept.client.destroy(error ?? new Error('the answer is not read any more'));
-    }
-    done(error);
-  }
-}
-
 function goOn(call: ProviderCall): void {
   call.goOn();
 }
-
-function passOn(body: AnswerBody): void {
-  body.passOn();
-}
-
-function ignored(): void {}
 
 /** Headers with one value each. */
 function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
