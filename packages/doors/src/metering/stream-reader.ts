@@ -1,4 +1,3 @@
-import { GatheredBytes } from '@karta/protocol';
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { METERED_UNIT_BYTES, UNREAD_STREAM_BYTES } from '../limits.ts';
 import type { RouteName } from '../wire/routes.ts';
@@ -6,6 +5,7 @@ import { toldBy } from '../wire/stream-error.ts';
 import type { AnswerReader, Told } from './answer-reader.ts';
 import { jsonObject } from './json-object.ts';
 import { emptyReport, READ_EVENT } from './report.ts';
+import { UnreadBytes } from './unread-bytes.ts';
 
 /** Every count stands under this key on every wire. JSON can spell a letter in one other way only. */
 const COUNTS = Buffer.from('usage');
@@ -31,9 +31,9 @@ export class StreamReader implements AnswerReader {
   /** What was parsed ends where an event does. */
   #between = false;
   /** Whole events that were put off, and have one behind them that was not. */
-  readonly #passed = new GatheredBytes();
+  readonly #passed = new UnreadBytes();
   /** What was put off and may end within an event; the parser has seen all before it. */
-  readonly #last = new GatheredBytes();
+  readonly #last = new UnreadBytes();
   /** The last bytes of it while they may be the beginning of what is looked for. */
   #seam = '';
 
@@ -103,7 +103,7 @@ export class StreamReader implements AnswerReader {
   #readFrom(chunk: Buffer, at: number): void {
     const begin = lastEventEnd(chunk, at);
     if (begin > 0) {
-      this.#passed.push(this.#last.take());
+      this.#passed.takeFrom(this.#last);
       this.#passed.push(chunk.subarray(0, begin));
       this.#seam = '';
     } else this.#readLast();
