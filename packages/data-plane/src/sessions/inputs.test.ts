@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import { apiKey, CALLER, summary, TestEngine } from './testing/test-engine.ts';
 
@@ -137,6 +137,24 @@ test('several may wait: the oldest is shown first, and each answer says what is 
     'text:all answered',
     'done:end_turn',
   ]);
+});
+
+test('those that come in one millisecond keep their order', async () => {
+  const tools = Array.from({ length: 8 }, (_, index) => `tool-${index}`);
+  const { id } = await t.create();
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    const accepted = await t.send(id, [{ asks: tools.map((tool) => ({ tool })) }, { join: true }]);
+    const waiting = async () => (await t.service.get(CALLER, id)).pending_inputs;
+    await expect.poll(async () => (await waiting()).length).toBe(tools.length);
+    expect((await waiting()).map(({ tool }) => tool)).toEqual(tools);
+    for (const { request_id } of await waiting()) {
+      await t.service.resolveInput(CALLER, id, request_id, { decision: 'deny' });
+    }
+    expect(summary(await t.turn(id, accepted)).at(-1)).toBe('done:end_turn');
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a grant also answers what waits beside it', async () => {

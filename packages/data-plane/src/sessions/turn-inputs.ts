@@ -36,6 +36,8 @@ export class TurnInputs {
   readonly #pending = new Map<string, Pending>();
   /** Asks the platform has answered, by the harness's id. */
   readonly #answered = new Set<string>();
+  /** Of the last ask, in ms since 1970: those of one millisecond keep their order all the same. */
+  #askedAt = 0;
 
   constructor(engine: Engine, session: LiveSession, turnId: string, harness: LiveHarness) {
     this.#engine = engine;
@@ -68,7 +70,8 @@ export class TurnInputs {
       this.#answer(ask.requestId, { decision: 'approve_once', message });
       return;
     }
-    const createdAt = new Date();
+    this.#askedAt = Math.max(Date.now(), this.#askedAt + 1);
+    const createdAt = new Date(this.#askedAt);
     const input = {
       id: newId('input'),
       sessionId: this.#session.id,
