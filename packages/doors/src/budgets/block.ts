@@ -1,5 +1,15 @@
 import { elapsed, type Instant } from './clock.ts';
 
+let returns = 0;
+
+/**
+ * How many times something of a closed block has come back so far: by the number that it had when a
+ * question was sent it is known of which of them the answer does not tell.
+ */
+export function returnsSoFar(): number {
+  return returns;
+}
+
 /** A share of a cap, leased to this node: what may be taken from it, and what was. */
 export class Block {
   readonly leaseId: string;
@@ -13,6 +23,7 @@ export class Block {
   #open = 0n;
   #openCalls = 0;
   #closed = false;
+  #returned = 0;
   #life: { from: Instant; ms: number };
   /** When something was last taken, or the block began. */
   #usedAt: Instant;
@@ -43,6 +54,11 @@ export class Block {
   /** Held by calls that run. */
   get open(): bigint {
     return this.#open;
+  }
+
+  /** {@link returnsSoFar} when something of it last came back, once closed. */
+  get returned(): number {
+    return this.#returned;
   }
 
   /** Taken in all: settled calls at what they cost, open ones at their reservation. */
@@ -81,6 +97,7 @@ export class Block {
     this.#open -= reserved;
     this.#openCalls -= 1;
     this.#free += reserved - actual;
+    if (this.#closed && reserved > actual) this.#comesBack();
   }
 
   /** The lease goes on. */
@@ -90,7 +107,14 @@ export class Block {
 
   /** Nothing more is taken from it. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    if (this.rest > 0n) this.#comesBack();
+  }
+
+  #comesBack(): void {
+    returns += 1;
+    this.#returned = returns;
   }
 
   /** Whether a closing, or what came of calls that outlived it, has not been told. */

@@ -20,6 +20,10 @@ export class Cap {
   #told: ToldCap;
   #toldAt: Instant;
   #left: bigint;
+  /** How much had come back to the control plane when it was asked for what it told. */
+  #asked = 0;
+  /** When something of the blocks that are forgotten came back. */
+  #returned = 0;
   #blocks: Block[] = [];
   /** A part of the block that came last. */
   #low = 0n;
@@ -50,6 +54,14 @@ export class Cap {
   /** Whether it was told a moment ago that nothing is left to lease. */
   usedUp(now: Instant): boolean {
     return this.left === 0n && elapsed(this.#toldAt, now) < LEFT_MS;
+  }
+
+  /** Whether something has come back since the control plane was asked what is left. */
+  get outdated(): boolean {
+    return (
+      this.#blocks.reduce((last, { returned }) => Math.max(last, returned), this.#returned) >
+      this.#asked
+    );
   }
 
   /** When its window ends, in ms since 1970. */
@@ -97,14 +109,19 @@ export class Cap {
     return this.#low;
   }
 
-  /** The control plane has answered; `life` is that of the lease in it. */
+  /**
+   * The control plane has answered what it was asked when `asked` had come back; `life` is that of
+   * the lease in it.
+   */
   learn(
     told: ToldCap,
     lease: { leaseId: string; amount: bigint; life: { from: Instant; ms: number } } | null,
     at: Instant,
+    asked: number,
   ): void {
     this.#told = told;
     this.#toldAt = at;
+    this.#asked = asked;
     this.#left = BigInt(told.left);
     this.#takenSinceAsk = 0n;
     if (lease === null || this.#blocks.some(({ leaseId }) => leaseId === lease.leaseId)) return;
@@ -146,6 +163,7 @@ export class Cap {
   /** Forgets blocks that are done, or that the control plane does not know. Returns their leases. */
   forget(unknown: ReadonlySet<string>): string[] {
     const gone = this.#blocks.filter((block) => block.done || unknown.has(block.leaseId));
+    for (const { returned } of gone) this.#returned = Math.max(this.#returned, returned);
     if (gone.length > 0) this.#blocks = this.#blocks.filter((block) => !gone.includes(block));
     return gone.map(({ leaseId }) => leaseId);
   }

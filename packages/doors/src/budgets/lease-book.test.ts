@@ -284,6 +284,25 @@ describe('a block', () => {
     },
   );
 
+  it.each(['reservation', 'check'])(
+    'that closes while the answer is on its way is told of before a %s is refused',
+    async (what) => {
+      control.caps.push(cap('output_tokens', 400n));
+      settle(granted(await reserve(demand(100, 400))), 100, 100);
+      pass(IDLE_MS - 1);
+      const lease = control.lease.bind(control);
+      control.lease = async (body) => {
+        const answer = await lease(body);
+        pass(1);
+        void book.tend();
+        return answer;
+      };
+      if (what === 'check') {
+        expect(await book.check({ subject: paperSubject(), grant: 'og' })).toBeNull();
+      } else expect(granted(await reserve(demand(100, 400))).output).toBe(300);
+    },
+  );
+
   it('is recalled when something changed, and what was not taken returns before the next ask', async () => {
     const daily = cap('output_tokens', 1_000n);
     control.caps.push(daily);

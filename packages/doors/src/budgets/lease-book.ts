@@ -116,6 +116,11 @@ export class LeaseBook {
         continue;
       }
       if (view === 'offline') return { refused: 'unavailable' };
+      if (plan.lacking.some(({ outdated }) => outdated)) {
+        // What has come back since the question was sent the next one tells of first.
+        view = 'cached';
+        continue;
+      }
       const waited = elapsed(begun, this.#clock.instant());
       const patient = waited < SETTLE_WAIT_MS && mayComeBack(plan.lacking, demand, at, now);
       if (!patient) return { refused: 'exhausted', cap: tightest(plan.lacking).tell(at, now) };
@@ -140,9 +145,9 @@ export class LeaseBook {
           cap.available(at, now) + cap.open + (view === 'offline' ? 0n : cap.left);
         const lacking = known.caps.filter((cap) => left(cap) < leastOf(cap));
         if (lacking.length === 0) return null;
-        if (view === 'asked') {
-          return { refused: 'exhausted', cap: tightest(lacking).tell(at, now) };
-        }
+        const final = view === 'asked' && !lacking.some(({ outdated }) => outdated);
+        if (final) return { refused: 'exhausted', cap: tightest(lacking).tell(at, now) };
+        if (view === 'asked') view = 'cached';
       }
       if (view !== 'cached') return { refused: 'unavailable' };
       const { ok } = await this.#ask(org, asking, NOTHING, () => NOTHING);

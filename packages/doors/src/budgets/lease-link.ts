@@ -1,7 +1,7 @@
 import { KartaError, type LeaseReportBody, type SpendSubject } from '@karta/protocol';
 import type { Logger } from 'pino';
 import type { DoorsControl } from '../control/port.ts';
-import type { Block } from './block.ts';
+import { type Block, returnsSoFar } from './block.ts';
 import { type Clock, ControlTime, elapsed, type Instant } from './clock.ts';
 import { type Amounts, toWire } from './demand.ts';
 import type { EpochCount } from './epoch-count.ts';
@@ -77,6 +77,7 @@ export class LeaseLink {
       const epoch = await this.#registration.epoch();
       const now = this.#clock.instant();
       for (const cap of org.caps) cap.sweep(this.time.at(now), now, false);
+      const asked = returnsSoFar();
       const owed = [...org.caps].flatMap(({ blocks }) => blocks).filter((block) => block.owesWord);
       if (owed.length > 0 || !this.#earlierTold) await this.#report([org], () => owed);
       const sent = this.#clock.instant();
@@ -91,7 +92,7 @@ export class LeaseLink {
       const told = Date.parse(answer.now);
       this.time.sync(sent, told);
       const lifeOf = (expiresAt: string) => this.#life(sent, Date.parse(expiresAt) - told);
-      org.learn(subject, answer.budgets, lifeOf, this.#clock.instant());
+      org.learn(subject, answer.budgets, lifeOf, this.#clock.instant(), asked);
       // What was told may be older than the change that was announced meanwhile.
       if (org.generation !== generation) org.recall();
     });

@@ -25,12 +25,16 @@ export class OrgBook {
     return this.#subjects.get(subjectKey(subject)) ?? null;
   }
 
-  /** The control plane has told the caps of a subject. `lifeOf` says how long a lease is good for. */
+  /**
+   * The control plane has told the caps of a subject, asked when `asked` had come back. `lifeOf` says
+   * how long a lease is good for.
+   */
   learn(
     subject: SpendSubject,
     budgets: readonly LeasedBudget[],
     lifeOf: (expiresAt: string) => { from: Instant; ms: number },
     at: Instant,
+    asked: number,
   ): void {
     const caps = budgets.map(({ lease, ...told }) => {
       const key = `${told.budget_id}\n${told.scope_id}`;
@@ -44,7 +48,7 @@ export class OrgBook {
               amount: BigInt(lease.amount),
               life: lifeOf(lease.expires_at),
             };
-      cap.learn(told, leased, at);
+      cap.learn(told, leased, at, asked);
       return cap;
     });
     const key = subjectKey(subject);
