@@ -131,6 +131,7 @@ describe('a real provider behind the doors', () => {
     const chunks = await all(stream);
     expect(chunks.every(({ usage, choices }) => !usage && choices.length === 1)).toBe(true);
     const booked = await doors.management.closeTurn(channel.id, 'turn_1');
+    await doors.management.openTurn(channel.id, 'turn_open');
     expect(booked).toMatchObject({ calls: 1, estimated_calls: 0, usage: { output_tokens: 2 } });
     expect(provider.requests.at(-1)?.body).toContain('"include_usage":true');
   });
