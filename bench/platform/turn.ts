@@ -10,6 +10,8 @@ export interface TurnTimes {
   done: number;
   /** Letters of the answer, in however many pieces they came. */
   letters: number;
+  /** Of its last event. */
+  seq: number;
 }
 
 const agent = new Agent({ keepAlive: true });
@@ -50,13 +52,16 @@ export async function streamTurn(
 ): Promise<TurnTimes> {
   const began = performance.now();
   const answer = await call(server, `/v1/sessions/${sessionId}/messages`, { text, stream: true });
-  const times: TurnTimes = { firstText: 0, done: 0, letters: 0 };
+  const times: TurnTimes = { firstText: 0, done: 0, letters: 0, seq: 0 };
   await eachFrame(answer, (frame) => {
     if (frame.includes('event: text\n')) {
       if (times.letters === 0) times.firstText = performance.now() - began;
       times.letters += (dataOf(frame) as TextEvent).data.part.text.length;
     } else if (frame.includes('event: error\n')) throw new Error(frame);
-    else if (frame.includes('event: done\n')) times.done = performance.now() - began;
+    else if (frame.includes('event: done\n')) {
+      times.done = performance.now() - began;
+      times.seq = Number(/^id: (\d+)$/m.exec(frame)?.[1]);
+    }
   });
   if (times.letters === 0) throw new Error('the turn had no text');
   return times;

@@ -26,11 +26,11 @@ export const openStreams: Scenario = {
   async run() {
     const server = await serveApplication('opencode', { warm: 0 });
     const session = await createSession(server);
-    await streamTurn(server, session, LONG_ANSWER);
+    const { seq } = await streamTurn(server, session, LONG_ANSWER);
     const heap = await collectedHeap(server);
-    await closeAll(server, await openAll(server, session, STREAMS));
+    await closeAll(server, await openAll(server, session, seq));
     const before = await heap.bytes();
-    const streams = await openAll(server, session, STREAMS);
+    const streams = await openAll(server, session, seq);
     const perStream = ((await heap.bytes()) - before) / STREAMS / KIB;
     heap.close();
 
@@ -58,21 +58,23 @@ export const openStreams: Scenario = {
   },
 };
 
+/** Opens streams of what comes after `seq`. Throws when one is refused. */
 async function openAll(
   server: BenchServer,
   session: string,
-  count: number,
+  seq: number,
 ): Promise<IncomingMessage[]> {
   const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
   const open = () =>
     new Promise<IncomingMessage>((resolve, reject) => {
       const path = new URL(`/v1/sessions/${session}/events`, server.origin);
-      const headers = { authorization: `Bearer ${server.apiKey}`, 'last-event-id': '1000000000' };
+      const headers = { authorization: `Bearer ${server.apiKey}`, 'last-event-id': `${seq}` };
       request(path, { agent, headers }, resolve).on('error', reject).end();
     });
   const streams: IncomingMessage[] = [];
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < STREAMS; index++) {
     const stream = await open();
+    if (stream.statusCode !== 200) throw new Error(`a stream was refused: ${stream.statusCode}`);
     stream.on('error', () => undefined);
     stream.resume();
     streams.push(stream);

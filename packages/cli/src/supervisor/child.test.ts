@@ -47,7 +47,7 @@ describe('a child', () => {
       READY.replace('line, env:', 'line: process.execArgv.join(), env:'),
     );
     const child = await start(main);
-    expect(child.ready.line).toBe('--max-semi-space-size=4');
+    expect(child.ready.line).toBe('--max-semi-space-size=8');
     expect(child.ready.env.NODE_OPTIONS).toBeUndefined();
     await child.stop();
     const roomy = await start(main, { engineOptions: [] });
