@@ -10,7 +10,10 @@ export interface TurnTimes {
   done: number;
   /** Letters of the answer, in however many pieces they came. */
   letters: number;
-  /** Of its last event. */
+}
+
+/** A turn of the platform; `seq`: of its last event. */
+export interface StreamedTurn extends TurnTimes {
   seq: number;
 }
 
@@ -49,10 +52,10 @@ export async function streamTurn(
   server: Client,
   sessionId: string,
   text: string,
-): Promise<TurnTimes> {
+): Promise<StreamedTurn> {
   const began = performance.now();
   const answer = await call(server, `/v1/sessions/${sessionId}/messages`, { text, stream: true });
-  const times: TurnTimes = { firstText: 0, done: 0, letters: 0, seq: 0 };
+  const times: StreamedTurn = { firstText: 0, done: 0, letters: 0, seq: 0 };
   await eachFrame(answer, (frame) => {
     if (frame.includes('event: text\n')) {
       if (times.letters === 0) times.firstText = performance.now() - began;
