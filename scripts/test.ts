@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runBounded } from './bounded-run.ts';
-import { TRIED_AGAIN_FILE } from './tried-again.ts';
+import { VERDICTS_FILE, type Verdicts } from './verdicts.ts';
 
 /**
  * `npm test` and `npm run test:full`: installs what only tests need, runs the tier, names what
- * passed only when tried again, and prints `N passed, N failed` as the last line. Further arguments
- * go to Vitest.
+ * failed and what passed only when tried again, and prints `N passed, N failed` as the last line.
+ * Further arguments go to Vitest.
  */
 export type Tier = 'daily' | 'full';
 
@@ -26,21 +26,26 @@ interface Report {
 }
 
 /**
- * The lines that end a run, from Vitest's JSON report and the names of what passed only when tried
- * again; a file that does not load counts as failed.
+ * The lines that end a run, from Vitest's JSON report and what is worth naming; a file that does not
+ * load counts as failed, and so does an error that nothing caught.
  */
-export function summaryOf(report: Report, triedAgain: readonly string[]): string[] {
+export function summaryOf(report: Report, verdicts: Verdicts): string[] {
   const skipped = report.numPendingTests + report.numTodoTests;
   const failed =
     report.numFailedTests === 0 && !report.success
       ? Math.max(1, report.numFailedTestSuites)
       : report.numFailedTests;
-  const again = `${triedAgain.length} passed only when tried again: each is a defect to be found`;
   return [
-    ...(triedAgain.length === 0 ? [] : [again, ...triedAgain.map((name) => `  ${name}`)]),
+    ...named('passed only when tried again: each is a defect to be found', verdicts.triedAgain),
+    ...named('failed', verdicts.failed),
+    ...named('thrown with nothing to catch it', verdicts.uncaught),
     ...(skipped === 0 ? [] : [`${skipped} skipped (see above for why)`]),
     `${report.numPassedTests} passed, ${failed} failed`,
   ];
+}
+
+function named(what: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`${lines.length} ${what}`, ...lines.map((line) => `  ${line}`)];
 }
 
 function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -62,7 +67,7 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'karta-test-report-'));
   try {
     const file = join(folder, 'report.json');
-    const triedAgain = join(folder, 'tried-again.json');
+    const verdictsFile = join(folder, 'verdicts.json');
     const code = await runBounded(
       process.execPath,
       [
@@ -71,14 +76,14 @@ async function main(tier: Tier, vitestArguments: string[]): Promise<number> {
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${file}`,
-        `--reporter=${join(ROOT, 'scripts/tried-again.ts')}`,
+        `--reporter=${join(ROOT, 'scripts/verdicts.ts')}`,
         ...vitestArguments,
       ],
-      { cwd: ROOT, env: { ...env, [TRIED_AGAIN_FILE]: triedAgain }, report: file },
+      { cwd: ROOT, env: { ...env, [VERDICTS_FILE]: verdictsFile }, report: file },
     );
     const report = JSON.parse(await readFile(file, 'utf8')) as Report;
-    const names = JSON.parse(await readFile(triedAgain, 'utf8')) as string[];
-    for (const line of summaryOf(report, names)) console.log(line);
+    const verdicts = JSON.parse(await readFile(verdictsFile, 'utf8')) as Verdicts;
+    for (const line of summaryOf(report, verdicts)) console.log(line);
     return code;
   } finally {
     await rm(folder, { recursive: true, force: true });
