@@ -8,11 +8,11 @@ export const VERDICTS_FILE = 'KARTA_VERDICTS_FILE';
 /** Of an error's text, in characters: the end of a log is what is kept of it the longest. */
 const ERROR_LENGTH = 300;
 
-/** What is worth naming once more at the end of a run: each a line, with its file. */
+/** What is worth naming once more at the end of a run: each a line, with its file and its errors. */
 export interface Verdicts {
   /** Passed only when tried again, which Vitest's own JSON report counts as passed. */
   triedAgain: string[];
-  /** Tests, their surroundings and whole files, with their errors. */
+  /** Tests, what surrounds them, and whole files. */
   failed: string[];
   /** What nothing caught, in whichever test's time it came. */
   uncaught: string[];
@@ -25,10 +25,10 @@ export default class VerdictsReporter implements Reporter {
   readonly #verdicts: Verdicts = { triedAgain: [], failed: [], uncaught: [] };
 
   onTestCaseResult(testCase: TestCase): void {
-    const name = `${fileOf(testCase.module)} > ${testCase.fullName}`;
-    if (testCase.diagnostic()?.flaky === true) this.#verdicts.triedAgain.push(name);
     const { state, errors } = testCase.result();
-    if (state === 'failed') this.#verdicts.failed.push(`${name}: ${told(errors ?? [])}`);
+    const line = `${fileOf(testCase.module)} > ${testCase.fullName}: ${told(errors ?? [])}`;
+    if (testCase.diagnostic()?.flaky === true) this.#verdicts.triedAgain.push(line);
+    if (state === 'failed') this.#verdicts.failed.push(line);
   }
 
   onTestSuiteResult(suite: TestSuite): void {
