@@ -139,7 +139,7 @@ class World {
         await this.#detachReaders();
         return this.#again((engine) => engine.crash());
       case 'restart':
-        return this.#again((engine) => engine.stop(5));
+        return this.#again((engine) => this.#end(engine, 5));
     }
   }
 
@@ -190,9 +190,15 @@ class World {
     }
   }
 
-  async stop(): Promise<void> {
-    await this.#engine.stop();
+  stop(): Promise<void> {
+    return this.#end(this.#engine, 0);
+  }
+
+  /** In the order of a server that ends: connections are closed before the database is. */
+  async #end(engine: TestEngine, drainMs: number): Promise<void> {
+    await engine.engine.drain(drainMs);
     await this.#detachReaders();
+    await engine.database.destroy();
   }
 
   async #send(id: string, step: { steps: Step[]; ifBusy: string }): Promise<void> {
