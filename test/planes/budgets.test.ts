@@ -9,6 +9,7 @@ import { findSdk } from '../../packages/harness/src/claude-code/locate-sdk.ts';
 import { archiveOfFolder } from './archive.ts';
 import { type Answer, type Builder, builderOn } from './builder.ts';
 import { claudeFolder } from './claude-folder.ts';
+import { type AskOperator, ask, firstOperator } from './operator.ts';
 import { startTwoPlanes, type TwoPlanes } from './two-planes.ts';
 
 const SUPPORT_BOT = join(import.meta.dirname, '../../examples/support-bot');
@@ -20,10 +21,14 @@ const CAP = 10 * CALL_TOKENS;
 
 let planes: TwoPlanes;
 let builder: Builder;
+let operator: AskOperator;
 
 beforeAll(async () => {
-  planes = await startTwoPlanes();
+  planes = await startTwoPlanes({ operator: true });
   builder = builderOn(planes);
+  // As an operator's browser has it.
+  const url = `http://localhost:${new URL(planes.control.operatorUrl ?? '').port}`;
+  operator = ask(url, (await firstOperator(planes.home, url)).token);
 });
 afterAll(() => planes?.stop());
 afterEach(async () => {
@@ -203,3 +208,48 @@ test('what the doors have booked counts on a limit of tokens per minute', async 
   await builder.ask(`${planes.control.url}/v1/rate_limits/${limit.id}`, 'DELETE');
   expect((await say()).status).toBe(200);
 });
+
+test('an org that is suspended in the middle of a turn has it ended and booked, and goes on when it may', async () => {
+  const ref = 'stopped';
+  await builder.publish(ref, await archiveOfFolder(SUPPORT_BOT));
+  const { id } = await builder.data(`/v1/projects/${ref}/sessions`, 'POST', {});
+  const session = `${planes.data.url}/v1/projects/${ref}/sessions/${id}`;
+  const cap = await capped({
+    ...{ scope: 'session', scope_id: id, metric: 'output_tokens' },
+    ...{ limit: 1_000_000, window: 'day' },
+  });
+  const say = async (step: object): Promise<Answer> => {
+    const text = `@@${JSON.stringify([step])}@@`;
+    return (await (await builder.ask(`${session}/messages`, 'POST', { text })).json()) as Answer;
+  };
+  const { orgs } = (await (await operator('GET', '/v1/orgs')).json()) as { orgs: [{ id: string }] };
+  const org = `/v1/orgs/${orgs[0].id}`;
+
+  const begun = said(`${session}/events`);
+  const turn = say({ text: 'word '.repeat(2_000), n: 2_000, gap: 100 });
+  await begun;
+  expect((await operator('POST', `${org}/suspend`, { reason: 'abuse' })).status).toBe(200);
+  const answer = await turn;
+  expect(answer).toMatchObject({ stop_reason: 'error', errors: [{ code: 'org_suspended' }] });
+  const { output_tokens: spent } = answer.usage as { output_tokens: number };
+  expect(spent).toBeGreaterThan(0);
+  expect(await say({ text: 'not said' })).toMatchObject({ error: 'org_suspended' });
+
+  await operator('POST', `${org}/unsuspend`);
+  const on = async () => (await say({ text: 'and on' })).stop_reason;
+  await expect.poll(on, { timeout: 60_000 }).toBe('end_turn');
+  const booked = async () => Number((await read(cap.id)).usage?.spent);
+  await expect.poll(booked, { timeout: 30_000 }).toBeGreaterThan(spent);
+}, 120_000);
+
+/** Resolves with the first word of a session. */
+async function said(events: string): Promise<void> {
+  const { body } = await builder.ask(events);
+  if (body === null) throw new Error('there are no events');
+  let seen = '';
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+    seen += chunk;
+    if (seen.includes('"type":"text"')) return;
+  }
+  throw new Error(`nothing was said: ${seen}`);
+}

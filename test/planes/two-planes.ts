@@ -53,6 +53,8 @@ export interface TwoPlanesOptions {
   poolSize?: number;
   /** Who may sign up; whoever an operator invites unless said. */
   signup?: 'open';
+  /** With the operator's admin plane. */
+  operator?: boolean;
   /** Whom the doors reach; the demo model unless said. */
   doors?: Parameters<typeof startDoors>[0];
   /** A file of certificates that the doors take beside the usual ones. */
@@ -73,6 +75,8 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
   };
   const keys = await planeKeys(home);
   const ports = { control: await freePort(), data: await freePort() };
+  // Its browsers are let in by the port that they name.
+  const operatorPort = options.operator ? await freePort() : null;
   const controlUrl = `http://127.0.0.1:${ports.control}`;
   const link = { internal_url: controlUrl, key: keys.doors };
   const doors = await startDoors({ control: link, ...options.doors }, options.doorsTrust);
@@ -102,6 +106,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         drain_ms: 1_000,
         first_org: {},
         ...(options.signup === undefined ? {} : { signup: options.signup }),
+        ...(operatorPort === null ? {} : { operator: { port: operatorPort } }),
         // Endpoints of webhooks that tests serve.
         webhooks: { allow_private: ['127.0.0.1'] },
         ...(options.doors?.own_keys === undefined ? {} : { provider_keys: options.doors.own_keys }),

@@ -266,6 +266,7 @@ export const TURN_ERRORS = {
   harness_failed: 'The harness did not start.',
   storage_full: 'The disk is full.',
   release_revoked: 'The release of this session was revoked.',
+  org_suspended: 'The org was suspended or deleted.',
   input_expired: 'An approval waited too long and was denied.',
   internal: 'Internal error.',
 } as const satisfies Record<string, string>;

@@ -164,6 +164,11 @@ describe('a budget', () => {
     const lease = { epoch, subject, minimum: amounts, wanted: amounts };
     const leased = await call('leases', lease, leaseAnswer);
     const leaseId = leased?.budgets[0]?.lease?.lease_id ?? '';
+    const suspendedAt = (value: string) =>
+      ground.database.asOwner(`update orgs set suspended_at = ${value} where id = '${org.id}'`);
+    await suspendedAt('now()');
+    expect(await call('leases', lease, leaseAnswer)).toBeNull();
+    await suspendedAt('null');
     await ground.database.asOwner(`update orgs set deleted_at = now() where id = '${org.id}'`);
     expect(await call('leases', lease, leaseAnswer)).toBeNull();
     expect(await call('org', { org_id: org.id }, orgSpendRules)).toBeNull();

@@ -29,7 +29,7 @@ export interface DoorsRouteParts {
 export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
   const { database, now } = parts;
 
-  /** A grant outlives its org: whoever has one for an org that was deleted has nothing. */
+  /** A grant outlives its org: whoever has one for an org that was deleted or suspended has nothing. */
   async function requireGrant(grant: string | null, nodeId: string, orgId: string): Promise<void> {
     const allowed = parts.grants.allowsTurn(grant, nodeId, orgId);
     const org = allowed
@@ -38,6 +38,7 @@ export function doorsRoutes(parts: DoorsRouteParts): BoundInternalRoute[] {
           .select('id')
           .where('id', '=', orgId)
           .where('deleted_at', 'is', null)
+          .where('suspended_at', 'is', null)
           .executeTakeFirst()
       : undefined;
     if (org === undefined) throw new KartaError('not_found');

@@ -152,7 +152,7 @@ export class ProviderKeys {
     return this.list(orgId);
   }
 
-  /** The active key with its secret, for the doors; `null` when the org has none or is suspended. */
+  /** The active key with its secret, for the doors; `null` when the org has none, is suspended or deleted. */
   async open(orgId: string, provider: string): Promise<OpenedKey | null> {
     const { database, kms } = this.#parts;
     const row = await database
@@ -163,6 +163,7 @@ export class ProviderKeys {
       .where(sql<boolean>`provider_keys.provider = ${provider}`)
       .where('provider_keys.destroyed_at', 'is', null)
       .where('orgs.suspended_at', 'is', null)
+      .where('orgs.deleted_at', 'is', null)
       .executeTakeFirst();
     if (row === undefined) return null;
     const parts = await openSecret(kms, row);

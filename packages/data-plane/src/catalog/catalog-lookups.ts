@@ -24,6 +24,7 @@ export function catalogLookups(catalog: Catalog): Omit<ControlPlane, 'authentica
       const found = catalog.projectOfHost(orgId, label);
       return found === null ? null : projectOf(found);
     },
+    orgStopped: (orgId) => catalog.denial('org', orgId) !== null,
     originsOfHost: async (label) => originsOf(catalog.projectsOfHost(label)),
     async release(orgId, releaseId) {
       const found = catalog.release(orgId, releaseId);

@@ -120,6 +120,12 @@ export function changeBetween(before: CatalogIndex, after: CatalogIndex): Catalo
   return {
     releaseIds: differing(before.releases, after.releases),
     projectIds: differing(before.projects, after.projects),
+    orgIds: new Set(
+      [...differing(before.denials, after.denials)].flatMap((key) => {
+        const denied = after.denials.get(key) ?? before.denials.get(key);
+        return denied?.kind === 'org' ? [denied.id] : [];
+      }),
+    ),
   };
 }
 

@@ -125,6 +125,27 @@ test('a deleted project and a revoked release are gone from what can start', asy
   expect(catalog.hasProject('shop')).toBe(false);
 });
 
+test('an org that is stopped is told of, and again when it is not; nothing is kept warm for it', async () => {
+  const home = await tempFolder();
+  const catalog = await openCatalog(home);
+  const changes: CatalogChange[] = [];
+  catalog.onChange((change) => changes.push(change));
+  const active = project('shop', { active_release_id: 'rel_1' });
+  await catalog.apply(
+    sync(0, 1, { complete: true, projects: [active], releases: [release('rel_1')] }),
+  );
+  const denied = (until: number) => [{ kind: 'org', id: 'org_1', issued_before: null, until }];
+  const stop = sync(1, 2);
+  await catalog.apply({ ...stop, denials: denied(253_370_764_800) as SyncBody['denials'] });
+  expect([...(changes[1]?.orgIds ?? [])]).toEqual(['org_1']);
+  expect((await openCatalog(home)).stoppedOrgIds()).toEqual(['org_1']);
+  expect(catalog.activeReleases()).toEqual([]);
+  await catalog.apply({ ...sync(2, 3), denials: denied(0) as SyncBody['denials'] });
+  expect([...(changes[2]?.orgIds ?? [])]).toEqual(['org_1']);
+  expect(catalog.stoppedOrgIds()).toEqual([]);
+  expect(catalog.activeReleases()).toHaveLength(1);
+});
+
 test('a damaged file is an error that names it', async () => {
   const home = await tempFolder();
   await (await openCatalog(home)).apply(sync(0, 1, { complete: true, projects: [project('a')] }));

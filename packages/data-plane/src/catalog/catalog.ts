@@ -14,6 +14,8 @@ export interface CatalogChange {
   /** Releases and projects whose record is another than before, or is gone. */
   releaseIds: ReadonlySet<string>;
   projectIds: ReadonlySet<string>;
+  /** Orgs that are stopped from now on, or no longer. */
+  orgIds: ReadonlySet<string>;
 }
 
 /**
@@ -41,13 +43,15 @@ export interface Catalog {
   keptDigests(): Set<string>;
   /** Whether any org has it. */
   hasProject(projectId: string): boolean;
-  /** Releases that new sessions are pinned to. */
+  /** Releases that new sessions are pinned to, but for those of stopped orgs. */
   activeReleases(): readonly ReleaseRecord[];
   /** A project by the label of its host, `{ref}-{org}`. */
   projectOfHost(orgId: string, label: string): ResolvedProject | null;
   projectsOfHost(label: string): readonly ProjectRecord[];
   /** Denials that still count. */
   denial(kind: Denial['kind'], id: string): Denial | null;
+  /** Orgs of which nothing may run: they are suspended or deleted. */
+  stoppedOrgIds(): string[];
   readonly tokenKeys: SyncBody['token_keys'];
   /** Origins of the pages on which people of orgs use staff tokens. */
   readonly staffOrigins: readonly string[];
@@ -101,6 +105,11 @@ export async function openCatalog(home: string): Promise<Catalog> {
     return state.version;
   }
 
+  function denial(kind: Denial['kind'], id: string): Denial | null {
+    const found = index.denials.get(`${kind} ${id}`);
+    return found !== undefined && found.until * 1000 > Date.now() ? found : null;
+  }
+
   const ofOrg = (records: readonly ProjectRecord[], orgId: string) =>
     records.filter((project) => project.org_id === orgId);
 
@@ -146,7 +155,8 @@ export async function openCatalog(home: string): Promise<Catalog> {
       state.projects.flatMap(({ active_release_id }) => {
         const found =
           active_release_id === null ? undefined : index.releases.get(active_release_id);
-        return found === undefined || found.revoked_at !== null ? [] : [found];
+        if (found === undefined || found.revoked_at !== null) return [];
+        return denial('org', found.org_id) === null ? [found] : [];
       }),
     projectOfHost(orgId, label) {
       for (const project of ofOrg(index.byHost.get(label) ?? [], orgId)) {
@@ -157,10 +167,9 @@ export async function openCatalog(home: string): Promise<Catalog> {
       return null;
     },
     projectsOfHost: (label) => index.byHost.get(label) ?? [],
-    denial(kind, id) {
-      const found = index.denials.get(`${kind} ${id}`);
-      return found !== undefined && found.until * 1000 > Date.now() ? found : null;
-    },
+    denial,
+    stoppedOrgIds: () =>
+      state.denials.flatMap(({ kind, id }) => (kind === 'org' && denial(kind, id) ? [id] : [])),
     onChange: (listener) => void listeners.push(listener),
   };
 }

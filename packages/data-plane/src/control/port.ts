@@ -18,6 +18,8 @@ export interface ControlPlane {
   authenticate(credential: string): Promise<Principal | null>;
   /** Whether a principal that was let in is refused by now. */
   refuses?(principal: Principal): boolean;
+  /** Whether nothing of the org may run any more: it is suspended or deleted. */
+  orgStopped?(orgId: string): boolean;
   /** Calls back after each change by which principals may be refused. */
   onRefusals?(listener: () => void): void;
   /** A project of the org by its ref. */

@@ -20,6 +20,7 @@ import { migrateDataPlane, openDatabase } from '../sql/index.ts';
 import { dropReleases } from './drop-releases.ts';
 import { endRevoked } from './end-revoked.ts';
 import { startOutbox } from './start-outbox.ts';
+import { stopSuspended } from './stop-suspended.ts';
 import { openSystemOfRecord } from './system-of-record.ts';
 import { watchReleases } from './watch-releases.ts';
 
@@ -134,6 +135,7 @@ export async function serveDataPlane(
   started.defer(() => internal.close(CLOSE_MS));
   await engine.start();
   endRevoked(record.catalog, engine, log);
+  stopSuspended({ ...record, engine, log });
   const stopDropping = dropReleases({ ...record, pins: engine.pins, log });
   started.defer(async () => stopDropping());
   started.defer(async () => {

@@ -52,6 +52,8 @@ export interface SystemOfRecord {
   grants: OrgGrants;
   /** Refuses turns for want of budget. */
   gate: SpendGate;
+  /** Has this process and the doors forget what they know of the money and keys of orgs. */
+  forgetOrgs(orgIds: readonly string[]): Promise<void>;
   /** Tells it what happened here. */
   send: SendBatch;
   /** Answers the control plane. */
@@ -87,6 +89,11 @@ export async function openSystemOfRecord(
     grantOf,
     unpaid: (orgId) => catalog.denial('unpaid', orgId) !== null,
   });
+  // This process first: what it remembers must not outlive what the doors know.
+  const forgetOrgs = async (orgIds: readonly string[]) => {
+    gate.forget(orgIds);
+    await doors.invalidate(orgIds);
+  };
   const builder = createBuilder({
     home: config.home,
     runtimeDir: config.runtime_dir,
@@ -109,6 +116,7 @@ export async function openSystemOfRecord(
     local,
     grants,
     gate,
+    forgetOrgs,
     send: batchSender(client, nodeIdOf(key.kid)),
     internal: ({ url, pins }) =>
       internalRouter({
@@ -116,7 +124,7 @@ export async function openSystemOfRecord(
           syncRoute(catalog, { id: nodeIdOf(key.kid), url }),
           pinsRoute(catalog, pins),
           buildRoute({ home: config.home, builder, client, log }),
-          invalidateRoute(doors, gate.forget),
+          invalidateRoute(forgetOrgs),
           testKeyRoute(doors),
           ...planeKeyRoutes({ own, trusted, doors }),
         ],

@@ -11,6 +11,7 @@ import { recoverTurns } from './recovery.ts';
 import { ReleasePins } from './release-pins.ts';
 import { sessionService } from './service.ts';
 import { shuttingDown } from './shutting-down.ts';
+import { stopOrgs } from './stop-orgs.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** How often memory is looked through for sessions to put away, at most. */
@@ -130,6 +131,11 @@ export class SessionEngine {
       );
       if (rows.length < EXPIRY_BATCH) return;
     }
+  }
+
+  /** Stops what runs of orgs that are stopped: see {@link stopOrgs}. */
+  async stopOrgs(orgIds: ReadonlySet<string>): Promise<void> {
+    await stopOrgs(this.#engine, this.live, orgIds);
   }
 
   /**

@@ -5,6 +5,8 @@ import {
   moneyToWire,
   NO_USAGE,
   type StopReason,
+  TURN_ERRORS,
+  type TurnErrorCode,
 } from '@karta/protocol';
 import type { Told } from '../outbox/lifecycle.ts';
 import { tellTurnEnd } from '../outbox/tell-turn-end.ts';
@@ -40,6 +42,8 @@ export class TurnQueue {
   begin(session: LiveSession, turn: TurnToRun): void {
     const run = new TurnRun(this.#engine, session, turn);
     session.current = run;
+    // Whoever sent the message was let in a moment ago.
+    if (this.#engine.control.orgStopped?.(session.orgId)) run.stop('org_stopped');
     session.idle = this.#runFrom(session, run);
   }
 
@@ -122,9 +126,15 @@ export class TurnQueue {
       const row = await startTurn(this.#engine.database, turnId, session.events.lastSeq);
       session.queue.shift();
       if (row === undefined) continue;
-      const release = await this.#engine.control.release(session.orgId, session.releaseId);
+      const { control } = this.#engine;
+      const release = await control.release(session.orgId, session.releaseId);
       if (release === null) {
-        await this.#failBeforeStart(session, turnId);
+        const message = 'The release of this session is gone.';
+        await this.#failBeforeStart(session, turnId, 'harness_missing', message);
+        continue;
+      }
+      if (control.orgStopped?.(session.orgId)) {
+        await this.#failBeforeStart(session, turnId, 'org_suspended');
         continue;
       }
       const { api_key_id, embed_key_id, end_user } = row;
@@ -145,13 +155,17 @@ export class TurnQueue {
     return null;
   }
 
-  async #failBeforeStart(session: LiveSession, turnId: string): Promise<void> {
-    const message = 'The release of this session is gone.';
+  async #failBeforeStart(
+    session: LiveSession,
+    turnId: string,
+    code: TurnErrorCode,
+    message: string = TURN_ERRORS[code],
+  ): Promise<void> {
     await session.events.publish(turnId, {
       type: 'error',
-      data: { code: 'harness_missing', message, retryable: false },
+      data: { code, message, retryable: false },
     });
-    await this.end(session, turnId, notRun('error', 'harness_missing'));
+    await this.end(session, turnId, notRun('error', code));
   }
 
   async #recorded<T>(write: () => Promise<T>): Promise<T> {

@@ -23,6 +23,7 @@ export type StopCause =
   | 'shutdown'
   | 'bypassed'
   | 'revoked'
+  | 'org_stopped'
   | 'unaccepted';
 
 export interface TurnToRun {
@@ -133,6 +134,7 @@ export class TurnRun {
 
   /** `null` when the turn was stopped first; the harness is then there for the next turn. */
   async #attach(): Promise<LiveHarness | null> {
+    if (this.#cause === 'org_stopped') return null;
     const stopped = new Promise<null>((resolve) => {
       if (this.#abort.signal.aborted) resolve(null);
       this.#abort.signal.addEventListener('abort', () => resolve(null), { once: true });
@@ -221,6 +223,9 @@ export class TurnRun {
         return 'error';
       case 'revoked':
         await this.#error('release_revoked', false);
+        return 'error';
+      case 'org_stopped':
+        await this.#error('org_suspended', false);
         return 'error';
       case 'unaccepted':
         return 'error';

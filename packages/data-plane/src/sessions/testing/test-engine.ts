@@ -67,13 +67,15 @@ export class TestEngine {
   readonly runner: ScriptedRunner;
   readonly database: Database;
   readonly logged: unknown[] = [];
+  /** Orgs that are suspended or deleted. */
+  readonly stoppedOrgs = new Set<string>();
 
   private constructor(runner: ScriptedRunner, url: string, times: Partial<EngineTimes>) {
     this.runner = runner;
     this.database = openDatabase(url, () => {});
     const log = pino({ level: 'warn' }, { write: (line) => void this.logged.push(line) });
     this.engine = new SessionEngine(
-      { database: this.database, runner, control: testControl(), log },
+      { database: this.database, runner, control: testControl(this.stoppedOrgs), log },
       times,
     );
   }
@@ -181,13 +183,14 @@ function project(orgId: string, ref: string): Project {
   return { id, orgId, ref, activeReleaseId: `rel_${id}`, allowedOrigins: [] };
 }
 
-function testControl(): ControlPlane {
+function testControl(stoppedOrgs: ReadonlySet<string>): ControlPlane {
   const projects = [PROJECT, OTHER_PROJECT, FOREIGN_PROJECT];
   return {
     authenticate: async () => null,
     project: async () => null,
     projectById: async () => null,
     defaultProject: async () => null,
+    orgStopped: (orgId) => stoppedOrgs.has(orgId),
     staffOrigins: async () => [],
     originsOf: async () => [],
     projectOfHost: async () => null,
