@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyParts, type UpstreamKey } from '../keys/key-parts.ts';
@@ -28,7 +28,7 @@ const KEY: UpstreamKey = {
     ...{ access_key_id: 'AKIAKARTATESTKEY0001', secret_access_key: 'a/secret/of/40/characters' },
   }),
 };
-const read = (name: string) => readFileSync(new URL(`recordings/${name}`, import.meta.url));
+const read = (name: string) => readFileSync(new URL(`example-streams/${name}`, import.meta.url));
 /** What a provider is asked in each case; nobody looks at it. */
 const BODY = { model: 'claude-sonnet-4-6', max_tokens: 9, stream: true, messages: [] };
 const told = (input: number, output: number, more: object = {}) => ({
@@ -36,18 +36,18 @@ const told = (input: number, output: number, more: object = {}) => ({
   estimated: false,
 });
 
-interface Recording {
+interface Example {
   file: string;
   upstream: 'anthropic' | 'openai' | 'openrouter' | 'bedrock' | 'vertex';
   path: string;
   /** What is booked. */
   booked: object;
-  /** What the harness is told, where it is not the recording itself. */
+  /** What the harness is told, where it is not the stream itself. */
   harness?: string;
 }
 const messages = '/anthropic/v1/messages';
 const [chat, responses] = ['/openai/v1/chat/completions', '/openai/v1/responses'];
-const RECORDINGS: Recording[] = [
+const EXAMPLES: Example[] = [
   {
     ...{ file: 'anthropic-tool-use.sse', upstream: 'anthropic', path: messages },
     booked: told(677, 33, { cache_read_tokens: 0, cache_write_tokens: 0 }),
@@ -64,8 +64,35 @@ const RECORDINGS: Recording[] = [
     booked: { ...told(25, 5), estimated: true, inputTold: true },
   },
   {
+    ...{ file: 'anthropic-server-tool.sse', upstream: 'anthropic', path: messages },
+    booked: told(9_310 + 1_024 + 128, 141, { cache_read_tokens: 1_024, cache_write_tokens: 128 }),
+  },
+  {
+    ...{ file: 'anthropic-refusal.sse', upstream: 'anthropic', path: messages },
+    booked: { ...told(88, 37), parts: { cache_write_1h_tokens: 0, reasoning_tokens: 29 } },
+  },
+  {
     ...{ file: 'openai-chat-tool-call.sse', upstream: 'openai', path: chat },
     booked: told(67, 5),
+  },
+  {
+    ...{ file: 'openai-chat-refusal.sse', upstream: 'openai', path: chat },
+    booked: told(1_214, 14, { cache_read_tokens: 1_152 }),
+  },
+  {
+    ...{ file: 'openai-chat-server-error.sse', upstream: 'openai', path: chat },
+    booked: { ...told(18, 6), estimated: true, inputTold: false },
+  },
+  {
+    ...{ file: 'openai-responses-incomplete.sse', upstream: 'openai', path: responses },
+    booked: {
+      ...told(2_110, 64, { cache_read_tokens: 1_920 }),
+      parts: { reasoning_tokens: 48 },
+    },
+  },
+  {
+    ...{ file: 'openai-responses-refusal.sse', upstream: 'openai', path: responses },
+    booked: told(40, 9),
   },
   {
     ...{ file: 'openai-responses-reasoning.sse', upstream: 'openai', path: responses },
@@ -80,6 +107,20 @@ const RECORDINGS: Recording[] = [
     booked: told(67, 5),
   },
   {
+    ...{ file: 'openrouter-error.sse', upstream: 'openrouter', path: chat },
+    booked: { ...told(18, 5), estimated: true, inputTold: false },
+  },
+  {
+    ...{ file: 'bedrock-tool-use.bin', upstream: 'bedrock', path: messages },
+    booked: told(45 + 2_048, 71, { cache_read_tokens: 2_048 }),
+    harness: 'bedrock-tool-use.told.sse',
+  },
+  {
+    ...{ file: 'bedrock-model-error.bin', upstream: 'bedrock', path: messages },
+    booked: { ...told(45 + 2_048, 7), estimated: true, inputTold: true },
+    harness: 'bedrock-model-error.told.sse',
+  },
+  {
     ...{ file: 'bedrock-text.bin', upstream: 'bedrock', path: messages },
     ...{ booked: told(10, 15), harness: 'bedrock-text.told.sse' },
   },
@@ -91,6 +132,14 @@ const RECORDINGS: Recording[] = [
   {
     ...{ file: 'vertex-text.sse', upstream: 'vertex', path: messages },
     booked: told(28_814, 4, { cache_write_tokens: 28_804 }),
+  },
+  {
+    ...{ file: 'vertex-own-event.sse', upstream: 'vertex', path: messages },
+    ...{ booked: told(21 + 4_096, 12), harness: 'vertex-own-event.told.sse' },
+  },
+  {
+    ...{ file: 'vertex-overloaded.sse', upstream: 'vertex', path: messages },
+    booked: { ...told(21 + 4_096, 8), estimated: true, inputTold: true },
   },
 ];
 
@@ -108,7 +157,7 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, { 'content-type': type });
   await send(response, pieces);
 });
-let upstreams: Record<Recording['upstream'], Upstream>;
+let upstreams: Record<Example['upstream'], Upstream>;
 let decode: Awaited<ReturnType<typeof awsParts>>['decode'];
 
 beforeAll(async () => {
@@ -143,15 +192,21 @@ interface Replayed {
   booked: object;
 }
 
-async function metered(path: string, body: Readable): Promise<Replayed> {
+async function metered(
+  path: string,
+  body: AsyncIterable<Buffer> | readonly Buffer[],
+): Promise<Replayed> {
   const call = callOf(path);
   const meter = new MeteredCall(call.route.name, call.body.length);
   meter.answered(200, 'text/event-stream');
   const chunks: Buffer[] = [];
-  for await (const chunk of body) {
+  const take = (chunk: Buffer) => {
     meter.push(chunk);
     chunks.push(chunk);
-  }
+  };
+  // To wait for each piece that is there would cost more than all that is tried.
+  if (Array.isArray(body)) for (const chunk of body) take(chunk);
+  else for await (const chunk of body) take(chunk);
   meter.end();
   return { bytes: Buffer.concat(chunks), booked: meter.booked() };
 }
@@ -163,7 +218,7 @@ function callOf(path: string): ModelCall {
 }
 
 /** Over real HTTP, by the upstream itself. */
-async function overHttp({ upstream, path }: Recording, parts: Buffer[]): Promise<Replayed> {
+async function overHttp({ upstream, path }: Example, parts: Buffer[]): Promise<Replayed> {
   pieces = parts;
   const never = new AbortController().signal;
   const reply = await upstreams[upstream].send(callOf(path), KEY, never);
@@ -172,45 +227,42 @@ async function overHttp({ upstream, path }: Recording, parts: Buffer[]): Promise
 }
 
 /** By what the upstream changes of a stream and what reads its usage. */
-function inProcess({ upstream, path }: Recording, parts: Buffer[]): Promise<Replayed> {
+function inProcess({ upstream, path }: Example, parts: Buffer[]): Promise<Replayed> {
+  if (upstream !== 'bedrock' && upstream !== 'vertex') return metered(path, parts);
   const body = new PassThrough();
   for (const part of parts) body.write(part);
   body.end();
-  if (upstream === 'bedrock')
-    return metered(
-      path,
-      fromBedrock(body, decode, (text) => text),
-    );
-  return metered(path, upstream === 'vertex' ? fromVertex(body) : body);
+  const clean = (text: string) => text;
+  return metered(path, upstream === 'vertex' ? fromVertex(body) : fromBedrock(body, decode, clean));
 }
 
 const inTwo = (bytes: Buffer, at: number) => [bytes.subarray(0, at), bytes.subarray(at)];
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.from([byte]));
 
-describe.each(RECORDINGS)('$file', (recording) => {
-  const bytes = read(recording.file);
-  const expected = recording.harness === undefined ? bytes : read(recording.harness);
+describe.each(EXAMPLES)('$file', (example) => {
+  const bytes = read(example.file);
+  const expected = example.harness === undefined ? bytes : read(example.harness);
   const check = ({ bytes: seen, booked }: Replayed) => {
     if (!seen.equals(expected)) expect(seen.toString()).toBe(expected.toString());
-    expect(booked).toMatchObject(recording.booked);
+    expect(booked).toMatchObject(example.booked);
   };
 
   it('reaches the harness byte for byte, and is booked as it says', async () => {
-    check(await overHttp(recording, [bytes]));
-    check(await overHttp(recording, byteByByte(bytes)));
+    check(await overHttp(example, [bytes]));
+    check(await overHttp(example, byteByByte(bytes)));
   });
 
   it('is the same split at every byte', async () => {
-    check(await inProcess(recording, byteByByte(bytes)));
+    check(await inProcess(example, byteByByte(bytes)));
     for (let at = 1; at < bytes.length; at += 1) {
-      check(await inProcess(recording, inTwo(bytes, at)));
+      check(await inProcess(example, inTwo(bytes, at)));
     }
   });
 
   it('is the same split on the connection, in the full tier at every byte', async () => {
     const step = process.env.KARTA_TIER === 'full' ? 1 : 199;
     for (let at = 1; at < bytes.length; at += step) {
-      check(await overHttp(recording, inTwo(bytes, at)));
+      check(await overHttp(example, inTwo(bytes, at)));
     }
   });
 });
