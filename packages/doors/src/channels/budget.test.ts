@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type PaperCap, paperSubject } from '../budgets/testing/paper-control.ts';
 import { PAPER_GRANT, type PaperServer, servePaper } from '../budgets/testing/paper-server.ts';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
+import { type PaperCaps, paperCaps } from '../testing/paper-caps.ts';
 import { type PlainServer, servePlain } from '../testing/plain-server.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
 
@@ -18,6 +19,7 @@ const WAIT = { timeout: 30_000 };
 let lie: ((body: string) => object | null) | null = null;
 let provider: PlainServer;
 let paper: PaperServer;
+let caps: PaperCaps;
 let home: string;
 let doors: StartedDoors;
 let channel: TestChannel;
@@ -25,6 +27,7 @@ let channel: TestChannel;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'karta-doors-budget-'));
   paper = await servePaper();
+  caps = paperCaps(paper, () => doors);
   provider = await servePlain({
     before(_request, response, body) {
       const answer = lie?.(body) ?? null;
@@ -64,33 +67,16 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await doors.management.closeTurn(channel.id, turn);
-  paper.control.caps.length = 0;
   paper.control.up = true;
-  await fetchAll();
-  await changed();
+  await caps.clear();
 });
 
 const openTurn = (of: TestChannel, id: string) =>
   doors.management.openTurn(of.id, id, { org_grant: PAPER_GRANT, payer: NO_PAYER });
 
-async function fetchAll() {
-  const records = await doors.management.usage();
-  await doors.management.ackUsage(records.at(-1)?.seq ?? 0);
-  for (const { spend } of records) paper.control.book(spend.charges);
-  return records;
-}
-
-/** The control plane tells that caps have changed. */
-async function changed(): Promise<void> {
-  await doors.management.send('POST', '/invalidate', { org_ids: ['org_1'] });
-}
-
-async function cap(metric: PaperCap['metric'], limit: bigint): Promise<PaperCap> {
-  const made: PaperCap = { id: `bud_${metric}_${turn}`, metric, limit };
-  paper.control.caps.push(made);
-  await changed();
-  return made;
-}
+const fetchAll = () => caps.booked();
+const changed = () => caps.changed();
+const cap = (metric: PaperCap['metric'], limit: bigint) => caps.add(metric, limit, turn);
 
 const ask = (content: string, max_tokens = 1_000) => ({
   model: MODEL,
@@ -195,7 +181,7 @@ describe('a call under a cap', () => {
     await cap('output_tokens', 400n);
     lie = () => ({ type: 'message', usage: { input_tokens: 3, output_tokens: 90_000 } });
     await channel.anthropic.messages.create(ask('hello'));
-    expect(await fetchAllUnchecked()).toMatchObject([
+    expect(await caps.taken()).toMatchObject([
       { output_tokens: 90_000, spend: { exceeded: true, charges: [{ amount: '90000' }] } },
     ]);
     expect(await metric('karta_doors_limit_exceeded_total{upstream="anthropic"}')).toBe(1);
@@ -379,13 +365,6 @@ describe('doors that were killed', () => {
       .toBe(1_000n - paper.control.spent(limit.id));
   });
 });
-
-/** The records, where a provider broke its limit and the paper would complain. */
-async function fetchAllUnchecked() {
-  const records = await doors.management.usage();
-  await doors.management.ackUsage(records.at(-1)?.seq ?? 0);
-  return records;
-}
 
 async function metric(name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${doors.metricsPort}/metrics`)).text();

@@ -1,39 +1,23 @@
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { relay } from './relay.ts';
+import { type RelayServer, serveRelay } from './testing/relay-server.ts';
 
-let server: Server;
-afterEach(
-  () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-);
+let server: RelayServer;
+afterEach(() => server.close());
 
 /** Relays `body` to one client, and tells both sides. */
 async function relayed(body: Readable, options: { hideUsage?: boolean; type?: string } = {}) {
   const chunks: Buffer[] = [];
-  let ended: (how: string) => void = () => {};
-  const ending = new Promise<string>((resolve) => {
-    ended = resolve;
-  });
-  server = createServer((_request, response) => {
-    const headers = { 'content-type': options.type ?? 'text/event-stream' };
-    relay({ status: 200, headers, body }, response, {
-      hideUsage: options.hideUsage ?? false,
-      onChunk: (chunk) => chunks.push(chunk),
-    }).then(ended);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  server = await serveRelay([body], { ...options, onChunk: (chunk) => chunks.push(chunk) });
+  const { port, endings } = server;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get({ port, host: '127.0.0.1' }, resolve).on('error', reject);
   });
+  // It has come: the answer to it has begun.
+  const ending = Promise.all(endings).then(([how]) => how);
   return { response, ending, seen: () => Buffer.concat(chunks).toString() };
 }
 

@@ -1,34 +1,20 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type RelayOptions, relay } from './relay.ts';
+import type { RelayOptions } from './relay.ts';
+import { type RelayServer, serveRelay } from './testing/relay-server.ts';
 
 const EVENT = 'data: {"word":"Grüße"}\n\n';
 const HEAD = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
 
-let server: Server;
-afterEach(
-  () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-);
+let server: RelayServer;
+afterEach(() => server.close());
 
 /** A connection whose every request is answered with the next of `bodies`. */
 async function connected(bodies: Readable[], options: Partial<RelayOptions> = {}) {
-  const endings: Promise<string>[] = [];
-  server = createServer((_request, response) => {
-    const body = bodies.shift() ?? Readable.from([]);
-    const reply = { status: 200, headers: { 'content-type': 'text/event-stream' }, body };
-    endings.push(relay(reply, response, { hideUsage: false, onChunk: () => {}, ...options }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  server = await serveRelay(bodies, options);
+  const { port, endings } = server;
   return { socket: connect({ port, host: '127.0.0.1' }), endings };
 }
 

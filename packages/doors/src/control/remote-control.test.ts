@@ -1,22 +1,10 @@
 import { KartaError, orgSpendRules, registerDoorsBody } from '@karta/protocol';
-import {
-  createServiceVerifier,
-  fixedPeers,
-  internalRoute,
-  internalRouter,
-  listenInternalSurface,
-  loopbackSurface,
-  newPlaneKey,
-  planeClient,
-  publicHalf,
-} from '@karta/service/plane-auth';
-import { pino } from 'pino';
+import { internalRoute, newPlaneKey, planeClient } from '@karta/service/plane-auth';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type ControlSurface, serveControlSurface } from '../testing/control-surface.ts';
 import { remoteControl } from './remote-control.ts';
 
-const log = pino({ level: 'silent' });
-const [dataKey, doorsKey] = [newPlaneKey(), newPlaneKey()];
 const RULES = orgSpendRules.parse({
   capped: true,
   unknown_model: 'refuse',
@@ -25,7 +13,7 @@ const RULES = orgSpendRules.parse({
   price_version: '1',
 });
 
-let surface: Awaited<ReturnType<typeof listenInternalSurface>>;
+let surface: ControlSurface;
 beforeAll(async () => {
   const routes = [
     internalRoute({
@@ -52,22 +40,11 @@ beforeAll(async () => {
       },
     }),
   ];
-  const verifier = createServiceVerifier({
-    audience: 'control',
-    peers: fixedPeers(
-      [publicHalf(dataKey)],
-      [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
-    ),
-  });
-  surface = await listenInternalSurface(
-    loopbackSurface(0),
-    [internalRouter({ routes, verifier, log })],
-    log,
-  );
+  surface = await serveControlSurface(routes);
 });
-afterAll(() => surface.close(0));
+afterAll(() => surface.close());
 
-const by = (key = doorsKey, baseUrl = surface.url) =>
+const by = (key = surface.doorsKey, baseUrl = surface.url) =>
   remoteControl(planeClient({ baseUrl, key, audience: 'control' }));
 
 it('asks as the doors, about an org with its grant', async () => {
@@ -80,8 +57,10 @@ it('fails as the control plane says, or as unavailable', async () => {
   await expect(by().report({ epoch: 1, leases: [] })).rejects.toMatchObject({
     code: 'invalid_request',
   });
-  for (const control of [by(newPlaneKey()), by(doorsKey, 'http://127.0.0.1:9')]) {
+  for (const control of [by(newPlaneKey()), by(surface.doorsKey, 'http://127.0.0.1:9')]) {
     await expect(control.register(7)).rejects.toMatchObject({ code: 'control_unavailable' });
   }
-  await expect(by(dataKey).register(7)).rejects.toMatchObject({ code: 'control_unavailable' });
+  await expect(by(surface.dataKey).register(7)).rejects.toMatchObject({
+    code: 'control_unavailable',
+  });
 });

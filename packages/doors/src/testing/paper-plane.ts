@@ -5,19 +5,10 @@ import {
   registerDoorsBody,
 } from '@karta/protocol';
 import { BUILT_IN_PRICE_BOOK } from '@karta/protocol/built-in-prices';
-import {
-  createServiceVerifier,
-  fixedPeers,
-  internalRoute,
-  internalRouter,
-  listenInternalSurface,
-  loopbackSurface,
-  newPlaneKey,
-  publicHalf,
-} from '@karta/service/plane-auth';
-import { pino } from 'pino';
+import { internalRoute } from '@karta/service/plane-auth';
 import { z } from 'zod';
 import type { DoorsSettings } from '../config.ts';
+import { serveControlSurface } from './control-surface.ts';
 
 /** What a test says of an org. */
 export interface PaperOrg {
@@ -57,8 +48,6 @@ export function paperOrg(
 }
 
 export async function startPaperPlane(): Promise<PaperPlane> {
-  const [node, doors] = [newPlaneKey(), newPlaneKey()];
-  const log = pino({ level: 'silent' });
   const orgOf = (orgId: string, grant: string | null) => {
     if (plane.away) throw new KartaError('control_unavailable');
     return grant === `grant of ${orgId}` ? (plane.orgs.get(orgId) ?? null) : null;
@@ -90,21 +79,13 @@ export async function startPaperPlane(): Promise<PaperPlane> {
       },
     }),
   ];
-  const verifier = createServiceVerifier({
-    audience: 'control',
-    peers: fixedPeers([publicHalf(node)], [{ key: publicHalf(doors), of: publicHalf(node) }]),
-  });
-  const surface = await listenInternalSurface(
-    loopbackSurface(0),
-    [internalRouter({ routes, verifier, log })],
-    log,
-  );
+  const surface = await serveControlSurface(routes);
   const plane: PaperPlane = {
-    control: { internal_url: surface.url, key: doors },
+    control: { internal_url: surface.url, key: surface.doorsKey },
     orgs: new Map(),
     asked: [],
     away: false,
-    close: () => surface.close(0),
+    close: () => surface.close(),
   };
   return plane;
 }

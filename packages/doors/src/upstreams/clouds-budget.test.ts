@@ -6,6 +6,7 @@ import { PAPER_GRANT, type PaperServer, servePaper } from '../budgets/testing/pa
 import { type BedrockServer, serveBedrock } from '../testing/bedrock-server.ts';
 import { newServiceAccount } from '../testing/google-account.ts';
 import { openTestChannel, scripted, type TestChannel } from '../testing/open-channel.ts';
+import { type PaperCaps, paperCaps } from '../testing/paper-caps.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
 import { serveVertex, type VertexServer } from '../testing/vertex-server.ts';
 
@@ -19,6 +20,7 @@ const google = newServiceAccount('platform-project');
 const LONG = '12345678901234567890123';
 
 let paper: PaperServer;
+let caps: PaperCaps;
 let bedrock: BedrockServer;
 let vertex: VertexServer;
 let doors: StartedDoors;
@@ -28,6 +30,7 @@ let turn = '';
 
 beforeAll(async () => {
   paper = await servePaper();
+  caps = paperCaps(paper, () => doors);
   bedrock = await serveBedrock({ keys: [KEY], region: REGION });
   vertex = await serveVertex([google]);
   const service_account = google.file;
@@ -56,29 +59,11 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await doors.management.closeTurn(channel.id, turn);
-  paper.control.caps.length = 0;
-  await booked();
-  await changed();
+  await caps.clear();
 });
 
-/** The control plane books what was spent; the records. */
-async function booked() {
-  const records = await doors.management.usage();
-  await doors.management.ackUsage(records.at(-1)?.seq ?? 0);
-  for (const { spend } of records) paper.control.book(spend.charges);
-  return records;
-}
-
-async function changed(): Promise<void> {
-  await doors.management.send('POST', '/invalidate', { org_ids: ['org_1'] });
-}
-
-async function cap(metric: PaperCap['metric'], limit: bigint): Promise<PaperCap> {
-  const made: PaperCap = { id: `bud_${metric}_${turn}`, metric, limit };
-  paper.control.caps.push(made);
-  await changed();
-  return made;
-}
+const booked = () => caps.booked();
+const cap = (metric: PaperCap['metric'], limit: bigint) => caps.add(metric, limit, turn);
 
 /** Each cloud: how a model of it is asked for, and what is booked. */
 const CLOUDS = [

@@ -7,18 +7,8 @@ import {
   registerDoorsBody,
 } from '@karta/protocol';
 import { BUILT_IN_PRICES } from '@karta/protocol/built-in-prices';
-import {
-  createServiceVerifier,
-  fixedPeers,
-  internalRoute,
-  internalRouter,
-  listenInternalSurface,
-  loopbackSurface,
-  newPlaneKey,
-  type PlanePrivateKey,
-  publicHalf,
-} from '@karta/service/plane-auth';
-import { pino } from 'pino';
+import { internalRoute, type PlanePrivateKey } from '@karta/service/plane-auth';
+import { serveControlSurface } from '../../testing/control-surface.ts';
 import { PaperControl } from './paper-control.ts';
 
 /** The grant that the paper control plane takes for every org. */
@@ -39,7 +29,6 @@ export interface PaperServer {
 /** Serves a paper control plane by the real clock. */
 export async function servePaper(): Promise<PaperServer> {
   const control = new PaperControl();
-  const [dataKey, doorsKey] = [newPlaneKey(), newPlaneKey()];
   const rules: PaperServer['rules'] = {
     ...{ unknown_model: 'refuse', own_keys: [], platform_fallback: false },
   };
@@ -73,22 +62,13 @@ export async function servePaper(): Promise<PaperServer> {
         timed(async () => ({ epoch: await control.register(body.epoch) })),
     }),
   ];
-  const verifier = createServiceVerifier({
-    audience: 'control',
-    peers: fixedPeers(
-      [publicHalf(dataKey)],
-      [{ key: publicHalf(doorsKey), of: publicHalf(dataKey) }],
-    ),
-  });
-  const log = pino({ level: 'silent' });
-  const router = internalRouter({ routes, verifier, log });
-  const surface = await listenInternalSurface(loopbackSurface(0), [router], log);
+  const surface = await serveControlSurface(routes);
   const server: PaperServer = {
     control,
     rules,
     known: true,
-    link: { internal_url: surface.url, key: doorsKey },
-    close: () => surface.close(0),
+    link: { internal_url: surface.url, key: surface.doorsKey },
+    close: () => surface.close(),
   };
   return server;
 }
