@@ -1,5 +1,6 @@
 import { type JsonDocument, readJson } from '../../app/index.ts';
 import type { AppFolder, AppProblem } from '../../port.ts';
+import { configProblems } from './config-problems.ts';
 
 /** Configuration files of a folder in the order in which OpenCode merges them: the last one wins. */
 export const CONFIG_FILES = [
@@ -23,8 +24,12 @@ export function readConfigFiles(app: AppFolder): { files: ConfigFile[]; problems
     if (text === null) continue;
     const result = readJson(text, file, { comments: true });
     if (!result.ok) problems.push(result.problem);
-    else if (isObject(result.document.value)) files.push({ file, document: result.document });
-    else problems.push({ severity: 'error', file, line: 1, message: 'expected a JSON object' });
+    else if (isObject(result.document.value)) {
+      const { document } = result;
+      const lineOf = (path: readonly (string | number)[]) => document.position(path).line;
+      files.push({ file, document });
+      problems.push(...configProblems('config', document.value, { file, lineOf }));
+    } else problems.push({ severity: 'error', file, line: 1, message: 'expected a JSON object' });
   }
   return { files, problems };
 }

@@ -1,6 +1,7 @@
 import { readFrontMatter } from '../../app/index.ts';
 import type { AppFolder, AppProblem } from '../../port.ts';
 import { type ConfigFile, isObject } from './config-files.ts';
+import { configProblems } from './config-problems.ts';
 
 /** A text of the folder and where it stands. */
 export interface Placed {
@@ -66,6 +67,8 @@ export function readAgents(
     const matter = readFrontMatter(text, file);
     problems.push(...matter.problems);
     const data = matter.data ?? {};
+    const lineOf = ([key]: readonly (string | number)[]) => matter.lineOf(String(key));
+    problems.push(...configProblems('agent', data, { file, lineOf }));
     const mode = MODE_FILE.test(file) ? { mode: 'primary' } : {};
     define(textOf(data.name) ?? name, file, { ...data, ...mode }, matter.lineOf);
   }

@@ -1,6 +1,7 @@
 import { mcpHostOf, readFrontMatter } from '../../app/index.ts';
 import type { AppFolder, AppProblem, McpHost } from '../../port.ts';
 import { type ConfigFile, isObject, readConfigFiles } from './config-files.ts';
+import { configProblems } from './config-problems.ts';
 import { familyOf } from './model-choice.ts';
 import { type AppAgent, type Placed, readAgents } from './read-agents.ts';
 
@@ -16,6 +17,7 @@ export interface AppReading {
   problems: AppProblem[];
 }
 
+const COMMAND_FILE = /^\.opencode\/commands?\/.+\.md$/;
 const SKILL_FILE = /^\.(?:opencode\/skills?|claude\/skills|agents\/skills)\/(.+)\/SKILL\.md$/;
 
 export function readApp(app: AppFolder): AppReading {
@@ -39,6 +41,7 @@ export function readApp(app: AppFolder): AppReading {
       ...configs.problems,
       ...agentProblems,
       ...skills.problems,
+      ...app.paths.filter((path) => COMMAND_FILE.test(path)).flatMap(commandProblems(app)),
       ...mcp.problems,
       ...models.flatMap((placed) => (placed === null ? [] : modelProblems(placed))),
       ...configs.files.flatMap(overruled),
@@ -74,6 +77,19 @@ function readSkills(app: AppFolder): { names: string[]; problems: AppProblem[] }
     names.add(typeof name === 'string' ? name : (folder.split('/').at(-1) ?? folder));
   }
   return { names: [...names], problems };
+}
+
+function commandProblems(app: AppFolder): (file: string) => AppProblem[] {
+  return (file) => {
+    const text = app.text(file);
+    if (text === null) return [];
+    const { data, body, lineOf, problems } = readFrontMatter(text, file);
+    const place = {
+      file,
+      lineOf: ([key]: readonly (string | number)[]) => lineOf(String(key)),
+    };
+    return [...problems, ...configProblems('command', { ...data, template: body }, place)];
+  };
 }
 
 function readMcpHosts(files: readonly ConfigFile[]): { hosts: McpHost[]; problems: AppProblem[] } {

@@ -168,7 +168,13 @@ async function take<T>(call: Promise<Answer>, schema: z.ZodType<T>, doing: strin
 const errorBody = z.object({
   name: z.string().optional(),
   message: z.string().optional(),
-  data: z.object({ message: z.string().optional() }).optional(),
+  data: z
+    .object({
+      message: z.string().optional(),
+      path: z.string().optional(),
+      issues: z.array(z.object({ path: z.array(z.unknown()), message: z.string() })).optional(),
+    })
+    .optional(),
 });
 
 function bodyOf(text: string): unknown {
@@ -184,9 +190,17 @@ function bodyOf(text: string): unknown {
 function failure(doing: string, error: unknown, response: Response | undefined): Error {
   if (error instanceof Error) return error;
   const body = errorBody.safeParse(error);
-  const said = body.success ? (body.data.data?.message ?? body.data.message ?? body.data.name) : '';
+  const said = body.success ? saidIn(body.data) : '';
   const status = response === undefined ? '' : ` (${response.status})`;
   return new Error(`${doing} failed${status}${said ? `: ${said.slice(0, 500)}` : ''}`);
+}
+
+/** A configuration that OpenCode refuses has no message, but the file and what is wrong in it. */
+function saidIn({ name, message, data }: z.infer<typeof errorBody>): string | undefined {
+  const [issue] = data?.issues ?? [];
+  const wrong = issue === undefined ? undefined : `${issue.path.join('.')}: ${issue.message}`;
+  const said = data?.message ?? wrong ?? message;
+  return [name, data?.path, said].filter((part) => part !== undefined).join(' ') || undefined;
 }
 
 function cannotResume(why: string): HarnessError {
