@@ -11,7 +11,7 @@ const CLAUDE_FILE = /^Contents of .*:$/m;
 const CLAUDE_END = /^\s*IMPORTANT: this context may or may not be relevant|<\/system-reminder>/m;
 /** How harnesses begin their own prompts, which say nothing about the application. */
 const HARNESS_PROMPT =
-  /^\s*(?:You are (?:opencode|Claude Code|a Claude agent|an? (?:AI )?coding agent|an interactive (?:CLI )?(?:tool|agent))|x-anthropic-billing-header)/i;
+  /^\s*(?:You are (?:opencode|Claude Code|a Claude agent|an? (?:AI )?coding agent|an interactive (?:CLI )?(?:tool|agent)|an agent working with the user toward)|x-anthropic-billing-header)/i;
 
 /**
  * The application's own instructions in a request: the files that a harness quotes and the prompt

@@ -134,6 +134,15 @@ describe('the application in what a harness sends', () => {
     expect(talk(prompt(system, [question])).text.join('')).toMatch(/Embers Out/);
   });
 
+  it('Claude Code: nothing of its own prompt, whatever the files hold', () => {
+    const system = [
+      'x-anthropic-billing-header: cc_version=2.1.330; cc_entrypoint=sdk-cli;',
+      "You are a Claude agent, built on Anthropic's Claude Agent SDK.",
+      '\nYou are an agent working with the user toward their goals.\n\nA library that opens at ten is a library.',
+    ];
+    expect(applicationInstructions(prompt(system, [user('When do you open?')]))).toEqual([]);
+  });
+
   it('no known harness: the whole system prompt', () => {
     expect(applicationInstructions(prompt(['You sell tea.'], []))).toEqual(['You sell tea.']);
   });
