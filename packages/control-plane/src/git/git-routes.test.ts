@@ -4,11 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type HttpServer, listenHttp } from '@karta/http';
+import type { HttpServer } from '@karta/http';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Actor } from '../http/actor.ts';
-import { createControlApp } from '../http/app.ts';
+import { serveRoutes } from '../http/testing/serve-routes.ts';
 import { openGitRepo } from './git-repo.ts';
 import { gitRoutes } from './git-routes.ts';
 import { localPushRepo } from './local-push-repo.ts';
@@ -16,32 +15,10 @@ import type { OpenPushRepo } from './push-repo.ts';
 
 const REF = '/v1/projects/shop/git';
 const SILENT = pino({ level: 'silent' });
-const CALLER: Actor = {
-  kind: 'api_key',
-  id: 'key_1',
-  orgId: 'org_1',
-  mode: 'live',
-  scopes: ['read', 'write', 'admin'],
-};
-
 /** Routes of git for whoever comes, who publishes nothing. */
-async function serve(openRepo: OpenPushRepo): Promise<HttpServer> {
-  const routes = gitRoutes({
-    openRepo,
-    log: SILENT,
-    publish: () => Promise.reject(new Error('nothing is published here')),
-  });
-  const app = createControlApp({
-    routes,
-    authenticator: { actorOf: () => Promise.resolve(CALLER) },
-    mounts: [],
-    webhooks: {},
-    log: SILENT,
-    ready: () => true,
-  });
-  const server = await listenHttp(app, { host: '127.0.0.1', port: 0 });
-  onTestFinished(() => server.close(0));
-  return server;
+function serve(openRepo: OpenPushRepo): Promise<HttpServer> {
+  const publish = () => Promise.reject(new Error('nothing is published here'));
+  return serveRoutes(gitRoutes({ openRepo, log: SILENT, publish }));
 }
 
 async function folder(): Promise<string> {

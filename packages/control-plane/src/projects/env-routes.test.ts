@@ -1,17 +1,6 @@
-import { listenHttp } from '@karta/http';
-import pino from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
-import type { Actor } from '../http/actor.ts';
-import { createControlApp } from '../http/app.ts';
+import { expect, test } from 'vitest';
+import { serveRoutes } from '../http/testing/serve-routes.ts';
 import { envRoutes } from './env-routes.ts';
-
-const CALLER: Actor = {
-  kind: 'api_key',
-  id: 'key_1',
-  orgId: 'org_1',
-  mode: 'live',
-  scopes: ['read', 'write', 'admin'],
-};
 
 test('a name that enters no sandbox is not stored, and can be removed where it was', async () => {
   const told: string[] = [];
@@ -27,16 +16,7 @@ test('a name that enters no sandbox is not stored, and can be removed where it w
     },
     secretsOf: expect.fail,
   });
-  const app = createControlApp({
-    routes,
-    authenticator: { actorOf: () => Promise.resolve(CALLER) },
-    mounts: [],
-    webhooks: {},
-    log: pino({ level: 'silent' }),
-    ready: () => true,
-  });
-  const server = await listenHttp(app, { host: '127.0.0.1', port: 0 });
-  onTestFinished(() => server.close(0));
+  const server = await serveRoutes(routes);
   async function ask(method: string, name: string): Promise<number> {
     const answer = await fetch(`${server.url}/v1/projects/shop/env/${name}`, {
       method,
