@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { archiveOfFolder } from '../../test/planes/archive.ts';
-import { builderOn } from '../../test/planes/builder.ts';
+import { type Builder, builderOn } from '../../test/planes/builder.ts';
 import { startTwoPlanes } from '../../test/planes/two-planes.ts';
 import { furtherOrg } from '../platform/further-org.ts';
 import { type Client, createSession, streamTurn } from '../platform/turn.ts';
@@ -20,8 +20,8 @@ const WARM_UP = 3;
 /**
  * Two orgs on one server. One sends 200 turns at once, into more sessions than there is memory for;
  * the other talks in one session and opens a new one now and then. How long the other waits for its
- * first text, against what it waits when it is alone, in the same run. Both planes are in this
- * process, the sandboxes are real.
+ * first text, against what it waits when it is alone, in the same run. Once that is measured, what
+ * is left of the burst is ended. Both planes are in this process, the sandboxes are real.
  */
 export const fairness: Scenario = {
   name: 'fairness',
@@ -32,9 +32,9 @@ export const fairness: Scenario = {
     const planes = await startTwoPlanes({ signup: 'open' });
     try {
       const archive = await archiveOfFolder(APPLICATION);
-      await builderOn(planes).publish('loud', archive);
+      await publish(builderOn(planes), 'loud', archive);
       const apiKey = await furtherOrg(planes, 'calm');
-      await builderOn({ ...planes, apiKey }).publish('calm', archive);
+      await publish(builderOn({ ...planes, apiKey }), 'calm', archive);
       const origin = new URL(planes.data.url);
       const loud = { origin, apiKey: planes.apiKey };
       const calm = { origin, apiKey };
@@ -51,7 +51,7 @@ export const fairness: Scenario = {
       const beside: number[] = [];
       while (!noise.over() && beside.length < rounds) beside.push(await turn());
       const newBeside = noise.over() ? 'the burst was over' : await newSession(calm);
-      const { done, refused } = await noise.ended;
+      const { done, refused, left } = await noise.end();
       if (beside.length === 0) throw new Error('the burst was over before anything was measured');
 
       const middle = median(beside) / median(alone);
@@ -66,8 +66,8 @@ export const fairness: Scenario = {
             value: `${newAlone} / ${newBeside}`,
           },
           {
-            figure: `turns of the burst, done / refused (of ${burst})`,
-            value: `${done} / ${refused}`,
+            figure: `turns of the burst, done / refused / ended with the run (of ${burst})`,
+            value: `${done} / ${refused} / ${left}`,
           },
         ],
         met: middle <= MEDIAN && tail <= TAIL,
@@ -88,43 +88,71 @@ async function newSession(client: Client): Promise<string> {
   }
 }
 
+/** Throws where the build fails: there would be nothing to measure. */
+async function publish(
+  builder: Builder,
+  ref: string,
+  archive: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const { status, problems } = await builder.publish(ref, archive);
+  if (status === 'failed')
+    throw new Error(`${ref}: ${problems.map((one) => one.message).join(' ')}`);
+}
+
 interface Burst {
   /** Resolves when its first turn has begun to answer. */
   running: Promise<void>;
   over(): boolean;
-  ended: Promise<{ done: number; refused: number }>;
+  /** Ends the sessions that are left, and tells how its turns went. */
+  end(): Promise<{ done: number; refused: number; left: number }>;
 }
 
 /** Sends all turns at once. */
 function makeBurst(client: Client, turns: number): Burst {
   const first = Promise.withResolvers<void>();
+  const sessions: string[] = [];
+  const count = { done: 0, refused: 0, left: 0 };
   let over = false;
-  let done = 0;
-  let refused = 0;
-  const inSession = async (count: number) => {
+  let ending = false;
+  const inSession = async (turnsOfIt: number) => {
     const session = await createSession(client);
+    sessions.push(session);
     const turn = async () => {
       try {
         await streamTurn(client, session, ANSWER);
-        done += 1;
+        count.done += 1;
       } catch {
-        // For want of room, after half a minute: it is told in the figures.
-        refused += 1;
+        // For want of room, after half a minute, or because we ended it: it is told in the figures.
+        count[ending ? 'left' : 'refused'] += 1;
       }
       first.resolve();
     };
-    await Promise.all(Array.from({ length: count }, turn));
+    await Promise.all(Array.from({ length: turnsOfIt }, turn));
   };
-  const sessions = Math.ceil(turns / TURNS_OF_SESSION);
   const ended = Promise.all(
-    Array.from({ length: sessions }, (_, index) =>
+    Array.from({ length: Math.ceil(turns / TURNS_OF_SESSION) }, (_, index) =>
       inSession(Math.min(TURNS_OF_SESSION, turns - index * TURNS_OF_SESSION)),
     ),
   ).then(() => {
     over = true;
-    return { done, refused };
   });
-  return { running: first.promise, over: () => over, ended };
+  return {
+    running: Promise.race([first.promise, ended]),
+    over: () => over,
+    async end() {
+      ending = true;
+      await Promise.all(sessions.map((session) => endSession(client, session)));
+      await ended;
+      return count;
+    },
+  };
+}
+
+async function endSession({ origin, apiKey }: Client, session: string): Promise<void> {
+  const url = new URL(`/v1/sessions/${session}`, origin);
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const answer = await fetch(url, { method: 'DELETE', headers });
+  if (!answer.ok) throw new Error(`a session was not ended: ${answer.status}`);
 }
 
 function shown(times: readonly number[]): string {

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { processTree } from '../platform/process-tree.ts';
 import type { Scenario } from '../scenario.ts';
 
 const run = promisify(execFile);
@@ -32,11 +32,15 @@ export const firstMinute: Scenario = {
       env,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const line = await curlLine(server);
-    const word = await firstWord(line);
-    const all = (performance.now() - began) / 1000;
-    await stop(server);
-    await rm(folder, { recursive: true, force: true });
+    let word: string;
+    let all: number;
+    try {
+      word = await firstWord(await curlLine(server));
+      all = (performance.now() - began) / 1000;
+    } finally {
+      await stop(server);
+      await rm(folder, { recursive: true, force: true });
+    }
     return {
       rows: [
         { figure: 'npm install', value: `${installed.toFixed(1)} s, ${size} MB` },
@@ -67,9 +71,10 @@ async function firstWord(line: string): Promise<string> {
   throw new Error('the printed line gave no text');
 }
 
+/** By a signal to npm alone, which passes it on: the server ends what it has started. */
 async function stop(server: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => server.once('exit', resolve));
-  const { pids } = await processTree(server.pid ?? 0);
-  for (const child of pids.slice(1)) process.kill(child, 'SIGTERM');
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const ended = once(server, 'exit');
+  server.kill('SIGTERM');
   await ended;
 }
