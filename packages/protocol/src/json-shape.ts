@@ -67,11 +67,21 @@ export function jsonExcess(bytes: Uint8Array, bounds: JsonBounds): JsonShape['ex
   return jsonShape(bytes, bounds).excess;
 }
 
+/** Bytes of a string that are looked at one by one: names and ids are shorter than a native call. */
+const SHORT_STRING_BYTES = 48;
+
 /** Where a JSON string ends that begins at `start`; the end of the bytes when it does not. */
 export function endOfJsonString(bytes: Uint8Array, start: number): number {
+  const near = Math.min(start + SHORT_STRING_BYTES, bytes.length);
+  let from = start + 1;
+  for (; from < near; from += 1) {
+    const byte = bytes[from];
+    if (byte === JSON_BYTES.quote) return from;
+    if (byte === BACKSLASH) from += 1;
+  }
   // Images and long texts are one string each: the search inside them is the engine's own.
   for (
-    let end = bytes.indexOf(JSON_BYTES.quote, start + 1);
+    let end = bytes.indexOf(JSON_BYTES.quote, from);
     end !== -1;
     end = bytes.indexOf(JSON_BYTES.quote, end + 1)
   ) {

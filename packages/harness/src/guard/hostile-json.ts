@@ -24,7 +24,7 @@ export function parseHostileJson(
 ): HostileJson {
   checkComplexity(bytes, limits);
   // Every broken sequence becomes U+FFFD.
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  const text = textOf(bytes);
   try {
     if (!SUSPECT.test(text)) return { value: JSON.parse(text) as unknown, text };
     const value: unknown = JSON.parse(text, clean);
@@ -32,6 +32,13 @@ export function parseHostileJson(
   } catch (error) {
     throw new GuardError('not_json', 'a frame is not JSON', { cause: nameOf(error) });
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString('utf8');
 }
 
 /** `text` without what cannot be stored or sent on: lone surrogates and NUL become U+FFFD. */

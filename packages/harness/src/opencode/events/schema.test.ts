@@ -39,6 +39,26 @@ test('a known type without its shape is refused', () => {
   for (const event of broken) expect(() => parseEvent(event)).toThrow(ZodError);
 });
 
+test('a delta is taken by the fields it promises, and refused when one of them is another', () => {
+  const type = 'message.part.delta';
+  const properties = { sessionID: 's', messageID: 'm', partID: 'p', field: 'text', delta: 'hi' };
+  const event = { id: 'evt_1', type, properties: { ...properties, more: 1 } };
+  expect(parseEvent(event)).toEqual({ type, properties, raw: event });
+  for (const name of Object.keys(properties)) {
+    expect(() => parseEvent({ type, properties: { ...properties, [name]: 5 } })).toThrow(ZodError);
+    expect(() => parseEvent({ type, properties: { ...properties, [name]: undefined } })).toThrow(
+      ZodError,
+    );
+  }
+  for (const name of ['sessionID', 'messageID', 'partID']) {
+    const long = { ...properties, [name]: 'x'.repeat(257) };
+    expect(() => parseEvent({ type, properties: long })).toThrow(ZodError);
+  }
+  for (const none of [undefined, null, [], 'text']) {
+    expect(() => parseEvent({ type, properties: none })).toThrow(ZodError);
+  }
+});
+
 test('parts of kinds that are not shown are taken all the same', () => {
   const part = { type: 'patch', id: 'prt_1', messageID: 'msg_1', sessionID: 'ses_1', hash: 'x' };
   expect(parseEvent({ type: 'message.part.updated', properties: { part } })).toMatchObject({

@@ -7,7 +7,8 @@ import { z } from 'zod';
  * An event that claims one of these types without its shape is refused by the parse: the server
  * inside a sandbox is not trusted to be OpenCode.
  */
-const id = z.string().max(256);
+const ID_CHARS = 256;
+const id = z.string().max(ID_CHARS);
 
 const toolState = z.discriminatedUnion('status', [
   z.object({ status: z.literal('pending') }),
@@ -202,11 +203,37 @@ const envelope = z.object({
   properties: z.record(z.string(), z.unknown()),
 });
 
+type Delta = Extract<KnownEvent, { type: 'message.part.delta' }>;
+
+/**
+ * A delta looked at without the schema, `null` for what is none: nearly all that comes are deltas,
+ * and the schema would take longer than all else that is done with one.
+ */
+function deltaOf(value: unknown): Delta | null {
+  if (!isObject(value) || value.type !== 'message.part.delta' || !isObject(value.properties)) {
+    return null;
+  }
+  const { sessionID, messageID, partID, field, delta } = value.properties;
+  if (!isId(sessionID) || !isId(messageID) || !isId(partID)) return null;
+  if (typeof field !== 'string' || typeof delta !== 'string') return null;
+  return { type: value.type, properties: { sessionID, messageID, partID, field, delta } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= ID_CHARS;
+}
+
 /**
  * One event of the server. `null` for events that say nothing. Throws a `ZodError` when the value is
  * no event, or is not what its type promises.
  */
 export function parseEvent(value: unknown): ServerEvent | null {
+  const delta = deltaOf(value);
+  if (delta !== null) return { ...delta, raw: value };
   const { type, properties: given } = envelope.parse(value);
   if (IGNORED_EVENTS.has(type)) return null;
   if (Object.hasOwn(properties, type)) {
