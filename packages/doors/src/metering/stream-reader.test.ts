@@ -143,6 +143,17 @@ describe('an event stream that is read only where it may tell a count', () => {
     );
   });
 
+  it('is not read for a count that comes in a piece of its own', () => {
+    const reader = new StreamReader('chat');
+    for (let index = 0; index < 20; index += 1) reader.push(plain);
+    const { unread } = reader;
+    const usage = { prompt_tokens: 3, completion_tokens: 20 };
+    reader.push(Buffer.from(`data: ${JSON.stringify({ choices: [], usage })}\n\n`));
+    expect(reader.told).toMatchObject({ output: 20, final: true });
+    expect(reader.unread).toBe(unread);
+    expect(unread).toBe(19 * plain.length);
+  });
+
   it('is not kept for longer than its text is short', () => {
     const reader = new StreamReader('chat');
     const events = Math.ceil(UNREAD_STREAM_BYTES / plain.length) + 100;

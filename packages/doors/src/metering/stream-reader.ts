@@ -34,6 +34,8 @@ export class StreamReader implements AnswerReader {
   readonly #passed = new UnreadBytes();
   /** What was put off and may end within an event; the parser has seen all before it. */
   readonly #last = new UnreadBytes();
+  /** It ends where an event does. */
+  #lastEnds = false;
   /** The last bytes of it while they may be the beginning of what is looked for. */
   #seam = '';
 
@@ -94,6 +96,7 @@ export class StreamReader implements AnswerReader {
 
   #putOff(chunk: Buffer): void {
     this.#last.push(chunk);
+    this.#lastEnds = endsEvent(chunk);
     const within = chunk.length > 0 ? chunk[chunk.length - 1] !== LF : this.#seam !== '';
     this.#seam = within ? (this.#seam + chunk.subarray(-SEAM).toString('latin1')).slice(-SEAM) : '';
     if (this.unread > UNREAD_STREAM_BYTES) this.outputUnits();
@@ -102,7 +105,7 @@ export class StreamReader implements AnswerReader {
   /** Reads the event that may tell a count and what follows; what is before it stays put off. */
   #readFrom(chunk: Buffer, at: number): void {
     const begin = lastEventEnd(chunk, at);
-    if (begin > 0) {
+    if (begin > 0 || this.#lastEnds) {
       this.#passed.takeFrom(this.#last);
       this.#passed.push(chunk.subarray(0, begin));
       this.#seam = '';
