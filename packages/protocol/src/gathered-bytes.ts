@@ -8,6 +8,13 @@ export class GatheredBytes {
   #bytes: Uint8Array<ArrayBuffer> = NONE;
   #length = 0;
 
+  /** What begins with this piece: for whoever keeps a first one as it came, until there is another. */
+  static from(first: Uint8Array): GatheredBytes {
+    const gathered = new GatheredBytes();
+    gathered.push(first);
+    return gathered;
+  }
+
   get length(): number {
     return this.#length;
   }

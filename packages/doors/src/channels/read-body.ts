@@ -47,7 +47,7 @@ export function readBody(
       const within = all.hold(chunk.length);
       if (first === null) first = chunk;
       else {
-        gathered ??= gatheredFrom(first);
+        gathered ??= GatheredBytes.from(first);
         gathered.push(chunk);
       }
       if (size > REQUEST_BODY_BYTES) settle({ refusal: 'too_large' });
@@ -66,12 +66,6 @@ export function readBody(
 }
 
 const NOTHING = Buffer.alloc(0);
-
-function gatheredFrom(first: Buffer): GatheredBytes {
-  const gathered = new GatheredBytes();
-  gathered.push(first);
-  return gathered;
-}
 
 /** 'close' follows and settles. */
 function closes(): void {}

@@ -26,20 +26,31 @@ export function answerReader(route: RouteName, contentType: string): AnswerReade
 
 function wholeReader(route: RouteName): AnswerReader {
   const report = emptyReport();
-  const gathered = new GatheredBytes();
+  /** Most answers come in one piece, which nobody needs to copy. */
+  let first: Uint8Array | null = null;
+  let gathered: GatheredBytes | null = null;
   let size = 0;
   return {
     told: report,
     outputUnits: () => report.outputUnits,
     push(chunk) {
       size += chunk.length;
-      if (size <= METERED_UNIT_BYTES) gathered.push(chunk);
-      else gathered.take();
+      if (first === null) first = chunk;
+      else {
+        gathered ??= GatheredBytes.from(first);
+        if (size <= METERED_UNIT_BYTES) gathered.push(chunk);
+        else gathered.take();
+      }
     },
     end() {
-      const answer = jsonObject(new TextDecoder().decode(gathered.take()));
+      const whole = gathered === null ? (first ?? NOTHING) : gathered.take();
+      const answer = size > METERED_UNIT_BYTES ? null : jsonObject(UTF_8.decode(whole));
       if (answer === null) report.outputUnits = size;
       else READ_ANSWER[route]?.(report, answer);
     },
   };
 }
+
+const NOTHING = new Uint8Array();
+/** Holds nothing between two answers, each of which it is given as a whole. */
+const UTF_8 = new TextDecoder();
