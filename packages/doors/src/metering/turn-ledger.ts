@@ -107,7 +107,11 @@ export interface Settled {
 
 class OpenTurn {
   private readonly id: string;
-  private readonly inFlight = new Set<CountedCall>();
+  /**
+   * At most as many as a channel may have. No set: what a set holds as it grows outlives it in the
+   * collector's young generation, and every call with it.
+   */
+  private readonly inFlight: CountedCall[] = [];
   /** What calls had cost when the turn's totals were told while they still ran. */
   private readonly told = new Map<CountedCall, Usage>();
   private usage: Usage = NO_USAGE;
@@ -126,7 +130,7 @@ class OpenTurn {
   }
 
   begin(call: CountedCall): CallBooking {
-    this.inFlight.add(call);
+    this.inFlight.push(call);
     this.calls += 1;
     this.begun += 1;
     const number = this.begun;
@@ -150,14 +154,15 @@ class OpenTurn {
     const { usage, estimated } = booked;
     const told = this.told.get(call);
     if (told !== undefined) return { onTurn: told, offTurn: grown(told, usage), estimated };
-    this.inFlight.delete(call);
+    const at = this.inFlight.indexOf(call);
+    if (at !== -1) this.inFlight.splice(at, 1);
     this.add(booked, cost);
-    if (this.inFlight.size === 0) this.onIdle?.();
+    if (this.inFlight.length === 0) this.onIdle?.();
     return { onTurn: usage, offTurn: NO_USAGE, estimated };
   }
 
   async close(): Promise<TurnUsageAnswer> {
-    if (this.inFlight.size > 0) await this.idle();
+    if (this.inFlight.length > 0) await this.idle();
     for (const call of this.inFlight) {
       const booked = call.booked();
       this.told.set(call, booked.usage);
