@@ -76,6 +76,8 @@ export const TURN_CLOSE_MS = 2_000;
 export const CHANNEL_TURNS = 8;
 /** Closed turns of one channel whose totals are remembered, so that closing can be repeated. */
 export const CLOSED_TURNS = 16;
+/** An idle connection to the management socket: longer than a turn's calls are apart. */
+export const MANAGEMENT_KEEP_ALIVE_MS = 75_000;
 /** A body on the management socket: 10,000 ids of orgs, or what a sandbox may reach. */
 export const MANAGEMENT_BODY_BYTES = 512 * 1024;
 /**

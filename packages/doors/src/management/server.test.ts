@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { managementClient } from '../testing/management-client.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
@@ -37,6 +39,14 @@ describe('the management API', () => {
         { id: 'demo', families: ['anthropic', 'openai'], responses: true, endpoint: 'embedded' },
       ],
     });
+  });
+
+  it('keeps an idle connection for longer than a turn is silent', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const asked = request({ socketPath: doors.managementSocket, path: '/healthz', agent }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    agent.destroy();
+    expect(answer.headers['keep-alive']).toBe('timeout=75');
   });
 
   it('opens a channel once and closes it once', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { carries, type Secret } from '../channels/credential.ts';
-import { MANAGEMENT_BODY_BYTES } from '../limits.ts';
+import { MANAGEMENT_BODY_BYTES, MANAGEMENT_KEEP_ALIVE_MS } from '../limits.ts';
 import {
   MANAGEMENT_ROUTES,
   type Managed,
@@ -14,7 +14,7 @@ import {
  * `{"error": "<why>"}` with a 4xx status.
  */
 export function managementServer(managed: Managed, token: Secret, log: Logger): Server {
-  return createServer(async (request, response) => {
+  return createServer({ keepAliveTimeout: MANAGEMENT_KEEP_ALIVE_MS }, async (request, response) => {
     const { status, body } = await answer(managed, token, request).catch((error) => {
       if (error instanceof ManagementError) {
         return { status: error.status, body: { error: error.message } };

@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { NO_USAGE, type Usage, usageOf } from '@karta/protocol';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { TURN_WAIT_MS } from '../limits.ts';
 import { MeteredCall } from './metered-call.ts';
 import { type CallBooking, TurnLedger } from './turn-ledger.ts';
+
+const CALLS_OVER = fileURLToPath(new URL('../testing/calls-over.ts', import.meta.url));
 
 /** A call that cost so many tokens in and out. */
 function costing(input: number, output: number): MeteredCall {
@@ -136,5 +141,12 @@ describe('the books of a channel', () => {
     expect(first).toMatchObject({ calls: 1, usage: usage(1, 2) });
     expect(await ledger.close('turn_1')).toEqual(first);
     expect(ledger.close('turn_2')).toBeNull();
+  });
+
+  it('keeps nothing of calls that are over, not even until the next full collection', async () => {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--expose-gc', CALLS_OVER]);
+    // Each holds a thousand.
+    expect(Number(stdout)).toBeLessThan(500);
   });
 });

@@ -108,8 +108,8 @@ export interface Settled {
 class OpenTurn {
   private readonly id: string;
   /**
-   * At most as many as a channel may have. No set: what a set holds as it grows outlives it in the
-   * collector's young generation, and every call with it.
+   * A few. No set: V8 has each table of a set, which lists what was in it, lead to the next one, so
+   * that a table which has grown old keeps all calls after it until the next full collection.
    */
   private readonly inFlight: CountedCall[] = [];
   /** What calls had cost when the turn's totals were told while they still ran. */
