@@ -25,6 +25,8 @@ export class PersistentReader {
     this.#abort = new AbortController();
     this.#connected = Promise.withResolvers();
     this.#reading = this.#read(engine, this.#abort.signal);
+    // Whoever detaches it hears what went wrong; nobody is there to hear it earlier.
+    this.#reading.catch(() => {});
   }
 
   /** Cuts the connection; throws what went wrong while it was open. */
