@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../../packages/cli/src/command-line.ts';
 import { captured } from '../../packages/cli/test/captured-terminal.ts';
-import { totpCode } from '../../packages/control-plane/src/identity/testing/totp-code.ts';
+import {
+  nextTotpCode,
+  totpCode,
+} from '../../packages/control-plane/src/identity/testing/totp-code.ts';
 import { Browser } from '../../packages/control-plane/src/pages/testing/browser.ts';
 import {
   startReceiver,
@@ -122,10 +125,10 @@ describe('signing in', () => {
     const scan = await page.send(begin, 'Go on', { password: PASSWORD });
     const secret = /type this in: (\S+)/.exec(scan.text)?.[1] ?? '';
     const [backup = ''] = /keep them\. (\S+)/.exec(scan.text)?.slice(1) ?? [];
-    const code = () => totpCode(`otpauth://totp/x?secret=${secret}`);
-    await page.send(scan, 'Finish', { code: code() });
+    const uri = `otpauth://totp/x?secret=${secret}`;
+    await page.send(scan, 'Finish', { code: totpCode(uri) });
     const login = ['login', '--url', planes.control.url, '--email', who.email];
-    expect(await typed(login, `${PASSWORD}\n${code()}\n`, as)).toContain(who.email);
+    expect(await typed(login, `${PASSWORD}\n${nextTotpCode(uri)}\n`, as)).toContain(who.email);
     expect(await typed(login, `${PASSWORD}\n${backup}\n`, as)).toContain(who.email);
     const wrong = await karta(login, { home: as, input: `${PASSWORD}\n000000\n` });
     expect(wrong.code).toBe(3);

@@ -8,7 +8,7 @@ import { bodyDigest, mintServiceToken, type PlaneName } from '@karta/service/pla
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { runCommandLine } from '../../packages/cli/src/command-line.ts';
 import { captured } from '../../packages/cli/test/captured-terminal.ts';
-import { totpCode } from '../../packages/control-plane/src/identity/testing/totp-code.ts';
+import { nextTotpCode } from '../../packages/control-plane/src/identity/testing/totp-code.ts';
 import { managementClient } from '../../packages/doors/src/testing/management-client.ts';
 import { cleanEnvironment, KARTA } from '../e2e/karta-process.ts';
 import { type AskOperator, ask, firstOperator } from './operator.ts';
@@ -169,7 +169,7 @@ test('karta operator signs in with the second factor, changes keys and sets pric
     env: cleanEnvironment(),
     stdio: ['pipe', 'inherit', 'inherit'],
   });
-  child.stdin.end(`${login.password}\n${totpCode(login.totpUri)}\n`);
+  child.stdin.end(`${login.password}\n${nextTotpCode(login.totpUri)}\n`);
   expect((await once(child, 'exit'))[0]).toBe(0);
   expect((await stat(join(home, 'operator-login.json'))).mode & 0o777).toBe(0o600);
 

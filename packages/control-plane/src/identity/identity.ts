@@ -58,6 +58,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const mailer = config.mail
     ? await createMailer({ smtpUrl: config.mail.smtp_url, from: config.mail.from, publicUrl })
     : null;
+  const attempts = createAttempts(database);
   const login = createLogin({
     tables: PEOPLE_TABLES,
     ownerId: 'person',
@@ -66,10 +67,10 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     cookiePrefix: 'karta',
     secret: await secretFile(config.home, 'login'),
     database,
+    attempts,
     mailer,
     log,
   });
-  const attempts = createAttempts(database);
   const invitations = createInvitations({ database, mailer, publicUrl, log });
   const mount = loginMount({
     login,

@@ -10,7 +10,7 @@ import {
   startIdentity,
 } from './testing/identity-ground.ts';
 import { SoftwarePasskey } from './testing/software-passkey.ts';
-import { totpCode } from './testing/totp-code.ts';
+import { nextTotpCode, totpCode } from './testing/totp-code.ts';
 
 let ground: IdentityGround;
 beforeAll(async () => {
@@ -61,7 +61,7 @@ it('takes TOTP as a second factor, and a backup code once', async () => {
   });
   expect(wrong.status).toBe(401);
   const right = await ground.call('POST', '/v1/auth/two-factor/verify-totp', {
-    body: { code: totpCode(uri) },
+    body: { code: nextTotpCode(uri) },
     headers: { cookie },
   });
   const me = await ground.call('GET', '/v1/me', { token: right.headers.get('set-auth-token') });
@@ -76,6 +76,30 @@ it('takes TOTP as a second factor, and a backup code once', async () => {
     });
     expect(used.status).toBe(status);
   }
+});
+
+it('takes a code of an authenticator once, whoever saw it typed, and that which set it up', async () => {
+  const person = await ground.signUp();
+  const enabled = await ground.call('POST', '/v1/auth/two-factor/enable', {
+    token: person.token,
+    body: { password: PASSWORD },
+  });
+  const [setUp, next] = [totpCode(enabled.body.totpURI), nextTotpCode(enabled.body.totpURI)];
+  await ground.call('POST', '/v1/auth/two-factor/verify-totp', {
+    token: person.token,
+    body: { code: setUp },
+  });
+  const show = async (code: string) => {
+    const { cookie } = await firstFactor(person.email);
+    const headers = { cookie };
+    return ground.call('POST', '/v1/auth/two-factor/verify-totp', { body: { code }, headers });
+  };
+  const statuses = await Promise.all([show(next), show(next), show(next)]);
+  expect(statuses.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
+  const again = await show(setUp);
+  expect(again.headers.get('set-auth-token')).toBeNull();
+  expect(again).toMatchObject({ status: 401, body: { reason: 'code_used' } });
+  expect(again.body.detail).toContain('Wait for the next one');
 });
 
 it('signs in with a passkey, which is bound to its origin and used once per challenge', async () => {

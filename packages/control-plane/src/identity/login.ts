@@ -9,8 +9,10 @@ import { deviceAuthorization } from 'better-auth/plugins/device-authorization';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { Logger } from 'pino';
 import type { Database } from '../sql/database.ts';
+import type { Attempts } from './attempts.ts';
 import { type LoginTables, loginModels } from './login-tables.ts';
 import type { Mailer } from './mailer.ts';
+import { takeCode } from './used-codes.ts';
 
 /** A login lives this long after its last use, in seconds, and is prolonged once a day. */
 const LOGIN_S = 7 * 24 * 60 * 60;
@@ -41,6 +43,8 @@ export interface LoginOptions {
   /** Signs cookies and bearer tokens, encrypts second factors. */
   secret: string;
   database: Database;
+  /** Remembers which codes of authenticators were used. */
+  attempts: Attempts;
   /** Without one nobody can confirm an address or ask for a new password by themselves. */
   mailer: Mailer | null;
   log: Logger;
@@ -156,6 +160,17 @@ export function createLogin(options: LoginOptions) {
           ]
         : []),
     ],
+    databaseHooks: {
+      session: {
+        create: {
+          // A login that a code of an authenticator opens, at a sign-in or as it is set up.
+          async before(session, context) {
+            if (context?.path !== '/two-factor/verify-totp') return;
+            await takeCode(options.attempts, session.userId, String(context.body?.code));
+          },
+        },
+      },
+    },
     hooks: {
       after: createAuthMiddleware(async (context) => {
         const { newSession } = context.context;

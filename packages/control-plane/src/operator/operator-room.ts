@@ -80,6 +80,7 @@ export async function createOperatorRoom(deps: OperatorRoomDeps): Promise<Operat
     cookiePrefix: 'karta-operator',
     secret: await secretFile(config.home, 'operator-login'),
     database,
+    attempts: identity.attempts,
     mailer: null,
     log,
   });

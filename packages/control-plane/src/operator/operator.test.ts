@@ -180,6 +180,7 @@ it('has the tables and columns that the logins expect', async () => {
     cookiePrefix: 'x',
     secret: 'x'.repeat(32),
     database: ground.database.database,
+    attempts: ground.identity.attempts,
     mailer: null,
     log: ground.logger,
   });

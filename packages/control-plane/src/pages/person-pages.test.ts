@@ -8,7 +8,7 @@ import {
   type SignedIn,
   startIdentity,
 } from '../identity/testing/identity-ground.ts';
-import { totpCode } from '../identity/testing/totp-code.ts';
+import { nextTotpCode, totpCode } from '../identity/testing/totp-code.ts';
 import { Browser, type ShownPage } from './testing/browser.ts';
 
 let ground: IdentityGround;
@@ -59,8 +59,8 @@ describe('signing in', () => {
     const scan = await one.send(begin, 'Go on', { password: PASSWORD });
     expect(scan.html).toContain('<svg');
     const secret = /type this in: (\S+)/.exec(scan.text)?.[1] ?? '';
-    const code = () => totpCode(`otpauth://totp/x?secret=${secret}`);
-    const done = await one.send(scan, 'Finish', { code: code() });
+    const uri = `otpauth://totp/x?secret=${secret}`;
+    const done = await one.send(scan, 'Finish', { code: totpCode(uri) });
     expect(done.title).toBe('Your second factor is set up');
 
     const other = browser();
@@ -70,7 +70,7 @@ describe('signing in', () => {
     expect((await other.get('/device')).title).toBe('Sign in');
     const wrong = await other.send(asks, 'Go on', { code: '000000' });
     expect(wrong).toMatchObject({ status: 401, title: 'Your second factor' });
-    const page = await other.send(wrong, 'Go on', { code: code() });
+    const page = await other.send(wrong, 'Go on', { code: nextTotpCode(uri) });
     expect(page.title).toBe('You are signed in');
   });
 
