@@ -17,9 +17,15 @@ test('an idle session makes room, a busy one is waited for', async () => {
   const second = newSession(release);
   let stayed = true;
   const waiting: { attached?: Promise<unknown> } = {};
-  await runTurnOn(harness, scripted({ text: 'x y z', n: 3, gap: 100 }), {
+  const stop = new AbortController();
+  await runTurnOn(harness, scripted({ text: 'x', hang: true }), {
+    signal: stop.signal,
     onEvent() {
-      waiting.attached ??= runner.attach(second, (kind) => notices.push(kind));
+      waiting.attached ??= runner.attach(second, (kind) => {
+        notices.push(kind);
+        // The turn lasts until the other waits for its end.
+        if (kind === 'queued') stop.abort();
+      });
       stayed &&= runner.isLive(first.sessionId);
     },
   });

@@ -41,9 +41,15 @@ test('an idle session hibernates by itself, a running turn is left alone', async
   runner.onEnded((_sessionId, cause) => ended.push(cause));
   const session = newSession(release);
   const harness = await runner.attach(session, () => undefined);
-  const { text } = await runTurnOn(harness, scripted({ text: 'a b c d e f g h', n: 8, gap: 150 }));
+  let stayed = true;
+  const script = scripted({ text: 'a b c d e f g h', n: 8, gap: 150 });
+  const { text } = await runTurnOn(harness, script, {
+    onEvent() {
+      stayed &&= ended.length === 0;
+    },
+  });
   expect(text).toBe('a b c d e f g h');
-  expect(ended).toEqual([]);
+  expect(stayed).toBe(true);
   await eventually('it hibernates', () => ended.length === 1);
   expect(ended).toEqual(['hibernated']);
 });

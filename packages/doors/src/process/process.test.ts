@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openTestChannel, scripted } from '../testing/open-channel.ts';
+import { servePlain } from '../testing/plain-server.ts';
 import { startDoors } from '../testing/start-doors.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -18,6 +19,42 @@ const ask = (content: string) => ({
 const isRoot = process.getuid?.() === 0;
 /** `nobody`, on every system we know. */
 const OTHER_UID = 65534;
+
+const sent = (event: { type: string; [name: string]: unknown }) =>
+  `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+const said = (text: string) =>
+  sent({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
+
+/** A provider that stops in the middle of its answer until it is to go on. */
+async function providerThatWaits(): Promise<{ origin: string; goOn(): void } & AsyncDisposable> {
+  const { promise: further, resolve: goOn } = Promise.withResolvers<void>();
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const message = {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: 'm',
+    content: [],
+    usage,
+  };
+  const provider = await servePlain({
+    before: (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(sent({ type: 'message_start', message }));
+      const content_block = { type: 'text', text: '' };
+      response.write(sent({ type: 'content_block_start', index: 0, content_block }));
+      response.write(said('a b c '));
+      void further.then(() => {
+        response.write(said('d e f') + sent({ type: 'content_block_stop', index: 0 }));
+        const delta = { stop_reason: 'end_turn', stop_sequence: null };
+        response.write(sent({ type: 'message_delta', delta, usage: { output_tokens: 6 } }));
+        response.end(sent({ type: 'message_stop' }));
+      });
+      return true;
+    },
+  });
+  return { origin: provider.origin, goOn, [Symbol.asyncDispose]: () => provider.close() };
+}
 
 /** Runs the doors with this line on standard input until they end, or are ready. */
 async function run(input: string): Promise<{ code: number; log: string; out: string }> {
@@ -40,18 +77,19 @@ describe('the doors process', () => {
   });
 
   it('on SIGTERM finishes the calls that run, refuses new ones, then ends', async () => {
-    const doors = await startDoors();
+    await using provider = await providerThatWaits();
+    const base_url = `${provider.origin}/anthropic`;
+    const upstreams = [{ id: 'anthropic' as const, base_url, api_key: 'k' }];
+    const doors = await startDoors({ upstreams });
     const channel = await openTestChannel(doors);
-    await doors.management.openTurn(channel.id, 'turn_1');
-    const stream = channel.anthropic.messages.stream(
-      ask(scripted({ text: 'a b c d e f', n: 11, gap: 40 })),
-    );
+    const stream = channel.anthropic.messages.stream(ask('hi'));
     await new Promise<void>((resolve) => stream.on('text', () => resolve()));
     const ended = once(doors.process, 'exit');
     doors.process.kill('SIGTERM');
     await expect.poll(doors.log).toContain('draining');
-    const late = channel.anthropic.messages.create(ask(scripted({ text: 'x' })));
+    const late = channel.anthropic.messages.create(ask('hi'));
     await expect(late).rejects.toMatchObject({ status: 529 });
+    provider.goOn();
     const message = await stream.finalMessage();
     expect(message.content).toMatchObject([{ text: 'a b c d e f' }]);
     expect(await ended).toEqual([0, null]);
