@@ -1,7 +1,14 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
-import { type BudgetView, budget, budgetList, newId, validatedCredential } from '@karta/protocol';
+import { text as readText } from 'node:stream/consumers';
+import {
+  type BudgetView,
+  budget,
+  budgetList,
+  NO_PAYER,
+  newId,
+  validatedCredential,
+} from '@karta/protocol';
 import { planeClient } from '@karta/service/plane-auth';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { MIN_OUTPUT_TOKENS } from '../../packages/doors/src/budgets/limits.ts';
@@ -22,9 +29,12 @@ const CAP = 10 * CALL_TOKENS;
 let planes: TwoPlanes;
 let builder: Builder;
 let operator: AskOperator;
+/** By how much the control plane's clock of budgets is ahead, in ms. */
+let ahead = 0;
 
 beforeAll(async () => {
-  planes = await startTwoPlanes({ operator: true });
+  const budgetClock = () => new Date(Date.now() + ahead);
+  planes = await startTwoPlanes({ operator: true, budgetClock });
   builder = builderOn(planes);
   // As an operator's browser has it.
   const url = `http://localhost:${new URL(planes.control.operatorUrl ?? '').port}`;
@@ -45,10 +55,20 @@ const raised = async (id: string, limit: number): Promise<BudgetView> =>
 const read = async (id: string): Promise<BudgetView> =>
   budget.parse(await builder.control(`/v1/budgets/${id}`));
 
+/** `begun`: the call is a slow one, streamed, and calls this with its first bytes. */
+interface TurnOf {
+  endUser?: string;
+  begun?: () => void;
+}
+
 /** A session's turn, repeated as long as a busy machine cannot say what it may spend. */
-async function turn(orgId: string, grant: string): Promise<{ status: number; tokens: number }> {
+async function turn(
+  orgId: string,
+  grant: string,
+  more: TurnOf = {},
+): Promise<{ status: number; tokens: number }> {
   for (;;) {
-    const { refusal, ...answer } = await oneTurn(orgId, grant);
+    const { refusal, ...answer } = await oneTurn(orgId, grant, more);
     if (refusal === 'control_unavailable') continue;
     expect(refusal).toBe(answer.status === 200 ? null : 'budget_exhausted');
     return answer;
@@ -59,7 +79,9 @@ async function turn(orgId: string, grant: string): Promise<{ status: number; tok
 async function oneTurn(
   orgId: string,
   grant: string,
+  more: TurnOf = {},
 ): Promise<{ status: number; tokens: number; refusal: string | null }> {
+  const { endUser = null, begun } = more;
   const { management } = planes.doors;
   const channel = newId('sandbox');
   const id = newId('turn');
@@ -70,20 +92,27 @@ async function oneTurn(
     session_id: newId('session'),
     mode: 'live',
   });
-  await management.openTurn(channel, id, { org_grant: grant });
+  await management.openTurn(channel, id, {
+    org_grant: grant,
+    payer: { ...NO_PAYER, end_user: endUser },
+  });
   const text = 'word '.repeat(CALL_TOKENS);
-  const content = `@@${JSON.stringify([{ text, n: 20, gap: 2 }])}@@`;
+  const content = `@@${JSON.stringify([{ text, n: 20, gap: begun ? 100 : 2 }])}@@`;
   const body = {
     model: 'claude-demo',
     max_tokens: CALL_TOKENS,
+    stream: begun !== undefined,
     messages: [{ role: 'user', content }],
   };
   const answer = await new Promise<{ status: number; tokens: number }>((resolve, reject) => {
     const headers = { 'x-api-key': credential, 'content-type': 'application/json' };
     const path = '/anthropic/v1/messages';
     const call = request({ socketPath, method: 'POST', path, headers }, async (response) => {
-      const said = (await json(response)) as { usage?: { output_tokens: number } };
-      resolve({ status: response.statusCode ?? 0, tokens: said.usage?.output_tokens ?? 0 });
+      begun?.();
+      const said = await readText(response);
+      // Of a stream the last count is the final one.
+      const tokens = [...said.matchAll(/"output_tokens":(\d+)/g)].at(-1)?.[1] ?? 0;
+      resolve({ status: response.statusCode ?? 0, tokens: Number(tokens) });
     });
     call.on('error', reject);
     call.end(JSON.stringify(body));
@@ -94,7 +123,8 @@ async function oneTurn(
   return { ...answer, refusal: ended.refusal?.code ?? null };
 }
 
-test('64 turns at once never spend more than a cap worth ten, and leave nothing that fits', async () => {
+/** The org with a grant, as the doors' calls bring it. */
+async function provedOrg() {
   const node = planeClient({
     baseUrl: planes.control.internalUrl,
     key: planes.nodeKey,
@@ -107,7 +137,11 @@ test('64 turns at once never spend more than a cap worth ten, and leave nothing 
     path: '/v1/internal/credentials/validate',
     json: { credential: planes.apiKey },
   } as const;
-  const known = validatedCredential.parse(await node.call(asked, validatedCredential));
+  return validatedCredential.parse(await node.call(asked, validatedCredential));
+}
+
+test('64 turns at once never spend more than a cap worth ten, and leave nothing that fits', async () => {
+  const known = await provedOrg();
   const cap = await capped({
     scope: 'org',
     metric: 'output_tokens',
@@ -128,6 +162,39 @@ test('64 turns at once never spend more than a cap worth ten, and leave nothing 
 
   await raised(cap.id, 2 * CAP);
   expect(await turn(known.org_id, known.org_grant)).toEqual({ status: 200, tokens: CALL_TOKENS });
+}, 120_000);
+
+test('the clock of the control plane jumps over the end of a window during a call, and back: each window keeps its cap', async () => {
+  const { org_id: org, org_grant: grant } = await provedOrg();
+  const limit = 2 * CALL_TOKENS;
+  const cap = await capped({
+    ...{ scope: 'end_user', scope_id: 'ann', metric: 'output_tokens', window: 'day' },
+    limit,
+  });
+  const spent = async () => Number((await read(cap.id)).usage?.spent);
+  const booked = { timeout: 30_000 };
+  const ask = (begun?: () => void) => turn(org, grant, { endUser: 'ann', ...(begun && { begun }) });
+  const tomorrow = 24 * 60 * 60 * 1000;
+  try {
+    expect(await ask()).toEqual({ status: 200, tokens: CALL_TOKENS });
+    const over = await ask(() => {
+      ahead = tomorrow;
+    });
+    expect(over).toEqual({ status: 200, tokens: CALL_TOKENS });
+    // What began before the jump is none of the new window's.
+    const next = async () => (await ask()).status;
+    await expect.poll(next, booked).toBe(200);
+    await expect.poll(spent, booked).toBe(CALL_TOKENS);
+    ahead = 0;
+    await expect.poll(spent, booked).toBe(limit);
+    // The doors learn of it with the next question; until then they have what the next day leased.
+    await expect.poll(next, booked).toBe(402);
+    expect(await spent()).toBe(limit);
+    ahead = tomorrow;
+    expect(await spent()).toBeLessThanOrEqual(limit);
+  } finally {
+    ahead = 0;
+  }
 }, 120_000);
 
 const HARNESSES = [

@@ -59,6 +59,8 @@ export interface TwoPlanesOptions {
   doors?: Parameters<typeof startDoors>[0];
   /** A file of certificates that the doors take beside the usual ones. */
   doorsTrust?: string;
+  /** The control plane's clock of budgets; the real one unless said. */
+  budgetClock?: () => Date;
   /** Receives each line that the planes log. */
   logged?: (line: string) => void;
 }
@@ -113,6 +115,7 @@ export async function startTwoPlanes(options: TwoPlanesOptions = {}): Promise<Tw
         ...more,
       }),
       log,
+      options.budgetClock,
     );
   const startData = (more: Partial<z.input<typeof dataPlaneConfig>> = {}) =>
     serveDataPlane(

@@ -20,6 +20,8 @@ export interface BudgetsRoomParts {
   /** Has the nodes forget what they know of the org's money, and give back what they hold. */
   invalidate(orgId: string): Promise<void>;
   log: { warn(details: object, message: string): void };
+  /** By this clock windows begin and end, and leases expire. */
+  now(): Date;
 }
 
 /** Everything of budgets in one control plane. */
@@ -31,9 +33,8 @@ export interface BudgetsRoom {
 }
 
 export function createBudgetsRoom(parts: BudgetsRoomParts): BudgetsRoom {
-  const { database, grants, log } = parts;
+  const { database, grants, log, now } = parts;
   const budgets = createBudgets(parts);
-  const now = () => new Date();
   let sweeping: NodeJS.Timeout | undefined;
 
   async function rulesOf(orgId: string): Promise<OrgSpendRules> {

@@ -41,10 +41,10 @@ export interface BudgetsParts {
   database: Database;
   /** Has the nodes give back what they hold of the org, and ask anew. */
   invalidate(orgId: string): Promise<void>;
-  now?: () => Date;
+  now(): Date;
 }
 
-export function createBudgets({ database, invalidate, now = defaultNow }: BudgetsParts): Budgets {
+export function createBudgets({ database, invalidate, now }: BudgetsParts): Budgets {
   async function view(from: Database | Tx, budget: BudgetRow): Promise<BudgetView> {
     const [shown] = await budgetViews(from, [budget], now());
     if (shown === undefined) throw new Error(`no view of ${budget.id}`);
@@ -113,10 +113,6 @@ export function createBudgets({ database, invalidate, now = defaultNow }: Budget
       await invalidate(actor.orgId);
     },
   };
-}
-
-function defaultNow(): Date {
-  return new Date();
 }
 
 async function findBudget(from: Database | Tx, orgId: string, id: string): Promise<BudgetRow> {

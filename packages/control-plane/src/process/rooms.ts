@@ -34,6 +34,8 @@ export interface RoomDeps {
   config: ControlPlaneConfig;
   database: Database;
   log: Logger;
+  /** By this clock windows of budgets begin and end, and leases expire. */
+  now?: () => Date;
 }
 
 /** The rooms of one control plane, put together. */
@@ -55,7 +57,7 @@ export interface Rooms {
 
 /** Builds every room. Each brings its routes; what works in the background begins with `start`. */
 export async function createRooms(deps: RoomDeps): Promise<Rooms> {
-  const { config, database, log } = deps;
+  const { config, database, log, now = () => new Date() } = deps;
   const audit = await createAudit({ home: config.home, database, log });
   const changed = () => sync.synced();
   const keys = await createKeysRoom({ ...deps, changed, dataUrl: () => sync.dataUrl() });
@@ -114,12 +116,13 @@ export async function createRooms(deps: RoomDeps): Promise<Rooms> {
     }),
     invalidate: changedAtDoors,
     log,
+    now,
   });
   const archiver = createUsageArchiver(database, config.usage_days, log);
   const internalRoutes: BoundInternalRoute[] = [
     ...keys.internalRoutes,
     ...releases.internalRoutes,
-    eventIntakeRoute({ database, grants: keys.grants, log }),
+    eventIntakeRoute({ database, grants: keys.grants, log, now }),
     doorsPricesRoute(prices),
     ...budgets.internalRoutes,
     ...providerKeys.internalRoutes,

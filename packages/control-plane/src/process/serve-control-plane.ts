@@ -21,10 +21,14 @@ export interface ServedControlPlane {
   drain(): Promise<void>;
 }
 
-/** Starts a whole control plane. What had been started when something fails is stopped again. */
+/**
+ * Starts a whole control plane. What had been started when something fails is stopped again. `now`:
+ * the clock by which windows of budgets begin and end; a test turns it.
+ */
 export async function serveControlPlane(
   config: ControlPlaneConfig,
   log: Logger,
+  now?: () => Date,
 ): Promise<ServedControlPlane> {
   await using started = new AsyncDisposableStack();
   if (config.database_owner_url !== undefined) {
@@ -39,7 +43,7 @@ export async function serveControlPlane(
     const { home } = config;
     await ensureFirstKey({ home, database, pepper: await loadPepper(home) }, orgId);
   }
-  const rooms = await createRooms({ config, database, log });
+  const rooms = await createRooms({ config, database, log, ...(now && { now }) });
   started.defer(() => rooms.stop());
 
   let ready = false;
