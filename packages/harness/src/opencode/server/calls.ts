@@ -48,6 +48,16 @@ export class Calls {
    * while it does so would break the server for good, so nothing is prompted before.
    */
   async load(): Promise<{ commands: ReadonlySet<string> }> {
+    try {
+      return await this.#load();
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
+      const message = 'it did not load the folder in time; does one of its MCP servers hang?';
+      throw new Error(message, { cause: error });
+    }
+  }
+
+  async #load(): Promise<{ commands: ReadonlySet<string> }> {
     await take(this.#client.config.providers(), z.unknown(), 'reading the configuration');
     const commands = await take(this.#client.command.list(), commandList, 'listing the commands');
     return { commands: new Set(commands.map(({ name }) => name)) };
