@@ -144,6 +144,7 @@ describe('a server with provider keys', () => {
     const { server } = await served();
     const family = descendantsOf(server.pid);
     const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
+    expect(doors).toBeDefined();
     process.kill(doors?.pid ?? 0, 'SIGKILL');
     expect(await server.exited).toBe(1);
     expect(server.output()).toContain('the doors ended unexpectedly (SIGKILL)');
