@@ -73,6 +73,15 @@ describe('validBody', () => {
   });
 });
 
+describe('a key of free choice', () => {
+  it('is told what is wrong with it', () => {
+    const keys = z.object({ labels: z.record(z.string().min(1).max(3), z.string()) });
+    expect(errorsOf(() => validBody(keys, { labels: { 'a/long': 'x' } }))).toEqual([
+      { pointer: '/labels/a~1long', message: expect.stringMatching(/^as a key: .*<=3 char/) },
+    ]);
+  });
+});
+
 describe('validQuery', () => {
   const query = z.object({ limit: z.coerce.number().int().max(5).optional() });
 

@@ -118,6 +118,7 @@ function messageOf(issue: z.core.$ZodIssue): string {
   ) {
     return 'is required';
   }
+  if (issue.code === 'invalid_key') return `as a key: ${issue.issues.map(messageOf).join('; ')}`;
   return issue.message.replace(/^Invalid input: /, '');
 }
 
