@@ -96,6 +96,20 @@ test('a push is a publish, told as it goes; the next one is the next version', a
   await expect.poll(gitFolders).toBe(0);
 });
 
+test('a shallow clone, as build machines make it, can be pushed', async () => {
+  const { git, commit } = await repository('shallow');
+  await commit({ 'AGENTS.md': 'You sold coffee.' });
+  await commit({ 'AGENTS.md': 'You sell tea.' });
+  const [remote, root] = [
+    (await git('remote', 'get-url', 'karta')).output.trim(),
+    (await git('rev-parse', '--show-toplevel')).output.trim(),
+  ];
+  await git('clone', '--quiet', '--depth=1', `file://${root}`, 'clone');
+  const pushed = await git('-C', 'clone', 'push', remote, 'main');
+  expect(pushed.output).toContain('remote: v1 ');
+  expect(pushed.code).toBe(0);
+});
+
 test('a push whose build fails is a push that fails, with file and line', async () => {
   const { git, commit } = await repository('wrong');
   await commit({ 'AGENTS.md': 'x', 'karta.toml': '[sandbox]\nmemory_mb = 1\n' });

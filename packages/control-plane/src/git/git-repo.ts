@@ -25,6 +25,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   // What arrives stays packed: small files by the million would fill the disk's table of files.
   'receive.unpackLimit': '1',
   'receive.autogc': 'false',
+  // A shallow clone, as machines that build and deploy make it: what is published is one tree.
+  'receive.shallowUpdate': 'true',
   'transfer.fsckObjects': 'true',
   'gc.auto': '0',
   'init.defaultBranch': 'main',
