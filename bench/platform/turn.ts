@@ -47,6 +47,14 @@ export async function createSession(server: Client): Promise<string> {
   return (JSON.parse(text) as { id: string }).id;
 }
 
+/** Ends a session: its sandbox makes room for another. */
+export async function endSession({ origin, apiKey }: Client, session: string): Promise<void> {
+  const url = new URL(`/v1/sessions/${session}`, origin);
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const answer = await fetch(url, { method: 'DELETE', headers });
+  if (!answer.ok) throw new Error(`a session was not ended: ${answer.status}`);
+}
+
 /** Sends a message and reads its stream to the `done`. */
 export async function streamTurn(
   server: Client,

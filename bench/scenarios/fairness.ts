@@ -3,7 +3,7 @@ import { archiveOfFolder } from '../../test/planes/archive.ts';
 import { type Builder, builderOn } from '../../test/planes/builder.ts';
 import { startTwoPlanes } from '../../test/planes/two-planes.ts';
 import { furtherOrg } from '../platform/further-org.ts';
-import { type Client, createSession, streamTurn } from '../platform/turn.ts';
+import { type Client, createSession, endSession, streamTurn } from '../platform/turn.ts';
 import { ms, ratio, type Scenario } from '../scenario.ts';
 import { scripted } from '../script.ts';
 import { median, quantile } from '../statistics.ts';
@@ -146,13 +146,6 @@ function makeBurst(client: Client, turns: number): Burst {
       return count;
     },
   };
-}
-
-async function endSession({ origin, apiKey }: Client, session: string): Promise<void> {
-  const url = new URL(`/v1/sessions/${session}`, origin);
-  const headers = { authorization: `Bearer ${apiKey}` };
-  const answer = await fetch(url, { method: 'DELETE', headers });
-  if (!answer.ok) throw new Error(`a session was not ended: ${answer.status}`);
 }
 
 function shown(times: readonly number[]): string {

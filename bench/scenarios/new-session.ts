@@ -2,7 +2,7 @@ import { bareGround } from '../bare/ground.ts';
 import { subjects } from '../bare/harness.ts';
 import { metric } from '../platform/metrics.ts';
 import { serveApplication } from '../platform/server.ts';
-import { createSession, streamTurn } from '../platform/turn.ts';
+import { createSession, endSession, streamTurn } from '../platform/turn.ts';
 import { ms, ratio, type Scenario } from '../scenario.ts';
 import { ONE_WORD } from '../script.ts';
 import { interleave, median } from '../statistics.ts';
@@ -31,7 +31,10 @@ export const newSession: Scenario = {
         const began = performance.now();
         const session = await createSession(server);
         const created = performance.now() - began;
-        return created + (await streamTurn(server, session, ONE_WORD)).firstText;
+        const { firstText } = await streamTurn(server, session, ONE_WORD);
+        // Memory for twenty sessions that live at once is not what this is about.
+        await endSession(server, session);
+        return created + firstText;
       };
       const bare = async () => {
         const began = performance.now();
