@@ -1,7 +1,7 @@
 import { type BudgetUse, type BudgetView, budgetAmountOf, isoTime } from '@karta/protocol';
 import { sql } from 'kysely';
 import type { Database, Tx } from '../sql/database.ts';
-import { heldByLease } from './lease-held.ts';
+import { heldByLease, holdsAnything } from './lease-held.ts';
 import type { BudgetRow } from './tables.ts';
 import { reached } from './tell-thresholds.ts';
 import { windowAt } from './window.ts';
@@ -63,7 +63,7 @@ async function windowsNow(
     select budget_id, subject, spent, told, coalesce((
         select sum(${heldByLease}) from budget_leases lease
         where lease.budget_id = used.budget_id and lease.subject = used.subject
-          and lease.starts_at = used.starts_at and (not lease.closed or lease.consumed < lease.taken)
+          and lease.starts_at = used.starts_at and ${holdsAnything}
       ), 0) as held
     from unnest(
       ${budgets.map(({ id }) => id)}::text[],

@@ -7,3 +7,7 @@ import { type RawBuilder, sql } from 'kysely';
  */
 export const heldByLease: RawBuilder<string> = sql`
   greatest(case when lease.closed then lease.taken else lease.amount end - lease.consumed, 0)`;
+
+/** Those that hold anything, and so are in the index by window: without it every block is read. */
+export const holdsAnything: RawBuilder<boolean> = sql`
+  (not lease.closed or lease.consumed < lease.taken)`;

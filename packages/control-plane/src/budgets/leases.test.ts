@@ -308,6 +308,15 @@ describe('many nodes at once', () => {
   });
 });
 
+it('what holds nothing any more is not read for a report', async () => {
+  const ground = await start();
+  const budget = await ground.budget({ cap: 1_000n });
+  const epoch = await ground.register('node_a');
+  const [leased] = (await ground.lease('node_a', epoch, [10, 100])).budgets;
+  await ground.settledLeases(budget, 20_000);
+  expect(await ground.reportReads('node_a', epoch, leased?.lease?.lease_id ?? '')).toBe(0);
+});
+
 it('what holds nothing any more is dropped in time, and nothing else', async () => {
   const ground = await start();
   const budget = await ground.budget({ cap: 1_000n });

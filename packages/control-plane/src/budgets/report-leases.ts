@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
 import { requireEpoch } from './doors-epoch.ts';
 import { type Asker, LEASE_MS } from './grant-leases.ts';
-import { heldByLease } from './lease-held.ts';
+import { heldByLease, holdsAnything } from './lease-held.ts';
 
 /**
  * Takes what a node tells of its blocks. A closed one gives back what was not taken of it, and may be
@@ -87,7 +87,8 @@ async function takeReports(
       from (select distinct budget_id, subject, starts_at from ours where not closed) as open_window
       join budget_windows spent_window using (budget_id, subject, starts_at)
       join budgets on budgets.id = budget_id
-      left join budget_leases lease using (budget_id, subject, starts_at)
+      left join (select * from budget_leases lease where ${holdsAnything}) as lease
+        using (budget_id, subject, starts_at)
       group by budget_id, subject, starts_at, spent_window.ends_at, spent_window.spent, budgets.cap
     ), judged as (
       select ours.*, coalesce(

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../sql/database.ts';
-import { heldByLease } from './lease-held.ts';
+import { heldByLease, holdsAnything } from './lease-held.ts';
 import type { OpenWindow, WindowEntry } from './open-windows.ts';
 
 /** A window with what blocks hold of it. */
@@ -37,7 +37,7 @@ export async function standingOf(
     join budget_windows used using (budget_id, subject, starts_at)
     left join budget_leases lease on lease.budget_id = used.budget_id
       and lease.subject = used.subject and lease.starts_at = used.starts_at
-      and (not lease.closed or lease.consumed < lease.taken)
+      and ${holdsAnything}
     group by place, used.spent, used.told`.execute(tx);
   const byPlace = new Map(rows.map((row) => [Number(row.place), row]));
   return entries.map(({ budget, subject, bounds }, index) => {

@@ -149,6 +149,30 @@ export class LeaseGround {
     if (answer.refused.length > 0) throw new Error(JSON.stringify(answer.refused));
   }
 
+  /** So many blocks of the budget's windows, of which everything has been told and booked. */
+  async settledLeases({ id }: BudgetRow, count: number): Promise<void> {
+    await sql`
+      insert into budget_leases
+        (id, budget_id, subject, starts_at, node_id, epoch, amount, closed, expires_at)
+      select 'lease_' || budget_id || n, budget_id, subject, starts_at, 'node_z', 1, 1, true, ${this.now}
+      from budget_windows, generate_series(1, ${count}::int) n where budget_id = ${id}`.execute(
+      this.#database.database,
+    );
+    await this.#database.asOwner('analyze budget_leases');
+  }
+
+  /** Like `report`, but resolves with how many blocks were read without an index. */
+  reportReads(nodeId: string, epoch: number, lease: string): Promise<number> {
+    const body = { epoch, leases: [{ lease_id: lease, taken: '0', closed: false }] };
+    return this.#database.database.transaction().execute(async (tx) => {
+      await reportLeases(tx, { nodeId, now: this.now }, body);
+      const { rows } = await sql<{ read: string }>`
+        select seq_tup_read as read from pg_stat_xact_user_tables
+        where relname = 'budget_leases'`.execute(tx);
+      return Number(rows[0]?.read);
+    });
+  }
+
   /** What is spent and held of every window of the org, at one moment. */
   async windows(): Promise<{ subject: string; spent: number; held: number; cap: number }[]> {
     const { rows } = await sql<{ subject: string; spent: string; held: string; cap: string }>`
