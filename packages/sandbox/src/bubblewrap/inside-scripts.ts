@@ -10,15 +10,22 @@ export const KARTA_INSIDE = '/run/karta';
 export const INNER_ARGUMENTS_FD = 4;
 export const CONTROL_FD = 5;
 export const FILTER_FD = 6;
+/**
+ * How long a start waits for the others, in seconds. Each takes milliseconds; what runs inside can
+ * hold the lock, and keeps its own sandbox from starting anything.
+ */
+const TURN_SECONDS = 10;
 /** Exit code of a command that never started, because the plumbing around it did not. */
 export const LAUNCH_FAILED = 125;
 
 /**
  * Makes the mount points of the protected paths in the volume, as the sandbox's own user and where
  * nothing of the host is to be seen: a planted link leads nowhere. Lines of `paths`: what the path
- * must be (`directory`, `file`, `absent`), a tab, the path. Several processes may start at once, so
- * each step is one that another may have taken just now. With \`hosts\` as the first argument it first
- * lets forwarders listen on the ports of hosts, most of which are below 1024.
+ * must be (`directory`, `file`, `absent`), a tab, the path. Several processes may start at once, and
+ * go through this one by one: what removes a link by its name would remove the file that another has
+ * put there meanwhile, and the platform's with it, which is mounted on that file. With \`hosts\` as
+ * the first argument it first lets forwarders listen on the ports of hosts, most of which are below
+ * 1024.
  */
 export const PREPARE_SCRIPT = `set -u
 limit=/proc/sys/net/ipv4/ip_unprivileged_port_start
@@ -41,6 +48,8 @@ parents() {
 }
 usable /workspace
 usable /home/agent
+exec 9< ${KARTA_INSIDE}/paths
+/usr/bin/flock -w ${TURN_SECONDS} 9 || { echo 'another start does not end' >&2; exit ${LAUNCH_FAILED}; }
 tab=$(printf '\\t')
 while IFS="$tab" read -r kind path; do
   case $kind in
@@ -51,7 +60,8 @@ while IFS="$tab" read -r kind path; do
       [ -f "$path" ] || : >> "$path" ;;
     absent) [ -e "$path" ] || [ -L "$path" ] && clear "$path" ;;
   esac
-done < ${KARTA_INSIDE}/paths
+done <&9
+exec 9<&-
 exec /usr/bin/bwrap --args ${INNER_ARGUMENTS_FD} -- /bin/sh ${KARTA_INSIDE}/launch "$@"
 `;
 

@@ -11,6 +11,7 @@ export const NEEDED = {
   sh: 'dash',
   env: 'coreutils',
   setsid: 'util-linux',
+  flock: 'util-linux',
   prlimit: 'util-linux',
 } as const;
 

@@ -22,6 +22,8 @@ const PLANTS: Readonly<Record<string, string>> = {
   'huge sparse file': 'truncate -s 20M $p',
 };
 const PROTECTED = ['rules', 'deep/er/rules', 'settings'];
+/** Of one sandbox: each makes the places of the platform's files anew where something else is. */
+const STARTS_AT_ONCE = 12;
 
 /** Every operation of the reader on a path: each must answer, with content of the sandbox or an error. */
 async function operateOn(sandbox: Sandbox, path: string): Promise<string> {
@@ -81,6 +83,30 @@ export const plantedCases: Case[] = [
       },
     }),
   ),
+  {
+    name: 'a link planted where the platform looks uncovers nothing, however many processes start at once',
+    confinedOnly: true,
+    async run({ create, driver }) {
+      for (const round of [1, 2, 3]) {
+        const volumeId = `vol_planted_${round}`;
+        const first = await create({ volumeId });
+        await run(first, sh('for p in /home/agent/spot /workspace/rules; do ln -s $p $p; done'));
+        await first.dispose();
+        const second = await create({
+          volumeId,
+          protectedPaths: [{ path: 'rules', whenAbsent: 'directory' }],
+          files: [{ target: '/home/agent/spot', content: 'of the platform' }],
+        });
+        const look = sh('sleep 0.3; cat /home/agent/spot; touch rules/mine || echo " alone"');
+        const seen = await Promise.all(
+          Array.from({ length: STARTS_AT_ONCE }, () => run(second, look)),
+        );
+        for (const { stdout } of seen) assert.equal(stdout, 'of the platform alone\n');
+        await second.dispose();
+        await driver.destroyVolume(volumeId);
+      }
+    },
+  },
   {
     name: 'sockets and devices planted among the files are named, not opened',
     confinedOnly: true,
