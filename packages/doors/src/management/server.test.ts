@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { managementClient } from '../testing/management-client.ts';
 import { type StartedDoors, startDoors } from '../testing/start-doors.ts';
 
@@ -47,6 +47,24 @@ describe('the management API', () => {
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     agent.destroy();
     expect(answer.headers['keep-alive']).toBe('timeout=75');
+  });
+
+  it('serves what follows a body too large on its connection', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const ask = async (body: string): Promise<number | undefined> => {
+      const headers = { authorization: `Bearer ${doors.managementToken}` };
+      const socketPath = doors.managementSocket;
+      const asked = request({ socketPath, path: '/channels', method: 'POST', headers, agent });
+      asked.end(body);
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      await once(answer.resume(), 'end');
+      return answer.statusCode;
+    };
+    for (let turn = 0; turn < 20; turn += 1) {
+      expect(await ask('x'.repeat(600_000))).toBe(413);
+      expect(await ask('{}')).toBe(422);
+    }
   });
 
   it('opens a channel once and closes it once', async () => {

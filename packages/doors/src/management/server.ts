@@ -66,10 +66,14 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   if (length === undefined && encoding === undefined) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MANAGEMENT_BODY_BYTES) throw new ManagementError(413, 'the body is too large');
-    chunks.push(chunk);
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += (chunk as Buffer).length;
+    if (size > MANAGEMENT_BODY_BYTES) {
+      // The rest is read away: unread, it would stand before the connection's next request.
+      request.resume();
+      throw new ManagementError(413, 'the body is too large');
+    }
+    chunks.push(chunk as Buffer);
   }
   if (size === 0) return undefined;
   try {

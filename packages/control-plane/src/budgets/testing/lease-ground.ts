@@ -11,6 +11,7 @@ import { sql } from 'kysely';
 import type { OrgActor } from '../../http/actor.ts';
 import { insertOrg } from '../../identity/org-rows.ts';
 import { createOrgGrants } from '../../internal/org-grant.ts';
+import type { Tx } from '../../sql/database.ts';
 import type { TestDatabase } from '../../sql/test-database.ts';
 import { takeEvents } from '../../usage/event-intake.ts';
 import { registerDoors } from '../doors-epoch.ts';
@@ -165,11 +166,9 @@ export class LeaseGround {
   reportReads(nodeId: string, epoch: number, lease: string): Promise<number> {
     const body = { epoch, leases: [{ lease_id: lease, taken: '0', closed: false }] };
     return this.#database.database.transaction().execute(async (tx) => {
+      const before = await scannedLeases(tx);
       await reportLeases(tx, { nodeId, now: this.now }, body);
-      const { rows } = await sql<{ read: string }>`
-        select seq_tup_read as read from pg_stat_xact_user_tables
-        where relname = 'budget_leases'`.execute(tx);
-      return Number(rows[0]?.read);
+      return (await scannedLeases(tx)) - before;
     });
   }
 
@@ -190,6 +189,14 @@ export class LeaseGround {
       cap: Number(cap),
     }));
   }
+}
+
+/** What the connection has read, with what it read in transactions just before. */
+async function scannedLeases(tx: Tx): Promise<number> {
+  const { rows } = await sql<{ read: string }>`
+    select seq_tup_read as read from pg_stat_xact_user_tables
+    where relname = 'budget_leases'`.execute(tx);
+  return Number(rows[0]?.read);
 }
 
 function outputOf(tokens: number): SpendAmounts {
