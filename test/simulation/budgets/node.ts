@@ -269,7 +269,10 @@ export class SimulatedNode {
     const hasty = plant === 'a call is sent before its reservation is on disk';
     const of = { channel, turnId: null, provider: 'anthropic', model: MODEL };
     const written = journalOf(journal, plant);
-    const entry = await time.real(() => JournalEntry.begin(written, meter, priced, of));
+    truth.beginning.add(spend.charges);
+    const entry = await time
+      .real(() => JournalEntry.begin(written, meter, priced, of))
+      .finally(() => truth.beginning.delete(spend.charges));
     const lives = this.up && this.incarnation === incarnation;
     const { limits } = priced;
     const call: TrueCall = {

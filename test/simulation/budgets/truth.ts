@@ -53,6 +53,8 @@ export class Truth {
     string,
     { node: string; incarnation: number; place: string; amount: bigint }
   >();
+  /** What calls took that are being written down: it is nobody else's from the moment it is taken. */
+  readonly beginning = new Set<readonly SpendCharge[]>();
   /** By node: what was left of each place when the control plane answered last. */
   readonly toldLeft = new Map<string, Map<string, bigint>>();
   /** Leases of which the node has told that it takes no more. */
@@ -63,8 +65,8 @@ export class Truth {
   /** Taken from a lease: settled calls at what they took, others at their reservation. */
   takenOf(leaseId: string): bigint {
     let sum = 0n;
-    for (const { charges, settled, free } of this.calls.values()) {
-      if (settled !== null || free) continue;
+    const open = [...this.calls.values()].filter(({ settled, free }) => settled === null && !free);
+    for (const charges of [...open.map((call) => call.charges), ...this.beginning]) {
       for (const charge of charges) if (charge.lease_id === leaseId) sum += BigInt(charge.amount);
     }
     return sum + (this.#settledOn.get(leaseId) ?? 0n);
