@@ -75,7 +75,8 @@ function openBook(journal: Pick<Journal, 'earlier' | 'forget'>): LeaseBook {
 }
 
 const price = priceOf(BUILT_IN_PRICE_BOOK, 'anthropic', MODEL, Date.now());
-const demand: Demand = { input: 60_000, minOutput: 256, wantedOutput: 32_000, price };
+const tokens = { input: 60_000, minOutput: 256, wantedOutput: 32_000 };
+const demand: Demand = { ...tokens, longCache: false, price };
 const actual = { input_tokens: 9_000n, output_tokens: 700n, cost: 10_000_000_000n };
 
 async function take(book: LeaseBook, subject: SpendSubject): Promise<Reservation> {

@@ -70,8 +70,8 @@ export async function checkRefusal(
 ): Promise<void> {
   const bound = boundCall(ROUTE, refused.body);
   if ('problem' in bound) throw new Violation(bound.problem);
-  const { input, minOutput, wantedOutput } = bound;
-  const least = amountsAt({ input, minOutput, wantedOutput, price: PRICE }, minOutput);
+  const { minOutput } = bound;
+  const least = amountsAt({ ...bound, price: PRICE }, minOutput);
   const windows = await control.windows();
   const places = placesOf(control.budgets, refused.subject, new Date(refused.now));
   const lacks = places.some((place) => {

@@ -10,6 +10,8 @@ import {
 export interface Demand {
   /** More than its input can be. */
   input: number;
+  /** Its input may be written to the cache that is kept for an hour. */
+  longCache: boolean;
   /** With less output than this it is not worth sending. */
   minOutput: number;
   /** The output limit that it asks for. */
@@ -26,11 +28,11 @@ export interface Amounts {
 }
 
 /** What the call takes at the most with this output limit. */
-export function amountsAt({ input, price }: Demand, output: number): Amounts {
+export function amountsAt({ input, longCache, price }: Demand, output: number): Amounts {
   return {
     input_tokens: BigInt(input),
     output_tokens: BigInt(output),
-    cost: price === null ? 0n : costBound(price, input, output),
+    cost: price === null ? 0n : costBound(price, { tokens: input, longCache }, output),
   };
 }
 
@@ -47,7 +49,7 @@ export function counted(metric: BudgetMetric, amounts: Amounts): bigint {
 /** The largest output limit that `available` of a metric covers; `null` when not even the input. */
 export function outputWithin(
   metric: BudgetMetric,
-  { input, price }: Demand,
+  { input, longCache, price }: Demand,
   available: bigint,
 ): number | null {
   switch (metric) {
@@ -59,7 +61,7 @@ export function outputWithin(
       return available >= BigInt(input) ? toCount(available - BigInt(input)) : null;
     case 'cost':
       if (price === null) return Number.MAX_SAFE_INTEGER;
-      return affordableOutput(price, input, available);
+      return affordableOutput(price, { tokens: input, longCache }, available);
   }
 }
 

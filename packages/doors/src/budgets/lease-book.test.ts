@@ -39,7 +39,7 @@ function demand(
   wantedOutput: number,
   minOutput = Math.min(10, wantedOutput),
 ): Demand {
-  return { input, minOutput, wantedOutput, price: PRICE };
+  return { input, longCache: false, minOutput, wantedOutput, price: PRICE };
 }
 
 const reserve = (wanted: Demand, subject = paperSubject()) =>

@@ -51,6 +51,17 @@ describe('the input of a call', () => {
     expect(good(name, request).input).toBe(bytes + BEYOND_BYTES.request + more);
   });
 
+  it.each([
+    [{ system: [{ type: 'text', text: 'x' }] }, false],
+    [{ system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }] }, false],
+    [{ tools: [{ name: 't', cache_control: { type: 'ephemeral', ttl: '5m' } }] }, false],
+    [{ cache_control: { type: 'ephemeral', ttl: '1h' } }, true],
+    [{ messages: [{ content: [{ cache_control: { type: 'ephemeral', ttl: '1h' } }] }] }, true],
+    [{ tools: [{ name: 't', cache_control: { type: 'ephemeral', ttl: '24h' } }] }, true],
+  ])('of %j may be cached for longer than minutes: %s', (request, longCache) => {
+    expect(good('messages', request).longCache).toBe(longCache);
+  });
+
   it('has the prompts of tools that the provider knows by itself', () => {
     const tools = [
       { name: 'mine', input_schema: {} },

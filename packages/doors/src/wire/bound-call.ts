@@ -8,6 +8,8 @@ import type { Route } from './routes.ts';
 export interface BoundCall {
   /** More than its input can be, in tokens. */
   input: number;
+  /** It asks for the cache that is kept for an hour. */
+  longCache: boolean;
   /** Output of all its answers: the least that is worth sending, and what it asks for. */
   minOutput: number;
   wantedOutput: number;
@@ -38,6 +40,7 @@ export function boundCall(route: Route, body: Buffer): BoundCall | { problem: st
   const limit = asked.limit ?? DEFAULT_OUTPUT_TOKENS;
   return {
     input: input.tokens,
+    longCache: input.longCache,
     minOutput: answers * Math.min(limit, MIN_OUTPUT_TOKENS),
     wantedOutput: answers * limit,
     bodyWithin(output) {

@@ -1,4 +1,4 @@
-import type { WireFamily } from '@karta/protocol';
+import type { InputBound, WireFamily } from '@karta/protocol';
 import { anthropicReach, openaiReach } from './provider-reach.ts';
 
 /**
@@ -22,10 +22,10 @@ const STORED = ['previous_response_id', 'conversation', 'prompt', 'container', '
 type Json = Record<string, unknown>;
 
 /** More tokens than the input of a request can be, or why nobody can say. */
-export type InputBound = { tokens: number } | { problem: string };
+export type BoundInput = InputBound | { problem: string };
 
 /** Bounds the input of a parsed request of `bytes`, as a cap needs it. */
-export function boundInput(family: WireFamily, request: Json, bytes: number): InputBound {
+export function boundInput(family: WireFamily, request: Json, bytes: number): BoundInput {
   const stored = STORED.find((member) => request[member] != null && !isEmptyList(request[member]));
   if (stored !== undefined) return unbounded(stored);
   const reach =
@@ -38,12 +38,15 @@ export function boundInput(family: WireFamily, request: Json, bytes: number): In
   const beyond = new Beyond(family);
   beyond.look(request);
   if (beyond.named !== null) return unbounded(beyond.named);
-  return { tokens: bytes + BEYOND_BYTES.request + beyond.tokens };
+  const tokens = bytes + BEYOND_BYTES.request + beyond.tokens;
+  return { tokens, longCache: beyond.longCache };
 }
 
 /** Adds up what the parts of a request count beyond their bytes. */
 class Beyond {
   tokens = 0;
+  /** Some of it is to be cached for another time than the usual five minutes. */
+  longCache = false;
   /** A part that lies at the provider. */
   named: string | null = null;
   readonly #family: WireFamily;
@@ -56,6 +59,7 @@ class Beyond {
     if (Array.isArray(value)) for (const item of value) this.look(item);
     if (!isObject(value)) return;
     if (value.file_id != null) this.named = 'file_id';
+    if (isObject(value.cache_control)) this.longCache ||= isLong(value.cache_control);
     this.tokens += this.#part(value);
     for (const inner of Object.values(value)) this.look(inner);
     if (Array.isArray(value.tools)) {
@@ -84,12 +88,17 @@ class Beyond {
   }
 }
 
+/** Without a time Anthropic keeps it for five minutes. */
+function isLong({ ttl }: Json): boolean {
+  return ttl != null && ttl !== '5m';
+}
+
 /** A tool that the request itself describes. */
 function isDescribed({ type }: Json): boolean {
   return type == null || type === 'custom' || type === 'function' || type === 'namespace';
 }
 
-function unbounded(what: string): InputBound {
+function unbounded(what: string): { problem: string } {
   return {
     problem: `A budget rules this call, and with ${what} nobody can say beforehand what it costs.`,
   };

@@ -22,37 +22,38 @@ export function costOf(price: Price, counts: PricedCounts): Picodollars {
   );
 }
 
+/** How much input a call has at the most, in tokens, and how it may be cached. */
+export interface InputBound {
+  tokens: number;
+  /** It may be written to the cache that is kept for an hour, which costs most. */
+  longCache: boolean;
+}
+
 /**
- * The most that a call can cost which takes at most so many tokens, however its input is cached and
- * whatever part of its output is reasoning.
+ * The most that a call can cost with this input and at most so many tokens of output, however its
+ * input is cached within these bounds and whatever part of its output is reasoning.
  */
-export function costBound(
-  price: Price,
-  maxInputTokens: number,
-  maxOutputTokens: number,
-): Picodollars {
-  const input = BigInt(maxInputTokens);
+export function costBound(price: Price, input: InputBound, maxOutputTokens: number): Picodollars {
   const output = BigInt(maxOutputTokens);
   let most = 0n;
-  for (const tier of tiersUpTo(price, maxInputTokens)) {
+  for (const tier of tiersUpTo(price, input.tokens)) {
     most = more(most, boundIn(tier, input, output));
   }
   return most;
 }
 
 /**
- * The largest output limit, in tokens, with which a call of at most `maxInputTokens` is sure to
- * cost no more than `amount`; `null` when its input alone may cost more. Without a price for output
+ * The largest output limit, in tokens, with which a call of this input is sure to cost no more
+ * than `amount`; `null` when its input alone may cost more. Without a price for output
  * the limit is the largest safe integer.
  */
 export function affordableOutput(
   price: Price,
-  maxInputTokens: number,
+  input: InputBound,
   amount: Picodollars,
 ): number | null {
-  const input = BigInt(maxInputTokens);
   let most = BigInt(Number.MAX_SAFE_INTEGER);
-  for (const tier of tiersUpTo(price, maxInputTokens)) {
+  for (const tier of tiersUpTo(price, input.tokens)) {
     const left = amount - boundIn(tier, input, 0n);
     if (left < 0n) return null;
     const rate = outputRate(tier);
@@ -70,10 +71,11 @@ function tiersUpTo(price: Price, maxInputTokens: number): Rates[] {
   return above !== null && maxInputTokens > above.inputTokens ? [price, above] : [price];
 }
 
-function boundIn(rates: Rates, input: bigint, output: bigint): Picodollars {
+function boundIn(rates: Rates, { tokens, longCache }: InputBound, output: bigint): Picodollars {
   const { input: plain, cacheRead, cacheWrite, cacheWrite1h } = rates;
-  const inputRate = more(more(plain, cacheRead), more(cacheWrite, cacheWrite1h));
-  return rates.request + inputRate * input + outputRate(rates) * output;
+  const written = longCache ? more(cacheWrite, cacheWrite1h) : cacheWrite;
+  const inputRate = more(more(plain, cacheRead), written);
+  return rates.request + inputRate * BigInt(tokens) + outputRate(rates) * output;
 }
 
 function outputRate(rates: Rates): bigint {

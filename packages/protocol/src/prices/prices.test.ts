@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../canonical-json.ts';
 import { BUILT_IN_PRICE_BOOK, BUILT_IN_PRICES } from './built-in/built-in-book.ts';
-import { affordableOutput, costBound, costOf } from './cost.ts';
+import { affordableOutput, costBound, costOf, type InputBound } from './cost.ts';
 import { dollarsPerMillion, dollarsPerRequest } from './dollars-per-million.ts';
 import { type ModelPrice, modelPrice, type PricedCounts, readPrice } from './price.ts';
 import {
@@ -127,21 +127,26 @@ describe('what a call costs', () => {
 });
 
 describe('the most that a call can cost', () => {
+  const bounds = fc.record({ tokens: fc.nat(3_000_000), longCache: fc.boolean() });
+
   it('is never exceeded within its limits', () => {
     fc.assert(
       fc.property(tieredPrice, counts, fc.nat(1000), fc.nat(1000), (wire, call, more, longer) => {
         const price = readPrice(wire);
-        const bound = costBound(price, call.input_tokens + more, call.output_tokens + longer);
-        expect(costOf(price, call) <= bound).toBe(true);
+        const tokens = call.input_tokens + more;
+        const within = (longCache: boolean) =>
+          costBound(price, { tokens, longCache }, call.output_tokens + longer);
+        expect(costOf(price, call) <= within(true)).toBe(true);
+        const short = { ...call, cache_write_1h_tokens: 0 };
+        expect(costOf(price, short) <= within(false)).toBe(true);
+        expect(within(false) <= within(true)).toBe(true);
       }),
     );
   });
 
   it('is met by the output that an amount still covers, and not by one token more', () => {
-    fc.assert(
-      fc.property(tieredPrice, fc.nat(3_000_000), fc.bigInt({ min: 0n, max: 10n ** 19n }), check),
-    );
-    function check(wire: ModelPrice, input: number, left: bigint) {
+    fc.assert(fc.property(tieredPrice, bounds, fc.bigInt({ min: 0n, max: 10n ** 19n }), check));
+    function check(wire: ModelPrice, input: InputBound, left: bigint) {
       const price = readPrice(wire);
       const output = affordableOutput(price, input, left);
       if (output === null) {
