@@ -143,8 +143,9 @@ export class SimulatedControl {
     return takeEvents(parts, nodeId, batch);
   }
 
+  /** What is spent and held. Time stands still meanwhile. */
   async windows(): Promise<BookedWindow[]> {
-    const { rows } = await sql<{
+    const query = sql<{
       budget_id: string;
       subject: string;
       starts_at: Date;
@@ -156,7 +157,8 @@ export class SimulatedControl {
         where lease.budget_id = used.budget_id and lease.subject = used.subject
           and lease.starts_at = used.starts_at), 0) as held
       from budget_windows used join budgets on budgets.id = used.budget_id
-      where budgets.org_id = ${this.orgId}`.execute(this.#database.database);
+      where budgets.org_id = ${this.orgId}`;
+    const { rows } = await this.#time.real(() => query.execute(this.#database.database));
     return rows.map((row) => ({
       budgetId: row.budget_id,
       scopeId: row.subject,

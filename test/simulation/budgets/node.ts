@@ -26,6 +26,7 @@ import { BOOK, MODEL } from './prices.ts';
 import type { Manner, ScriptedProvider } from './provider.ts';
 import { MachineClock, type SimulatedTime } from './time.ts';
 import { amountOf, placeKey, type TrueCall, type Truth } from './truth.ts';
+import type { Turn } from './turn.ts';
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const ROUTE = {
@@ -100,7 +101,9 @@ export class SimulatedNode {
   /** Starts the doors over what is on disk. */
   async start(): Promise<void> {
     const { time } = this.#parts;
-    if (this.#folder === '') this.#folder = await mkdtemp(join(tmpdir(), 'karta-budgets-'));
+    if (this.#folder === '') {
+      this.#folder = await time.real(() => mkdtemp(join(tmpdir(), 'karta-budgets-')));
+    }
     this.incarnation += 1;
     const journal = new Journal(this.#folder, quiet);
     await time.real(() => journal.recover());
@@ -191,9 +194,9 @@ export class SimulatedNode {
     this.#pumping = true;
     const { time } = this.#parts;
     try {
-      const outbox = this.#outbox();
       this.#waiting = true;
-      await time.real(async () => {
+      await time.real(async (turn) => {
+        const outbox = this.#outbox(turn);
         await outbox.takeAll();
         this.#perhapsDie();
         await outbox.pushAll();
@@ -245,7 +248,7 @@ export class SimulatedNode {
     if ('refusal' in admitted) {
       log(`${this.id} refuses a call: ${admitted.refusal} ${admitted.message}`);
       if (admitted.refusal === 'budget_exhausted') {
-        await time.real(() => this.#parts.onRefused(this, subject, asked));
+        await this.#parts.onRefused(this, subject, asked);
       }
       return false;
     }
@@ -379,7 +382,7 @@ export class SimulatedNode {
     };
   }
 
-  #outbox(): Outbox {
+  #outbox(turn: Turn): Outbox {
     const { data, network, control, plant, time, log: say } = this.#parts;
     const journal = this.#journal;
     if (journal === null) throw new Killed('killed');
@@ -420,7 +423,7 @@ export class SimulatedNode {
               }
             : batch;
         const there = () => control.takeEvents(this.id, told);
-        const answer = await time.within(() => network.call(there));
+        const answer = await time.within(turn, () => network.call(there));
         this.#perhapsDie();
         if (told === batch) return answer;
         return { accepted: batch.usage.map(({ id }) => id), refused: [] };

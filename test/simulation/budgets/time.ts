@@ -1,4 +1,5 @@
 import type { Clock, Instant } from '../../../packages/doors/src/budgets/clock.ts';
+import { Turn, Turns } from './turn.ts';
 
 interface Due {
   at: number;
@@ -16,6 +17,7 @@ export class SimulatedTime {
   #due: Due[] = [];
   #order = 0;
   #busy = 0;
+  readonly #turns = new Turns();
   #onIdle: (() => void) | null = null;
 
   constructor(start: number) {
@@ -32,23 +34,31 @@ export class SimulatedTime {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** Work that takes real time and none of this one: time stands still until it is done. */
-  async real<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Work that takes real time and none of this one: time stands still until it is done. What begins
+   * at one instant ends in the order in which it began, whoever answers first, so that a seed is
+   * played the same way each time.
+   */
+  async real<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    const turn = new Turn(this.#turns);
     this.#busy += 1;
     try {
-      return await work();
+      return await work(turn);
     } finally {
+      await turn.leave();
       this.#free();
     }
   }
 
-  /** Waits, in the middle of real work, for what takes time here. */
-  async within<T>(work: () => Promise<T>): Promise<T> {
+  /** Waits, in the middle of the real work whose `turn` this is, for what takes time here. */
+  async within<T>(turn: Turn, work: () => Promise<T>): Promise<T> {
+    await turn.leave();
     this.#free();
     try {
       return await work();
     } finally {
       this.#busy += 1;
+      turn.enter();
     }
   }
 
