@@ -18,13 +18,13 @@ import {
   type ServedControlPlane,
   serveControlPlane,
 } from '../../packages/control-plane/src/process/serve-control-plane.ts';
-import { migrateControlPlane } from '../../packages/control-plane/src/sql/database.ts';
+import { migrateControlPlane } from '../../packages/control-plane/src/sql/migrate.ts';
 import { dataPlaneConfig } from '../../packages/data-plane/src/config.ts';
 import {
   type ServedDataPlane,
   serveDataPlane,
 } from '../../packages/data-plane/src/process/serve-data-plane.ts';
-import { migrateDataPlane } from '../../packages/data-plane/src/sql/database.ts';
+import { migrateDataPlane } from '../../packages/data-plane/src/sql/migrate.ts';
 import { type StartedDoors, startDoors } from '../../packages/doors/src/testing/index.ts';
 
 /** A control plane and a data plane with real doors and databases, in this process. */

@@ -1,2 +1,2 @@
 export type { ControlPlaneConfig, ControlPlaneReady } from './config.ts';
-export { migrateControlPlane } from './sql/database.ts';
+export { migrateControlPlane } from './sql/migrate.ts';

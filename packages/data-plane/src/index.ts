@@ -1,4 +1,3 @@
-export * from './config.ts';
-export * from './control/index.ts';
-export * from './releases/index.ts';
-export { migrateDataPlane } from './sql/index.ts';
+export type * from './config.ts';
+export type * from './control/index.ts';
+export { migrateDataPlane } from './sql/migrate.ts';

@@ -1,8 +1,7 @@
 import { Karta } from '@karta/sdk';
 import { CliError } from '../cli-error.ts';
 import { takeUpstreams } from '../supervisor/provider-keys.ts';
-import { folderError, type Published, publishOne } from '../supervisor/publish-folders.ts';
-import { startServer } from '../supervisor/server.ts';
+import type { Published } from '../supervisor/publish-folders.ts';
 import { homeFolder, type ServeOptions, serveSettings } from '../supervisor/settings.ts';
 import { waitUntilServed } from '../supervisor/wait-until-served.ts';
 import { type KnownServer, runningServer } from './known-server.ts';
@@ -61,6 +60,8 @@ export async function connect(
       'Start one, or sign in to one: karta serve, karta login',
     );
   }
+  // What only a server of its own needs is loaded by who starts one: most find one that runs.
+  const { startServer } = await import('../supervisor/server.ts');
   const embedded = await startServer({
     settings: serveSettings({ home: options.home, sandbox: options.sandbox, port: '0', warm: '0' }),
     folders: [folder ?? process.cwd()],
@@ -100,6 +101,7 @@ async function publishInto(server: KnownServer, folder: string): Promise<Publish
   }
   const { apiKey, url: baseUrl, controlUrl } = server;
   const karta = new Karta({ apiKey, baseUrl, controlUrl });
+  const { folderError, publishOne } = await import('../supervisor/publish-folders.ts');
   const result = await publishOne(folder, { karta, environment: process.env });
   if ('problems' in result) throw folderError(result);
   await waitUntilServed(server, result.ref, result.version);

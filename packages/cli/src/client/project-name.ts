@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { refOfFolder } from '@karta/data-plane';
+import { refOfFolder } from '@karta/data-plane/releases';
 import { CliError } from '../cli-error.ts';
 
 /** Files that make a folder an application. */

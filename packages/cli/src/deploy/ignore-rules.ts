@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LeavesOut } from '@karta/data-plane';
+import type { LeavesOut } from '@karta/data-plane/releases';
 import ignore, { type Ignore } from 'ignore';
 
 /** Files of patterns, each in its folder and for all below. Later ones go before earlier ones. */

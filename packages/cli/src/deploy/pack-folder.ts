@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { type Entry, problemText, walkFolder } from '@karta/data-plane';
+import { type Entry, problemText, walkFolder } from '@karta/data-plane/releases';
 import { LIMITS } from '@karta/protocol';
 import { type Pack, pack } from 'tar-stream';
 import { CliError } from '../cli-error.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { collidingFolders } from '@karta/data-plane';
-import { createHarnesses } from '@karta/harness';
+import { collidingFolders } from '@karta/data-plane/releases';
+import { HARNESS_NAMES } from '@karta/harness/names';
 import type { ReleaseProblem } from '@karta/protocol';
 import type { BuildView, Karta } from '@karta/sdk';
 import { CliError } from '../cli-error.ts';
@@ -118,7 +118,8 @@ function problemsOf(build: BuildView): ReleaseProblem[] {
 }
 
 function harnessName(id: string): string {
-  return [...createHarnesses().values()].find((harness) => harness.id === id)?.name ?? id;
+  const names: Readonly<Record<string, string>> = HARNESS_NAMES;
+  return names[id] ?? id;
 }
 
 /** Makes a project the one of sessions that name none, unless it is that already. */

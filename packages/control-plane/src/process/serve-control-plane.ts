@@ -6,7 +6,8 @@ import type { ControlPlaneConfig } from '../config.ts';
 import { createControlApp } from '../http/app.ts';
 import { ensureFirstOrg } from '../identity/first-org.ts';
 import { ensureFirstKey } from '../keys/first-key.ts';
-import { migrateControlPlane, openDatabase } from '../sql/database.ts';
+import { openDatabase } from '../sql/database.ts';
+import { migrateControlPlane } from '../sql/migrate.ts';
 import { createRooms } from './rooms.ts';
 
 /** Requests in flight are given this long once no new ones are taken, in ms. */

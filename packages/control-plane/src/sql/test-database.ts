@@ -1,6 +1,7 @@
 import { makeOwnDatabase } from '@karta/postgres/testing';
 import pg from 'pg';
-import { type Database, migrateControlPlane, openDatabase } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
+import { migrateControlPlane } from './migrate.ts';
 
 /** A migrated control plane database of its own. */
 export interface TestDatabase {

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { migrateFolder, NamingClient } from '@karta/postgres';
+import { NamingClient } from '@karta/postgres';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { DataTables } from './schema.ts';
@@ -14,12 +13,4 @@ export function openDatabase(url: string, onError: (error: Error) => void): Data
   const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, Client: NamingClient });
   pool.on('error', onError);
   return new Kysely<DataTables>({ dialect: new PostgresDialect({ pool }) });
-}
-
-/**
- * Brings the schema up to date as its owner, and lets the application role use it. The two may be
- * the same role, on a server of the operator's own.
- */
-export async function migrateDataPlane(ownerUrl: string, applicationUrl: string): Promise<void> {
-  await migrateFolder(join(import.meta.dirname, 'migrations'), ownerUrl, applicationUrl);
 }

@@ -1,2 +1,3 @@
-export { type Database, migrateDataPlane, openDatabase } from './database.ts';
+export { type Database, openDatabase } from './database.ts';
+export { migrateDataPlane } from './migrate.ts';
 export type * from './schema.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { migrateDataPlane } from './database.ts';
+import { migrateDataPlane } from './migrate.ts';
 import { startTestDatabase, type TestDatabase } from './test-database.ts';
 
 let db: TestDatabase;

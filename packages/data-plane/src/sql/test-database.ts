@@ -1,6 +1,7 @@
 import { makeOwnDatabase } from '@karta/postgres/testing';
 import { sql } from 'kysely';
-import { type Database, migrateDataPlane, openDatabase } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
+import { migrateDataPlane } from './migrate.ts';
 
 /** A migrated data plane database of its own. */
 export interface TestDatabase {

@@ -1,10 +1,11 @@
+import { HARNESS_NAMES } from '../names.ts';
 import type { HarnessDetector } from '../port.ts';
 import { detectClaudeCode } from './app/detect.ts';
 
 /** What Claude Code is and how its applications are told. */
 export const claudeCodeDetector: HarnessDetector = {
   id: 'claude-code',
-  name: 'Claude Code',
+  name: HARNESS_NAMES['claude-code'],
   capabilities: {
     families: ['anthropic'],
     thinking: true,
