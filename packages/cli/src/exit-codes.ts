@@ -10,6 +10,7 @@ export const EXIT = {
   busy: { code: 7, meaning: 'the port or the home is in use' },
   broken: { code: 70, meaning: 'the installation is broken' },
   interrupted: { code: 130, meaning: 'interrupted (Ctrl-C)' },
+  unread: { code: 141, meaning: 'whoever read the answer has gone' },
 } as const;
 
 export type ExitName = keyof typeof EXIT;

@@ -10,6 +10,14 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 process.channel?.unref();
 
+// As `head` does; a server goes on without its reader.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.argv[2] !== 'serve') process.exit(EXIT.unread.code);
+});
+// What nobody reads need not be said.
+process.stderr.on('error', () => {});
+
 // Before the program itself is loaded.
 keepCompiled();
 const { runCommandLine } = await import('./command-line.ts');
