@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
@@ -44,6 +44,7 @@ export async function listenHttp(
   const options = { keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false };
   const server = createServer(options, listener);
   server.on('clientError', refuseBytes);
+  server.on('checkExpectation', refuseExpectation);
   const port = await listen(server, address);
   return {
     url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
@@ -80,6 +81,16 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Of what a request may expect only `100-continue` is known, which Node answers by itself. */
+function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const id = requestIdOf(undefined);
+  const detail = 'The server does not do what the Expect header asks for.';
+  const problem = JSON.stringify(problemOf(new KartaError('invalid_request', detail), id));
+  const headers = { 'content-type': 'application/problem+json', 'x-request-id': id };
+  response.writeHead(400, { ...headers, connection: 'close' }).end(problem);
+  request.resume();
 }
 
 /** Resolves to the port taken. */

@@ -195,7 +195,7 @@ export const ERRORS = {
   unsupported_media_type: entry(
     415,
     'Unsupported content type',
-    'Send "Content-Type: application/json".',
+    'Send "Content-Type: application/json", and the body as it is: without a Content-Encoding.',
   ),
   validation_failed: entry(
     422,
