@@ -22,6 +22,12 @@ function errorsOf(run: () => unknown): { pointer: string; message: string; param
   throw new Error('nothing was refused');
 }
 
+/** Processor time of this thread so far, in ms: what others run on the machine does not count. */
+function processorMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 describe('validBody', () => {
   it('gives what the schema makes of it', () => {
     const trimmed = z.strictObject({ name: z.string().trim().default('x') });
@@ -37,15 +43,15 @@ describe('validBody', () => {
 
   it('tells the first mistakes of a million, and looks at no more', () => {
     const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`nme${at}`, 0]));
-    const begun = performance.now();
+    const begun = processorMs();
     expect(errorsOf(() => validBody(schema, many))).toHaveLength(50);
     const list = Array.from({ length: 200_000 }, () => ({ colour: 1 }));
     expect(errorsOf(() => validBody(schema, { list }))).toHaveLength(50);
     // A look at all of them takes ten times as long as parsing does.
-    const parsing = performance.now();
+    const parsing = processorMs();
     schema.safeParse(many);
     schema.safeParse({ list });
-    const ended = performance.now();
+    const ended = processorMs();
     expect(parsing - begun).toBeLessThan(3 * (ended - parsing) + 500);
   });
 
