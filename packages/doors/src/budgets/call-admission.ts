@@ -49,6 +49,10 @@ const UNAVAILABLE = {
   message: 'What this org may spend is not known at the moment. Try again shortly.',
 } as const;
 
+/** Who can mend it: the operator, or the org. */
+const UNPRICED =
+  'The operator can give it one (karta operator prices), or the org have such models count by tokens alone (karta budgets unpriced count).';
+
 /** Decides on money before a call is sent: its price, and what it takes of the caps that rule it. */
 export class CallAdmission {
   readonly #parts: AdmissionParts;
@@ -122,7 +126,7 @@ function tell(refused: Refused, model: string) {
     case 'unpriced':
       return {
         refusal: 'budget_exhausted' as const,
-        message: `The model "${model}" has no price, and ${nameOf(refused.cap)} rules: it cannot be held.`,
+        message: `${nameOf(refused.cap)} cannot be held for the model "${model}", which has no price. ${UNPRICED}`,
       };
     case 'exhausted':
       return {
