@@ -50,7 +50,7 @@ async function* eventsOf(follower: BuildFollower): AsyncGenerator<string, void> 
       yield `id: ${line}\nevent: log\ndata: ${JSON.stringify(said)}\n\n`;
     }
     if (lines.length > 0) continue;
-    if (build.finished_at !== null) {
+    if (build.finished_at !== null && !buildLog.isHeld(buildId)) {
       yield `event: build\ndata: ${JSON.stringify(build)}\n\n`;
       return;
     }

@@ -18,6 +18,10 @@ export interface BuildLog {
   read(buildId: string, after: number): Promise<{ line: number; said: BuildLogLine }[]>;
   /** Tells followers that the build or its log has changed. */
   changed(buildId: string): void;
+  /** Followers hear of the build's end when what this returns is called, and not before. */
+  holdEnd(buildId: string): () => void;
+  /** Whether followers are not to hear of the end yet: the nodes may not have heard either. */
+  isHeld(buildId: string): boolean;
   /** Resolves at the next change, and now and then without one. */
   nextChange(buildId: string, signal: AbortSignal): Promise<void>;
 }
@@ -32,6 +36,7 @@ export function createBuildLog(database: Database): BuildLog {
   const changes = new EventEmitter();
   // One listener for each follower of one build.
   changes.setMaxListeners(0);
+  const held = new Set<string>();
 
   return {
     writer(buildId) {
@@ -79,6 +84,14 @@ export function createBuildLog(database: Database): BuildLog {
       return rows.map(({ line, at, text }) => ({ line, said: { at: isoTime(at), text } }));
     },
     changed: (buildId) => void changes.emit(buildId),
+    holdEnd(buildId) {
+      held.add(buildId);
+      return () => {
+        held.delete(buildId);
+        changes.emit(buildId);
+      };
+    },
+    isHeld: (buildId) => held.has(buildId),
     async nextChange(buildId, signal) {
       const late = AbortSignal.timeout(LOOK_MS);
       await once(changes, buildId, { signal: AbortSignal.any([signal, late]) }).catch(

@@ -67,6 +67,18 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
     // Another may wait too.
     kick();
     buildLog.changed(build.id);
+    const tellEnd = buildLog.holdEnd(build.id);
+    try {
+      await work(build, grant);
+      // Who hears that a release is active must find it so: the end is recorded before nodes know.
+      await parts.synced();
+    } finally {
+      tellEnd();
+    }
+    return true;
+  }
+
+  async function work(build: BuildRow, grant: string): Promise<void> {
     try {
       await run(build, grant);
     } catch (error) {
@@ -76,9 +88,6 @@ export function createBuildQueue(parts: BuildQueueParts): BuildQueue {
         await failBuild(database, build, [problem(reasonOf(error))]);
       }
     }
-    await parts.synced();
-    buildLog.changed(build.id);
-    return true;
   }
 
   async function run(build: BuildRow, grant: string): Promise<void> {

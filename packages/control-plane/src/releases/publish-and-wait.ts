@@ -28,7 +28,7 @@ export async function publishAndWait(
       say(said.text);
     }
     if (lines.length > 0) continue;
-    if (build.finished_at !== null) return build;
+    if (build.finished_at !== null && !buildLog.isHeld(begun.id)) return build;
     await change;
   }
 }
