@@ -23,6 +23,7 @@ import {
 import type { TestDatabase } from '../../../packages/control-plane/src/sql/test-database.ts';
 import { takeEvents } from '../../../packages/control-plane/src/usage/event-intake.ts';
 import type { Batch } from '../../../packages/data-plane/src/outbox/waiting-events.ts';
+import { askedOf } from './planted.ts';
 import type { Plant } from './plants.ts';
 import type { SimulatedTime } from './time.ts';
 
@@ -109,9 +110,10 @@ export class SimulatedControl {
       this.#plant === 'a lease of doors that have been replaced is granted'
         ? await this.#latestEpoch(nodeId)
         : body.epoch;
+    const asked = { ...askedOf(body, this.#plant), epoch };
     const answer = await this.#database.database
       .transaction()
-      .execute((tx) => grantLeases(tx, { nodeId, now: this.#now }, { ...body, epoch }));
+      .execute((tx) => grantLeases(tx, { nodeId, now: this.#now }, asked));
     if (this.#plant === 'a block goes on beyond its window') {
       const budgets = answer.budgets.map((budget) => ({ ...budget, window_end: null }));
       return { ...answer, budgets };

@@ -20,7 +20,7 @@ import { Killed } from '../crash-points.ts';
 import type { SimulatedControl } from './control.ts';
 import type { Network } from './network.ts';
 import { checkBlock } from './oracle.ts';
-import { journalOf, reportOf, usageOf } from './planted.ts';
+import { heardOf, journalOf, reportOf, usageOf } from './planted.ts';
 import type { Plant } from './plants.ts';
 import { BOOK, MODEL } from './prices.ts';
 import type { Manner, ScriptedProvider } from './provider.ts';
@@ -279,14 +279,21 @@ export class SimulatedNode {
     const lives = this.up && this.incarnation === incarnation;
     const { limits } = priced;
     const call: TrueCall = {
-      ...{ id: entry.id, node: this.id, subject, at: priced.at, charges: spend.charges },
+      ...{
+        id: entry.id,
+        node: this.id,
+        incarnation,
+        subject,
+        at: priced.at,
+        charges: spend.charges,
+      },
       reserved: {
         input_tokens: BigInt(limits.input),
         output_tokens: BigInt(limits.output),
         cost: BigInt(spend.cost ?? 0),
       },
       // Who died as it was written down may find it there later: it is booked, and nobody bills it.
-      ...{ settled: null, lost: !lives, free: false },
+      ...{ settled: null, estimated: false, lost: !lives, free: false },
     };
     truth.calls.set(call.id, call);
     this.#mustLive(incarnation);
@@ -314,6 +321,7 @@ export class SimulatedNode {
         output_tokens: BigInt(booked.usage.output_tokens),
         cost: BigInt(settled.cost ?? 0),
       };
+      call.estimated = booked.estimated;
       truth.settle(call, took, settled.charges);
     }
     log(`${this.id} settles ${call.id}`);
@@ -369,7 +377,7 @@ export class SimulatedNode {
           const amount = BigInt(lease.amount);
           truth.leases.set(lease.lease_id, { node: this.id, incarnation, place, amount });
         }
-        return answer;
+        return heardOf(answer, plant);
       },
       report: async (body) => {
         const told = reportOf(body, plant, truth);
@@ -383,7 +391,7 @@ export class SimulatedNode {
   }
 
   #outbox(turn: Turn): Outbox {
-    const { data, network, control, plant, time, log: say } = this.#parts;
+    const { data, network, control, plant, time, truth, log: say } = this.#parts;
     const journal = this.#journal;
     if (journal === null) throw new Killed('killed');
     let renamed = 0;
@@ -402,7 +410,7 @@ export class SimulatedNode {
             await journal.acknowledge(records.at(-1)?.seq ?? 0);
             this.#perhapsDie();
           }
-          return usageOf(records, plant, time.now);
+          return usageOf(records, plant, { now: time.now, truth, incarnation: this.incarnation });
         },
         ackUsage: async (through) => {
           this.#perhapsDie();

@@ -18,6 +18,8 @@ const ROUTE = {
   billed: true,
 } as const;
 
+const METRICS = ['input_tokens', 'output_tokens', 'cost'] as const;
+
 /** What was to hold, and did not. */
 export class Violation extends Error {}
 
@@ -142,6 +144,7 @@ export async function checkBooks(
     });
     const cost = BigInt(event.cost ?? 0);
     checkEvent(call, bill, { ...booked, cost }, event.estimated);
+    checkSettled(call, { ...booked, cost }, event.estimated);
     if (event.at.getTime() !== call.at.getTime()) {
       throw new Violation(`${call.id} began at ${call.at.toISOString()}, not when it is booked`);
     }
@@ -173,17 +176,30 @@ function checkCharges(control: SimulatedControl, { id, at, charges }: TrueCall):
   }
 }
 
+/** What was settled stays as it was, also when its doors end before anybody is told. */
+function checkSettled(
+  { id, settled, lost, estimated }: TrueCall,
+  booked: Amounts,
+  isEstimated: boolean,
+): void {
+  if (settled === null || lost) return;
+  if (isEstimated !== estimated) throw new Violation(`${id} was settled, and is an estimate`);
+  for (const metric of METRICS) {
+    if (booked[metric] === settled[metric]) continue;
+    throw new Violation(`${id}: ${booked[metric]} ${metric} booked, ${settled[metric]} settled`);
+  }
+}
+
 function checkEvent(
   call: TrueCall,
   bill: Bill | undefined,
   booked: Amounts,
   estimated: boolean,
 ): void {
-  const metrics = ['input_tokens', 'output_tokens', 'cost'] as const;
   // What nobody told of a call that broke its limit nobody can know.
   if (estimated && bill?.brokeLimit === true) return;
   const billed = bill === undefined ? null : amountsOf(bill);
-  for (const metric of metrics) {
+  for (const metric of METRICS) {
     const due = billed?.[metric] ?? 0n;
     if (estimated ? booked[metric] < due : booked[metric] !== due) {
       throw new Violation(`${call.id}: ${booked[metric]} ${metric} booked, ${due} billed`);

@@ -1,7 +1,7 @@
-import type { LeaseReportBody } from '@karta/protocol';
+import type { LeaseAnswer, LeaseBody, LeaseReportBody } from '@karta/protocol';
 import type { Journal } from '../../../packages/doors/src/journal/journal.ts';
 import type { Plant } from './plants.ts';
-import type { Truth } from './truth.ts';
+import type { TrueCall, Truth } from './truth.ts';
 
 /** What the doors of a node do where a mistake of theirs is planted; as they are where none is. */
 
@@ -13,9 +13,14 @@ export function reportOf(
   plant: Plant | null,
   truth: Truth,
 ): LeaseReportBody {
-  if (plant !== 'a closed block gives back what open calls hold') return body;
+  const givenBack = {
+    'a closed block gives back what open calls hold': (id: string) => openOn(id, truth),
+    'what a call leaves over returns twice': (id: string) => truth.leftOverOf(id),
+  };
+  if (plant === null || !(plant in givenBack)) return body;
+  const more = givenBack[plant as keyof typeof givenBack];
   const leases = body.leases.map((lease) => {
-    const taken = BigInt(lease.taken) - openOn(lease.lease_id, truth);
+    const taken = BigInt(lease.taken) - more(lease.lease_id);
     return { ...lease, taken: (taken > 0n ? taken : 0n).toString() };
   });
   return { ...body, leases };
@@ -32,7 +37,11 @@ function openOn(leaseId: string, truth: Truth): bigint {
 }
 
 /** What the outbox is told of the journal's calls. */
-export function usageOf(records: UsageRecords, plant: Plant | null, now: number): UsageRecords {
+export function usageOf(
+  records: UsageRecords,
+  plant: Plant | null,
+  { now, truth, incarnation }: { now: number; truth: Truth; incarnation: number },
+): UsageRecords {
   switch (plant) {
     case 'calls that broke off are not booked':
       return records.filter((record) => !isReserved(record.estimated, record.output_tokens));
@@ -40,9 +49,51 @@ export function usageOf(records: UsageRecords, plant: Plant | null, now: number)
       return records.map((record) => ({ ...record, at: new Date(now).toISOString() }));
     case 'events do not say which block they took from':
       return records.map((record) => ({ ...record, spend: { ...record.spend, charges: [] } }));
+    case 'what doors that have ended settled is booked as it was reserved':
+      return records.map((record) => {
+        const call = truth.calls.get(record.id);
+        const settledBefore = call?.settled != null && call.incarnation < incarnation;
+        return settledBefore ? reservedOf(record, call) : record;
+      });
     default:
       return records;
   }
+}
+
+/** The record of a call of which only the beginning is known. */
+function reservedOf(record: UsageRecords[number], call: TrueCall): UsageRecords[number] {
+  const { input_tokens: input, output_tokens: output, cost } = call.reserved;
+  return {
+    ...record,
+    ...{ input_tokens: Number(input), output_tokens: Number(output), estimated: true },
+    spend: { ...record.spend, cost: cost.toString(), charges: [...call.charges] },
+  };
+}
+
+/** What the control plane understands of a question for leases. */
+export function askedOf(body: LeaseBody, plant: Plant | null): LeaseBody {
+  if (plant !== 'nothing is left where all that is wanted is not left') return body;
+  const larger = (metric: keyof LeaseBody['wanted']) => {
+    const [a, b] = [body.minimum[metric], body.wanted[metric]];
+    return BigInt(a) > BigInt(b) ? a : b;
+  };
+  return {
+    ...body,
+    minimum: {
+      input_tokens: larger('input_tokens'),
+      output_tokens: larger('output_tokens'),
+      cost: larger('cost'),
+    },
+  };
+}
+
+/** What the node hears of an answer about leases. */
+export function heardOf(answer: LeaseAnswer, plant: Plant | null): LeaseAnswer {
+  if (plant !== 'nothing is left where all that is wanted is not left') return answer;
+  const budgets = answer.budgets.map((budget) =>
+    budget.lease === null ? { ...budget, left: '0' } : budget,
+  );
+  return { ...answer, budgets };
 }
 
 function isReserved(estimated: boolean, output: number): boolean {

@@ -16,6 +16,9 @@ export const PLANTS = [
   'a call is booked in the window in which it ends',
   'events do not say which block they took from',
   'a call is sent again when its reservation has returned',
+  'what a call leaves over returns twice',
+  'what doors that have ended settled is booked as it was reserved',
+  'nothing is left where all that is wanted is not left',
 ] as const;
 
 export type Plant = (typeof PLANTS)[number];

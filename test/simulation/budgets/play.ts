@@ -43,6 +43,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Of a call: what its input is counted at beside its bytes, and a token of output in picodollars. */
 const [INPUT, OUTPUT_PRICE] = [1_300n, 5_000_000n];
 
+/** Of the mistakes the one that shows in what is refused. */
+const FALSE_REFUSAL: Plant = 'nothing is left where all that is wanted is not left';
+
 let runs = 0;
 
 /** Plays one seed. Throws a {@link Violation} of what is to hold. */
@@ -96,7 +99,7 @@ export async function play(
       ...{ crashes, skew: between(-1_500, 1_500), plant: plant ?? null, log: say },
       async onRefused(who, subject, body) {
         refused += 1;
-        if (plant !== undefined || !calmWorld) return;
+        if (!(plant === undefined || plant === FALSE_REFUSAL) || !calmWorld) return;
         await checkRefusal(control, truth, who, { subject, body, now: time.now });
       },
     });

@@ -8,6 +8,8 @@ import { type Amounts, counted } from '../../../packages/doors/src/budgets/deman
 export interface TrueCall {
   id: string;
   node: string;
+  /** Which start of the node's doors made it. */
+  incarnation: number;
   subject: SpendSubject;
   /** When it began, by the control plane's clock. */
   at: Date;
@@ -16,6 +18,8 @@ export interface TrueCall {
   reserved: Amounts;
   /** What it took in the end; `null` while it runs, and for ever when its doors ended before. */
   settled: Amounts | null;
+  /** What it took in the end is more than the provider told. */
+  estimated: boolean;
   /** Its doors ended while it ran. */
   lost: boolean;
   /** Nobody bills it. */
@@ -73,6 +77,18 @@ export class Truth {
   }
 
   readonly #settledOn = new Map<string, bigint>();
+
+  /** Of what calls that are over had reserved of a lease, what they did not take. */
+  leftOverOf(leaseId: string): bigint {
+    let reserved = 0n;
+    for (const { charges, settled, free } of this.calls.values()) {
+      if (settled === null && !free) continue;
+      for (const charge of charges) {
+        if (charge.lease_id === leaseId) reserved += BigInt(charge.amount);
+      }
+    }
+    return reserved - (this.#settledOn.get(leaseId) ?? 0n);
+  }
 
   /** A call is over; `charges` is what it took in the end. */
   settle(call: TrueCall, settled: Amounts | null, charges: readonly SpendCharge[]): void {
