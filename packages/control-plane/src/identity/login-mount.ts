@@ -111,9 +111,24 @@ export function loginMount(options: LoginMountOptions): LoginMount {
       );
       if (answer.status >= 400) throw await loginProblem(answer);
       await succeeded();
-      return answer;
+      return withBearer(answer);
     },
   };
+}
+
+/** The library puts a bare token into its answers, which nothing takes: here it is the one to send. */
+async function withBearer(answer: Response): Promise<Response> {
+  const bearer = answer.headers.get('set-auth-token');
+  if (bearer === null) return answer;
+  const body: unknown = await answer
+    .clone()
+    .json()
+    .catch(() => null);
+  if (typeof body !== 'object' || body === null || !('token' in body)) return answer;
+  const headers = new Headers(answer.headers);
+  headers.delete('content-length');
+  const told = JSON.stringify({ ...body, token: body.token === null ? null : bearer });
+  return new Response(told, { status: answer.status, headers });
 }
 
 function isServed(method: string, path: string, devices: boolean): boolean {

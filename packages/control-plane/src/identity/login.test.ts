@@ -64,6 +64,7 @@ it('takes TOTP as a second factor, and a backup code once', async () => {
     body: { code: nextTotpCode(uri) },
     headers: { cookie },
   });
+  expect(right.body.token).toBe(right.headers.get('set-auth-token'));
   const me = await ground.call('GET', '/v1/me', { token: right.headers.get('set-auth-token') });
   expect(me.body).toMatchObject({ id: person.id, two_factor_enabled: true });
 
