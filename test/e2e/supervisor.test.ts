@@ -88,12 +88,36 @@ describe('a server', () => {
     expect(plane).toBeDefined();
     const before = server.log().length;
     process.kill(plane?.pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(server.log().slice(before)).toContain('serves again'), {
+    await vi.waitFor(() => expect(server.log().slice(before)).toContain('started again'), {
       timeout: 90_000,
     });
     const answer = await session.send('Do you sell decaf?');
     expect(answer.text).toContain('Embers Out');
     expect(await session.history()).toHaveLength(4);
+  });
+
+  test('whose doors die starts them again: a running turn fails, and its session goes on', async () => {
+    const { server } = await served();
+    const session = await server.karta.sessions.create();
+    await session.send('When are you open?');
+    const doors = descendantsOf(server.pid).find(({ command }) =>
+      command.includes('doors/src/main.ts'),
+    );
+    expect(doors).toBeDefined();
+    const before = server.log().length;
+    const turn = session.stream(scripted({ text: 'half', hang: true }));
+    for await (const event of turn)
+      if (event.type === 'text') process.kill(doors?.pid ?? 0, 'SIGKILL');
+    expect(turn.turn).toMatchObject({ stop_reason: 'error', text: 'half' });
+    await expect
+      .poll(() => server.log().slice(before), { timeout: 90_000 })
+      .toContain('The doors started again');
+    await expect
+      .poll(async () => (await session.get()).status, { timeout: 30_000 })
+      .toBe('hibernated');
+    const answer = await session.send('Do you sell decaf?');
+    expect(answer.stop_reason).toBe('end_turn');
+    expect(await session.history()).toContainEqual(expect.objectContaining({ text: answer.text }));
   });
 
   test('by SIGTERM it drains: the running turn ends, the exit code is 0, nothing stays', async () => {
@@ -138,17 +162,6 @@ describe('a server with provider keys', () => {
       if (!file.isFile() || /postgres|volumes/.test(file.parentPath)) continue;
       expect(readFileSync(join(file.parentPath, file.name), 'latin1')).not.toContain(key);
     }
-  });
-
-  test('whose doors die stops as a whole, with the reason', async () => {
-    const { server } = await served();
-    const family = descendantsOf(server.pid);
-    const doors = family.find(({ command }) => command.includes('doors/src/main.ts'));
-    expect(doors).toBeDefined();
-    process.kill(doors?.pid ?? 0, 'SIGKILL');
-    expect(await server.exited).toBe(1);
-    expect(server.output()).toContain('the doors ended unexpectedly (SIGKILL)');
-    expect(stillAlive(family)).toEqual([]);
   });
 });
 

@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { type UpstreamsAnswer, upstreamsAnswer } from '@karta/protocol';
 import type { PlanePrivateKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
-import { type Child, startChild } from './child.ts';
+import { startChild } from './child.ts';
 import { egressSettings } from './egress-settings.ts';
 import { getOverSocket } from './get-over-socket.ts';
+import { type KeptChild, keepRunning } from './keep-running.ts';
 import { listSetting } from './list-setting.ts';
 import type { Upstream } from './provider-keys.ts';
 import { staleAuth } from './stale-auth.ts';
@@ -21,9 +22,13 @@ const TOKEN_BYTES = 32;
 
 const readyLine = z.object({ ready: z.literal(true), metrics_port: z.number().nullable() });
 
-/** The running doors, and how the data plane reaches their management. */
-export interface Doors {
-  child: Child<z.infer<typeof readyLine>>;
+type Ready = z.infer<typeof readyLine>;
+
+/**
+ * The running doors, which are started again when they end unexpectedly, and how the data plane
+ * reaches their management.
+ */
+export interface Doors extends Omit<KeptChild<Ready>, 'ready'> {
   managementSocket: string;
   token: string;
   upstreams: UpstreamsAnswer['upstreams'];
@@ -41,36 +46,40 @@ export async function startDoors(options: {
   /** Of a data plane that is started apart; by default one that is never written to disk. */
   token?: string;
   log: (line: string) => void;
+  notice: (message: string) => void;
 }): Promise<Doors> {
   const folder = join(options.runtimeFolder, 'doors');
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const managementSocket = managementSocketIn(options.runtimeFolder);
   const token = options.token ?? randomBytes(TOKEN_BYTES).toString('hex');
-  const child = await startChild(
-    {
-      name: 'doors',
-      main: mainOf('@karta/doors'),
-      configuration: {
-        runtime_dir: folder,
-        journal_dir: join(options.home, 'doors', 'usage'),
-        keys_dir: join(options.home, 'doors', 'keys'),
-        management_socket: managementSocket,
-        management_token: token,
-        upstreams: options.upstreams,
-        control: { ...options.control, ...staleAuth(options.environment) },
-        own_keys: { allow_private: listSetting(options.environment.KARTA_PROVIDER_PRIVATE) },
-        egress: await egressSettings(options.environment),
-        ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
-        metrics_port: 0,
+  const egress = await egressSettings(options.environment);
+  const launch = (first: Ready | null) =>
+    startChild(
+      {
+        name: 'doors',
+        main: mainOf('@karta/doors'),
+        configuration: {
+          runtime_dir: folder,
+          journal_dir: join(options.home, 'doors', 'usage'),
+          keys_dir: join(options.home, 'doors', 'keys'),
+          management_socket: managementSocket,
+          management_token: token,
+          upstreams: options.upstreams,
+          control: { ...options.control, ...staleAuth(options.environment) },
+          own_keys: { allow_private: listSetting(options.environment.KARTA_PROVIDER_PRIVATE) },
+          egress,
+          ...(process.getuid?.() === 0 ? { run_as_uid: DOORS_UID } : {}),
+          metrics_port: first?.metrics_port ?? 0,
+        },
+        log: options.log,
+        // What all sandboxes stream passes here: room for new objects is processor time.
+        engineOptions: [],
       },
-      log: options.log,
-      // What all sandboxes stream passes here: room for new objects is processor time.
-      engineOptions: [],
-    },
-    (line) => readyLine.parse(line),
-  );
+      (line) => readyLine.parse(line),
+    );
+  const { ready: _, ...kept } = await keepRunning<Ready>(launch, options.notice);
   const answer = await getOverSocket(managementSocket, '/upstreams', token);
-  return { child, managementSocket, token, ...upstreamsAnswer.parse(answer) };
+  return { ...kept, managementSocket, token, ...upstreamsAnswer.parse(answer) };
 }
 
 /** Where the doors of a home are managed. */

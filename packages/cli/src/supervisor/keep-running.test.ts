@@ -40,8 +40,8 @@ test('a process that dies is started again with what it first said', async () =>
     (message) => told.push(message),
   );
   children[0]?.kill();
-  await expect.poll(() => told.at(-1)).toBe('The plane serves again.');
-  expect(told[0]).toBe('The plane ended unexpectedly (SIGKILL); starting it again.');
+  await expect.poll(() => told.at(-1)).toBe('The plane started again.');
+  expect(told[0]).toBe('The plane ended unexpectedly (SIGKILL); starting again.');
   expect(firsts).toEqual([null, { ready: true }]);
   await kept.stop();
   expect(await children[1]?.ended).toMatchObject({ signal: 'SIGTERM' });

@@ -34,7 +34,7 @@ export async function keepRunning<Ready>(
       ends.push(performance.now());
       const wait = restartWait(ends);
       if (wait === null) return `the ${name} ended too often, last by ${lastWords(end)}`;
-      notice(`The ${name} ended unexpectedly (${lastWords(end)}); starting it again.`);
+      notice(`The ${name} ended unexpectedly (${lastWords(end)}); starting again.`);
       await delay(wait);
       if (stopping) return never();
       try {
@@ -46,7 +46,7 @@ export async function keepRunning<Ready>(
         await child.stop();
         return never();
       }
-      notice(`The ${name} serves again.`);
+      notice(`The ${name} started again.`);
     }
   }
 

@@ -1,6 +1,5 @@
 import { secretFile } from '@karta/service';
 import { planeKeys } from '@karta/service/plane-auth';
-import { endText } from './child.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startDataPlane } from './data-plane.ts';
 import { startDatabases } from './database.ts';
@@ -115,7 +114,7 @@ export async function startDataPart(request: PartRequest): Promise<RunningPart> 
 export async function startDoorsPart(
   request: PartRequest & { upstreams: readonly Upstream[] },
 ): Promise<RunningPart> {
-  const { settings, upstreams, environment } = request;
+  const { settings, upstreams, environment, notice } = request;
   return running(settings, 'doors', async (started) => {
     const control = await controlOf(environment.KARTA_CONTROL);
     const runtimeFolder = await makeRuntimeFolder(settings.home);
@@ -132,12 +131,13 @@ export async function startDoorsPart(
       },
       token: await secretFile(settings.home, DOORS_TOKEN),
       log: log.line,
+      notice,
     });
-    started.defer(() => doors.child.stop());
+    started.defer(() => doors.stop());
     return {
       ready: { management_socket: doors.managementSocket },
-      failed: doors.child.ended.then((end) => `the doors ended unexpectedly (${endText(end)})`),
-      kill: () => doors.child.kill(),
+      failed: doors.gaveUp,
+      kill: () => doors.kill(),
     };
   });
 }

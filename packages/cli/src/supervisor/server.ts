@@ -10,7 +10,6 @@ import {
 } from '@karta/service/home';
 import { loopbackSurface, planeKeys, publicHalf } from '@karta/service/plane-auth';
 import { CliError } from '../cli-error.ts';
-import { endText } from './child.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { type DataPlane, startDataPlane } from './data-plane.ts';
 import { startDatabases } from './database.ts';
@@ -108,8 +107,9 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       ...{ home, runtimeFolder, upstreams, environment },
       control: { internal_url: loopback(ports.controlInternal), key: keys.doors },
       log: log('doors'),
+      notice,
     });
-    started.defer(() => doors.child.stop());
+    started.defer(() => doors.stop());
     const databases = await startDatabases(['control', 'data'], {
       home,
       environment,
@@ -197,7 +197,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       projects: projects.map(({ ref }) => ref),
       published,
       publishing,
-      failed: firstFailure([plane, control], doors.child.ended, databases.exited),
+      failed: firstFailure([plane, control, doors], databases.exited),
       stop: () => {
         stopping ??= started.disposeAsync();
         return stopping;
@@ -205,7 +205,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       kill: async () => {
         plane.kill();
         control.kill();
-        doors.child.kill();
+        doors.kill();
         stopping ??= started.disposeAsync();
         await stopping;
       },
@@ -271,15 +271,13 @@ function requireIsolation(actual: Isolation, settings: ServeSettings): void {
   );
 }
 
-/** The first reason for which the server cannot go on. A plane that ends is restarted first. */
+/** The first reason for which the server cannot go on. What ends is started again first. */
 async function firstFailure(
-  planes: readonly (DataPlane | ControlPlane)[],
-  doorsEnd: Promise<Parameters<typeof endText>[0]>,
+  kept: readonly { gaveUp: Promise<string> }[],
   databaseEnd: Promise<void>,
 ): Promise<string> {
   return Promise.race([
-    ...planes.map((plane) => plane.gaveUp),
-    doorsEnd.then((end) => `the doors ended unexpectedly (${endText(end)})`),
+    ...kept.map(({ gaveUp }) => gaveUp),
     databaseEnd.then(() => 'the database ended unexpectedly'),
   ]);
 }

@@ -90,6 +90,7 @@ export async function serveDataPlane(
       for (const call of calls)
         rates.spent(objectsOf(call), call.input_tokens + call.output_tokens);
     },
+    doorsRestarted: runner.doorsRestarted,
     metrics,
     log,
   });

@@ -14,16 +14,17 @@ export interface OutboxStart {
   record: Pick<SystemOfRecord, 'grants' | 'send'>;
   /** Hears of each call once. */
   taken(calls: readonly UsageEvent[]): void;
+  /** Other doors answer than before. */
+  doorsRestarted(start: string): void;
   metrics: Pick<HttpMetrics, 'watchOutbox'>;
   log: Logger;
 }
 
 /** Begins to bring usage from the doors to where it is booked. */
-export function startOutbox({ database, doors, record, taken, metrics, log }: OutboxStart): {
-  stop(): Promise<void>;
-} {
-  const { management_socket: managementSocket, token } = doors;
-  const journal = new DoorsClient({ managementSocket, token });
+export function startOutbox(start: OutboxStart): { stop(): Promise<void> } {
+  const { database, record, taken, metrics, log } = start;
+  const { management_socket: managementSocket, token } = start.doors;
+  const journal = new DoorsClient({ managementSocket, token }, start.doorsRestarted);
   const { grants, send } = record;
   const grantOf = (org: string) => grants.of(org);
   const outbox = new Outbox({ database, journal, send, grantOf, taken, log });

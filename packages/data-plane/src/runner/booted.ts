@@ -14,6 +14,8 @@ export interface Booted {
   readonly volumeId: string;
   readonly release: Release;
   readonly machine: Machine;
+  /** Which start of the doors has its channel. */
+  readonly doorsStart: string | null;
 }
 
 export interface BootParts {
@@ -47,7 +49,7 @@ export async function boot(
 ): Promise<Booted> {
   const { id, volumeId, release, session } = order;
   const env = await parts.envOf(release);
-  const { served, channel, hosts } = await openChannel(parts, id, release, session);
+  const { served, channel, hosts, doorsStart } = await openChannel(parts, id, release, session);
   try {
     const machine = await parts.host.boot({
       sandboxId: id,
@@ -58,7 +60,7 @@ export async function boot(
       ...served,
       env,
     });
-    return { id, volumeId, release, machine };
+    return { id, volumeId, release, machine, doorsStart };
   } catch (error) {
     await closeChannel(parts, id);
     throw error;
@@ -87,7 +89,8 @@ async function openChannel(
       provider_tools: providerTools,
       fallback: [...modelFallback],
     });
-    return { served, channel, hosts: sandboxHosts(egress, channel.egress) };
+    const hosts = sandboxHosts(egress, channel.egress);
+    return { served, channel, hosts, doorsStart: doors.start };
   } catch (cause) {
     throw new KartaError('harness_failed', 'The model proxy does not answer.', { cause });
   }

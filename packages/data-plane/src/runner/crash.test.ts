@@ -39,6 +39,23 @@ test('a sandbox killed in the middle of a turn fails it visibly, and the session
   expect(end).toMatchObject({ stopReason: 'end_turn', resumeId: first.end.resumeId });
 });
 
+test('a sandbox whose channel was with earlier doors is ended, and the session goes on', async () => {
+  const ground = await runnerGround();
+  const release = await ground.publish({});
+  const runner = await ground.runner([release]);
+  const session = newSession(release);
+  const harness = await runner.attach(session, () => undefined);
+  const { end } = await runTurnOn(harness, scripted({ text: 'remember me' }));
+  const ended: string[] = [];
+  runner.onEnded((sessionId, cause) => ended.push(`${sessionId} ${cause}`));
+  runner.doorsRestarted('another start');
+  await eventually('the end is told', () => ended.length > 0);
+  expect(ended).toEqual([`${session.sessionId} exited`]);
+  const known = { ...session, volumeId: harness.volumeId, resumeId: end.resumeId };
+  const again = await runner.attach(known, () => undefined);
+  expect((await runTurnOn(again, scripted({ text: 'back' }))).text).toBe('back');
+});
+
 test('a limit that ends a sandbox is named, and the session goes on', async () => {
   const ground = await runnerGround();
   const release = await ground.publish({ 'karta.toml': '[sandbox]\nmemory_mb = 900\n' });

@@ -70,6 +70,21 @@ test('a slot goes to one session only, and the next is started a while later', a
   expect(starts).toHaveLength(2);
 });
 
+test('slots whose channel was with earlier doors are dropped, and others take their place', async () => {
+  const { pool, starts, ids, discarded } = setUp();
+  pool.keepWarm([a, b]);
+  starts[0]?.ok();
+  await settle();
+  starts[1]?.ok();
+  await settle();
+  pool.dropOlder('doors_1');
+  expect(pool.ready).toBe(2);
+  pool.dropOlder('doors_2');
+  expect(pool.ready).toBe(0);
+  expect(discarded).toEqual(['rel_a-0', 'rel_b-1']);
+  expect(ids()).toHaveLength(3);
+});
+
 test('a slot that is being started goes to the first who cannot do better', async () => {
   const { pool, starts } = setUp();
   pool.keepWarm([a]);

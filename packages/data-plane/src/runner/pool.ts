@@ -94,6 +94,14 @@ export class Pool {
     starting.abandon();
   }
 
+  /** Drops the slots whose channel was with earlier doors. */
+  dropOlder(doorsStart: string): void {
+    for (const { id, doorsStart: of } of [...this.#ready.values()].flat()) {
+      if (of !== doorsStart) this.drop(id);
+    }
+    this.fill();
+  }
+
   /** Something may have changed: starts the next slot if one is missing and nobody is disturbed. */
   fill(): void {
     if (this.#stopped || this.#starting !== null || !this.#parts.mayStart()) return;

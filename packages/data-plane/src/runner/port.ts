@@ -69,6 +69,11 @@ export interface Runner {
   connections(sessionId: string): Promise<EgressLogAnswer>;
   /** Sandboxes that hold a session, and started ones that wait for one. */
   counts(): { live: number; parked: number };
+  /**
+   * Other doors answer than before: machines whose channel was with those before are ended. The next
+   * message of such a session starts a fresh one.
+   */
+  doorsRestarted(start: string): void;
   /** Called when a session's harness has ended, by hibernation, by a crash or by a limit. */
   onEnded(
     listener: (

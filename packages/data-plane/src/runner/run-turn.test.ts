@@ -109,8 +109,9 @@ test('a turn that cannot be booked is stopped, fails visibly and gives the machi
   expect(calls).toEqual(['prompt', 'open', 'opened', 'lost']);
 });
 
-test('a turn whose usage cannot be told still ends', async () => {
-  const { events } = await run(good, { close: true });
+test('a turn whose usage cannot be told still ends, and its machine is of no more use', async () => {
+  const { calls, events } = await run(good, { close: true });
+  expect(calls.at(-1)).toBe('lost');
   expect(events.at(-1)).toMatchObject({ stopReason: 'end_turn', usage: { calls: 0 } });
 });
 

@@ -56,8 +56,9 @@ export async function* runTurn(
   } finally {
     await booking;
     // Also when the listener has gone before the end: then the booking is over with the turn.
-    usage = booked ? await usageOf({ doors, log }, id, turnId) : noUsage(turnId);
-    if (!booked) lost();
+    const told = booked ? await usageOf({ doors, log }, id, turnId) : null;
+    usage = told ?? noUsage(turnId);
+    if (told === null) lost();
   }
   const { resumeId } = machine;
   if (!booked) {
@@ -81,18 +82,18 @@ function stoodIn(fallback: TurnUsageAnswer['fallbacks'][number]): RunnerEvent {
 
 const UNBOOKED = 'The model proxy does not know this session any more. Send the message again.';
 
-/** The turn's usage; nothing is known of a turn whose channel is gone. */
+/** The turn's usage; `null` when nobody knows of it: its channel is gone. */
 async function usageOf(
   { doors, log }: Omit<TurnParts, 'lost'>,
   channelId: string,
   turnId: string,
-): Promise<TurnUsageAnswer> {
+): Promise<TurnUsageAnswer | null> {
   try {
     return await doors.closeTurn(channelId, turnId);
   } catch (error) {
     const status = error instanceof DoorsError ? error.status : null;
     log.error({ err: error, turn: turnId, status }, 'the usage of a turn is not known');
-    return noUsage(turnId);
+    return null;
   }
 }
 

@@ -158,6 +158,11 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
       const live = sessions.live(sessionId);
       return live === null ? NO_CONNECTIONS : doors.connections(live.booted.id);
     },
+    doorsRestarted(start) {
+      log.warn({ start }, 'the doors were started again: sandboxes of before are ended');
+      sessions.endOlder(start);
+      pool.dropOlder(start);
+    },
     isLive: (sessionId) => sessions.live(sessionId)?.open ?? false,
     onEnded: (listener) => void listeners.push(listener),
     stop() {

@@ -108,6 +108,14 @@ export class SessionTable {
     return ending;
   }
 
+  /** Ends the machines whose channel was with earlier doors. */
+  endOlder(doorsStart: string): void {
+    for (const live of this.#live.values()) {
+      if (live.booted.doorsStart === doorsStart) continue;
+      void this.#endInBackground(live, 'exited', 'its channel is gone');
+    }
+  }
+
   async endAll(): Promise<void> {
     await Promise.allSettled([...this.#booting.values()]);
     const sessions = [...this.#live.keys()];

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { DOORS_START_HEADER } from '@karta/protocol';
 import type { Logger } from 'pino';
 import { carries, type Secret } from '../channels/credential.ts';
 import { MANAGEMENT_BODY_BYTES, MANAGEMENT_KEEP_ALIVE_MS } from '../limits.ts';
@@ -14,6 +16,7 @@ import {
  * `{"error": "<why>"}` with a 4xx status.
  */
 export function managementServer(managed: Managed, token: Secret, log: Logger): Server {
+  const headers = { 'content-type': 'application/json', [DOORS_START_HEADER]: randomUUID() };
   return createServer({ keepAliveTimeout: MANAGEMENT_KEEP_ALIVE_MS }, async (request, response) => {
     const { status, body } = await answer(managed, token, request).catch((error) => {
       if (error instanceof ManagementError) {
@@ -22,7 +25,7 @@ export function managementServer(managed: Managed, token: Secret, log: Logger): 
       log.error({ err: error }, 'management call failed');
       return { status: 500, body: { error: 'internal error' } };
     });
-    response.writeHead(status, { 'content-type': 'application/json' });
+    response.writeHead(status, headers);
     response.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
@@ -68,12 +71,13 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length;
-    if (size > MANAGEMENT_BODY_BYTES) {
-      // The rest is read away: unread, it would stand before the connection's next request.
-      request.resume();
-      throw new ManagementError(413, 'the body is too large');
-    }
+    if (size > MANAGEMENT_BODY_BYTES) break;
     chunks.push(chunk as Buffer);
+  }
+  if (size > MANAGEMENT_BODY_BYTES) {
+    // The rest is read away: unread, it would stand before the connection's next request.
+    request.resume();
+    throw new ManagementError(413, 'the body is too large');
   }
   if (size === 0) return undefined;
   try {

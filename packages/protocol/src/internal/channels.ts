@@ -27,6 +27,12 @@ export const channelMode = z.enum(['parked', 'live']);
 /** What may stand in a header: no line break, no control character. */
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'cannot be a header');
 
+/**
+ * Header of each answer of the doors' management: names this start of theirs. After another one no
+ * channel of before is there any more.
+ */
+export const DOORS_START_HEADER = 'karta-doors-start';
+
 /** `POST /channels` */
 export const openChannelBody = z.strictObject({
   channel_id: z.string(),

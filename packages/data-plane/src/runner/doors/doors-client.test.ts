@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { newId } from '@karta/protocol';
+import { DOORS_START_HEADER, newId } from '@karta/protocol';
 import { expect, onTestFinished, test } from 'vitest';
 import { startDoors } from '../../../../doors/src/testing/index.ts';
 import { tempFolder } from '../../releases/testing/temp-folder.ts';
@@ -73,6 +73,28 @@ test('a kept connection that was closed meanwhile is opened again', async () => 
   const client = new DoorsClient({ managementSocket: socket, token: 't' });
   for (let i = 0; i < 5; i += 1) expect(await client.upstreams()).toEqual({ upstreams: [] });
   client.close();
+});
+
+test('it is told once when other doors answer than before', async () => {
+  const socket = join(await tempFolder(), 's');
+  const starts = ['a', 'a', 'b', 'b'];
+  const server = createServer((_request, response) => {
+    response.setHeader(DOORS_START_HEADER, starts.shift() ?? '');
+    response.end('{"upstreams":[]}');
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  onTestFinished(() => void server.close());
+  const told: string[] = [];
+  const client = new DoorsClient({ managementSocket: socket, token: 't' }, (start) =>
+    told.push(start),
+  );
+  onTestFinished(() => client.close());
+  expect(client.start).toBeNull();
+  for (const start of ['a', 'a', 'b', 'b']) {
+    await client.upstreams();
+    expect(client.start).toBe(start);
+  }
+  expect(told).toEqual(['b']);
 });
 
 test('an answer of another shape is refused', async () => {

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http';
 import {
   type ClaimChannelBody,
+  DOORS_START_HEADER,
   type EgressLogAnswer,
   egressLogAnswer,
   type OpenChannelAnswer,
@@ -53,10 +54,19 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 export class DoorsClient {
   readonly #access: DoorsAccess;
   readonly #agent: Agent;
+  readonly #restarted: (start: string) => void;
+  #start: string | null = null;
 
-  constructor(access: DoorsAccess) {
+  /** `restarted` is told when other doors answer than before: no channel of before is there. */
+  constructor(access: DoorsAccess, restarted: (start: string) => void = () => {}) {
     this.#access = access;
+    this.#restarted = restarted;
     this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 8 });
+  }
+
+  /** Which start of the doors answered last; `null` before the first answer. */
+  get start(): string | null {
+    return this.#start;
   }
 
   openChannel(body: OpenChannelBody): Promise<OpenChannelAnswer> {
@@ -207,6 +217,7 @@ export class DoorsClient {
         reject(new DoorsError(message, null, { cause }));
       });
       call.on('response', (answer) => {
+        this.#note(answer.headers[DOORS_START_HEADER]);
         let text = '';
         answer.setEncoding('utf8');
         answer.on('data', (chunk: string) => {
@@ -220,5 +231,12 @@ export class DoorsClient {
       });
       call.end(payload ?? undefined);
     });
+  }
+
+  #note(start: string | string[] | undefined): void {
+    if (typeof start !== 'string' || start === this.#start) return;
+    const before = this.#start;
+    this.#start = start;
+    if (before !== null) this.#restarted(start);
   }
 }

@@ -10,7 +10,8 @@ export interface StubBooted extends Booted {
 export function stubBooted(id: string, release: Release): StubBooted {
   const { promise, resolve } = Promise.withResolvers<MachineEnd>();
   const machine: Partial<Machine> = { isolation: 'none', ended: promise, resumeId: null };
-  return { id, volumeId: `vol_${id}`, release, machine: machine as Machine, die: resolve };
+  const of = { volumeId: `vol_${id}`, release, doorsStart: 'doors_1' };
+  return { id, ...of, machine: machine as Machine, die: resolve };
 }
 
 /** A release that differs from others by its id alone. */

@@ -68,6 +68,8 @@ export class ScriptedRunner implements Runner {
 
   connections: Runner['connections'] = async () => ({ connections: [], dropped: 0 });
 
+  doorsRestarted(): void {}
+
   counts(): { live: number; parked: number } {
     return { live: this.#live.size, parked: 0 };
   }
