@@ -173,7 +173,7 @@ export class SimulatedControl {
   events() {
     return this.#database.database
       .selectFrom('usage_events')
-      .select(['id', 'input_tokens', 'output_tokens', 'cost', 'estimated', 'at'])
+      .select(['id', 'input_tokens', 'output_tokens', 'cost', 'price_version', 'estimated', 'at'])
       .where('org_id', '=', this.orgId)
       .execute();
   }

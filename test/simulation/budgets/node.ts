@@ -22,7 +22,7 @@ import type { Network } from './network.ts';
 import { checkBlock } from './oracle.ts';
 import { heardOf, journalOf, reportOf, usageOf } from './planted.ts';
 import type { Plant } from './plants.ts';
-import { BOOK, MODEL } from './prices.ts';
+import { type BookPrice, MODEL, type SimulatedPrices } from './prices.ts';
 import type { Manner, ScriptedProvider } from './provider.ts';
 import { MachineClock, type SimulatedTime } from './time.ts';
 import { amountOf, placeKey, type TrueCall, type Truth } from './truth.ts';
@@ -46,6 +46,7 @@ export interface NodeParts {
   control: SimulatedControl;
   network: Network;
   provider: ScriptedProvider;
+  prices: SimulatedPrices;
   truth: Truth;
   data: DataDatabase;
   /** Of dying at each place where it may. */
@@ -54,7 +55,10 @@ export interface NodeParts {
   plant: Plant | null;
   log(line: string): void;
   /** A call was refused for money. */
-  onRefused(node: SimulatedNode, subject: SpendSubject, body: Buffer): Promise<void>;
+  onRefused(
+    node: SimulatedNode,
+    refused: { subject: SpendSubject; body: Buffer; priced: BookPrice },
+  ): Promise<void>;
 }
 
 /** What one call is to be. */
@@ -117,18 +121,19 @@ export class SimulatedNode {
     const count = epochFile(join(this.#folder, 'epoch'));
     const epochs = { next: (least: number) => time.real(() => count.next(least)) };
     this.#book = new LeaseBook({ control, totals, epochs, log: quiet, clock: this.clock });
-    const rules = {
+    const { prices } = this.#parts;
+    const rules = () => ({
       capped: true,
       unknown_model: 'refuse',
       own_keys: [],
       platform_fallback: false,
-      price_version: BOOK.version,
-    } as const;
+      price_version: prices.at(time.now).book.version,
+    });
     // Of the link admission looks at the rules alone.
-    const link = { rules: { of: async () => rules } } as unknown as OrgLink;
+    const link = { rules: { of: async () => rules() } } as unknown as OrgLink;
     this.#admission = new CallAdmission({
       orgs: { link, book: this.#book },
-      prices: { latest: BOOK, inForce: () => BOOK },
+      prices: { latest: prices.at(time.now).book, inForce: (version) => prices.of(version) },
       metrics: budgetMetrics(new Registry()),
       log: quiet,
     });
@@ -240,6 +245,8 @@ export class SimulatedNode {
       }),
     );
     const grant = this.#grant();
+    // By this it is priced in the end, too, whatever is in force by then.
+    const priced = this.#parts.prices.at(time.now);
     const admitted = await admission.admit({
       ...{ route: ROUTE, body: asked, model: MODEL, provider: 'anthropic', ownKeyId: null },
       ...{ subject, grant, signal: new AbortController().signal },
@@ -248,19 +255,19 @@ export class SimulatedNode {
     if ('refusal' in admitted) {
       log(`${this.id} refuses a call: ${admitted.refusal} ${admitted.message}`);
       if (admitted.refusal === 'budget_exhausted') {
-        await this.#parts.onRefused(this, subject, asked);
+        await this.#parts.onRefused(this, { subject, body: asked, priced });
       }
       return false;
     }
-    const { admitted: priced, body } = admitted;
+    const { admitted: taken, body } = admitted;
     // What no cap covers is no matter of budgets.
-    if (priced.limits === null) return false;
+    if (taken.limits === null) return false;
     this.#perhapsDie();
     const meter = new MeteredCall('messages', body.length);
-    meter.limitTo(priced.limits);
-    const spend = priced.begun(meter.booked());
+    meter.limitTo(taken.limits);
+    const spend = taken.begun(meter.booked());
     const freed = again && plant === 'a call is sent again when its reservation has returned';
-    if (freed) priced.settle(null);
+    if (freed) taken.settle(null);
     const { channel } = Channel.open({
       ...{ channel_id: 'c', org_id: subject.org_id, project_id: subject.project_id },
       ...{ session_id: subject.session_id, mode: 'live', demo: false, egress: [] },
@@ -274,17 +281,18 @@ export class SimulatedNode {
     const written = journalOf(journal, plant);
     truth.beginning.add(spend.charges);
     const entry = await time
-      .real(() => JournalEntry.begin(written, meter, priced, of))
+      .real(() => JournalEntry.begin(written, meter, taken, of))
       .finally(() => truth.beginning.delete(spend.charges));
     const lives = this.up && this.incarnation === incarnation;
-    const { limits } = priced;
+    const { limits } = taken;
     const call: TrueCall = {
       ...{
         id: entry.id,
         node: this.id,
         incarnation,
         subject,
-        at: priced.at,
+        at: taken.at,
+        priced,
         charges: spend.charges,
       },
       reserved: {
@@ -313,7 +321,7 @@ export class SimulatedNode {
     await time.real(() => entry.settle());
     this.#mustLive(incarnation);
     await this.#noteFlushed();
-    const settled = priced.settle(booked);
+    const settled = taken.settle(booked);
     if (booked === null || settled === null) truth.settle(call, null, []);
     else {
       const took = {
@@ -410,7 +418,10 @@ export class SimulatedNode {
             await journal.acknowledge(records.at(-1)?.seq ?? 0);
             this.#perhapsDie();
           }
-          return usageOf(records, plant, { now: time.now, truth, incarnation: this.incarnation });
+          return usageOf(records, plant, {
+            ...{ now: time.now, truth, incarnation: this.incarnation },
+            priced: this.#parts.prices.at(time.now),
+          });
         },
         ackUsage: async (through) => {
           this.#perhapsDie();

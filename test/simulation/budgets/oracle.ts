@@ -6,7 +6,7 @@ import { type Amounts, amountsAt } from '../../../packages/doors/src/budgets/dem
 import { boundCall } from '../../../packages/doors/src/wire/bound-call.ts';
 import type { SimulatedControl } from './control.ts';
 import type { SimulatedNode } from './node.ts';
-import { PRICE } from './prices.ts';
+import type { BookPrice } from './prices.ts';
 import type { Bill, ScriptedProvider } from './provider.ts';
 import { amountOf, placeKey, placesOf, type TrueCall, type Truth } from './truth.ts';
 
@@ -23,9 +23,12 @@ const METRICS = ['input_tokens', 'output_tokens', 'cost'] as const;
 /** What was to hold, and did not. */
 export class Violation extends Error {}
 
-function amountsOf({ input, output }: Pick<Bill, 'input' | 'output'>): Amounts {
+function amountsOf(
+  { input, output }: Pick<Bill, 'input' | 'output'>,
+  { price }: BookPrice,
+): Amounts {
   const counts = { input_tokens: input, output_tokens: output };
-  const cost = costOf(PRICE, { ...counts, cache_read_tokens: 0, cache_write_tokens: 0 });
+  const cost = costOf(price, { ...counts, cache_read_tokens: 0, cache_write_tokens: 0 });
   return { input_tokens: BigInt(input), output_tokens: BigInt(output), cost };
 }
 
@@ -46,7 +49,7 @@ export function checkCaps(
   for (const call of truth.calls.values()) {
     const bill = provider.bills.get(call.id);
     if (bill === undefined) continue;
-    const amounts = amountsOf(bill);
+    const amounts = amountsOf(bill, call.priced);
     for (const place of placesOf(control.budgets, call.subject, call.at)) {
       const { metric, id } = place.budget;
       const whole = amountOf(metric, amounts);
@@ -68,12 +71,12 @@ export async function checkRefusal(
   control: SimulatedControl,
   truth: Truth,
   node: SimulatedNode,
-  refused: { subject: SpendSubject; body: Buffer; now: number },
+  refused: { subject: SpendSubject; body: Buffer; now: number; priced: BookPrice },
 ): Promise<void> {
   const bound = boundCall(ROUTE, refused.body);
   if ('problem' in bound) throw new Violation(bound.problem);
   const { minOutput } = bound;
-  const least = amountsAt({ ...bound, price: PRICE }, minOutput);
+  const least = amountsAt({ ...bound, price: refused.priced.price }, minOutput);
   const windows = await control.windows();
   const places = placesOf(control.budgets, refused.subject, new Date(refused.now));
   const lacks = places.some((place) => {
@@ -138,10 +141,11 @@ export async function checkBooks(
       if (bill === undefined && (call.free || call.lost)) continue;
       throw new Violation(`${call.id} of ${call.node} is in no book (lost: ${call.lost})`);
     }
-    const booked = amountsOf({
-      input: Number(event.input_tokens),
-      output: Number(event.output_tokens),
-    });
+    if (event.price_version !== call.priced.book.version) {
+      throw new Violation(`${call.id} is booked at the prices of ${event.price_version}`);
+    }
+    const tokens = { input: Number(event.input_tokens), output: Number(event.output_tokens) };
+    const booked = amountsOf(tokens, call.priced);
     const cost = BigInt(event.cost ?? 0);
     checkEvent(call, bill, { ...booked, cost }, event.estimated);
     checkSettled(call, { ...booked, cost }, event.estimated);
@@ -198,7 +202,7 @@ function checkEvent(
 ): void {
   // What nobody told of a call that broke its limit nobody can know.
   if (estimated && bill?.brokeLimit === true) return;
-  const billed = bill === undefined ? null : amountsOf(bill);
+  const billed = bill === undefined ? null : amountsOf(bill, call.priced);
   for (const metric of METRICS) {
     const due = billed?.[metric] ?? 0n;
     if (estimated ? booked[metric] < due : booked[metric] !== due) {

@@ -1,6 +1,7 @@
-import type { LeaseAnswer, LeaseBody, LeaseReportBody } from '@karta/protocol';
+import { costOf, type LeaseAnswer, type LeaseBody, type LeaseReportBody } from '@karta/protocol';
 import type { Journal } from '../../../packages/doors/src/journal/journal.ts';
 import type { Plant } from './plants.ts';
+import type { BookPrice } from './prices.ts';
 import type { TrueCall, Truth } from './truth.ts';
 
 /** What the doors of a node do where a mistake of theirs is planted; as they are where none is. */
@@ -40,7 +41,12 @@ function openOn(leaseId: string, truth: Truth): bigint {
 export function usageOf(
   records: UsageRecords,
   plant: Plant | null,
-  { now, truth, incarnation }: { now: number; truth: Truth; incarnation: number },
+  {
+    now,
+    truth,
+    incarnation,
+    priced,
+  }: { now: number; truth: Truth; incarnation: number; priced: BookPrice },
 ): UsageRecords {
   switch (plant) {
     case 'calls that broke off are not booked':
@@ -54,6 +60,12 @@ export function usageOf(
         const call = truth.calls.get(record.id);
         const settledBefore = call?.settled != null && call.incarnation < incarnation;
         return settledBefore ? reservedOf(record, call) : record;
+      });
+    case 'a call costs what its model costs when it is over':
+      return records.map((record) => {
+        if (truth.calls.get(record.id)?.priced === priced) return record;
+        const cost = costOf(priced.price, record).toString();
+        return { ...record, spend: { ...record.spend, cost } };
       });
     default:
       return records;

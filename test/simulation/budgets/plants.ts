@@ -19,6 +19,7 @@ export const PLANTS = [
   'what a call leaves over returns twice',
   'what doors that have ended settled is booked as it was reserved',
   'nothing is left where all that is wanted is not left',
+  'a call costs what its model costs when it is over',
 ] as const;
 
 export type Plant = (typeof PLANTS)[number];

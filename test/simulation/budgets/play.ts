@@ -9,6 +9,7 @@ import { Network, type NetworkFaults } from './network.ts';
 import { type PlannedCall, SimulatedNode } from './node.ts';
 import { checkBooks, checkCaps, checkRefusal, Violation } from './oracle.ts';
 import type { Plant } from './plants.ts';
+import { SimulatedPrices } from './prices.ts';
 import { type Manner, ScriptedProvider } from './provider.ts';
 import { SimulatedTime } from './time.ts';
 import { Truth } from './truth.ts';
@@ -71,6 +72,11 @@ export async function play(
   // Each part draws from numbers of its own: what real time swaps changes nothing.
   const numbersOf = (part: number) => randomOf(seed * 1_000 + part);
   const provider = new ScriptedProvider(numbersOf(1));
+  const rise = numbersOf(3);
+  const rises = rise() < 0.35;
+  const prices = new SimulatedPrices(
+    rises ? time.now + rise() * BUSY_MS : Number.POSITIVE_INFINITY,
+  );
   const calmWorld = chance(0.2);
   const faults: NetworkFaults = calmWorld
     ? { loss: 0, duplicates: 0, latency: [1, 40] }
@@ -93,14 +99,15 @@ export async function play(
         control,
         network,
         provider,
+        prices,
         truth,
         data,
       },
       ...{ crashes, skew: between(-1_500, 1_500), plant: plant ?? null, log: say },
-      async onRefused(who, subject, body) {
+      async onRefused(who, call) {
         refused += 1;
         if (!(plant === undefined || plant === FALSE_REFUSAL) || !calmWorld) return;
-        await checkRefusal(control, truth, who, { subject, body, now: time.now });
+        await checkRefusal(control, truth, who, { ...call, now: time.now });
       },
     });
     return { node, network };

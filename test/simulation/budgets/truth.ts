@@ -3,6 +3,7 @@ import { coveredSubject } from '../../../packages/control-plane/src/budgets/subj
 import type { BudgetRow } from '../../../packages/control-plane/src/budgets/tables.ts';
 import { windowAt } from '../../../packages/control-plane/src/budgets/window.ts';
 import { type Amounts, counted } from '../../../packages/doors/src/budgets/demand.ts';
+import type { BookPrice } from './prices.ts';
 
 /** A call as the simulation saw it happen, whatever the parts under test believe. */
 export interface TrueCall {
@@ -13,6 +14,8 @@ export interface TrueCall {
   subject: SpendSubject;
   /** When it began, by the control plane's clock. */
   at: Date;
+  /** By which it is priced. */
+  priced: BookPrice;
   /** What it took from blocks before it was sent. */
   charges: readonly SpendCharge[];
   reserved: Amounts;
