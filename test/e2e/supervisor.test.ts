@@ -75,6 +75,15 @@ describe('a server that is killed', () => {
   });
 });
 
+/** The process of a server that runs this package. */
+function pidOf(server: { pid: number }, part: string): number {
+  const found = descendantsOf(server.pid).find(({ command }) =>
+    command.includes(`${part}/src/main.ts`),
+  );
+  if (found === undefined) throw new Error(`no process of the server runs ${part}`);
+  return found.pid;
+}
+
 describe('a server', () => {
   const served = sharedServer(WITH_CLAUDE_CODE);
 
@@ -82,12 +91,9 @@ describe('a server', () => {
     const { server } = await served();
     const session = await server.karta.sessions.create();
     await session.send('When are you open?');
-    const plane = descendantsOf(server.pid).find(({ command }) =>
-      command.includes('data-plane/src/main.ts'),
-    );
-    expect(plane).toBeDefined();
+    const plane = pidOf(server, 'data-plane');
     const before = server.log().length;
-    process.kill(plane?.pid ?? 0, 'SIGKILL');
+    process.kill(plane, 'SIGKILL');
     await vi.waitFor(() => expect(server.log().slice(before)).toContain('started again'), {
       timeout: 90_000,
     });
@@ -100,14 +106,10 @@ describe('a server', () => {
     const { server } = await served();
     const session = await server.karta.sessions.create();
     await session.send('When are you open?');
-    const doors = descendantsOf(server.pid).find(({ command }) =>
-      command.includes('doors/src/main.ts'),
-    );
-    expect(doors).toBeDefined();
+    const doors = pidOf(server, 'doors');
     const before = server.log().length;
     const turn = session.stream(scripted({ text: 'half', hang: true }));
-    for await (const event of turn)
-      if (event.type === 'text') process.kill(doors?.pid ?? 0, 'SIGKILL');
+    for await (const event of turn) if (event.type === 'text') process.kill(doors, 'SIGKILL');
     expect(turn.turn).toMatchObject({ stop_reason: 'error', text: 'half' });
     await expect
       .poll(() => server.log().slice(before), { timeout: 90_000 })
