@@ -5,9 +5,10 @@ import type { PriceSource } from '../prices/price-source.ts';
 import { boundCall } from '../wire/bound-call.ts';
 import type { Route } from '../wire/routes.ts';
 import type { ToldCap } from './cap.ts';
+import { CountedPrompts } from './counted-prompts.ts';
 import type { LeaseBook, Refused } from './lease-book.ts';
 import type { BudgetMetrics } from './metrics.ts';
-import { PricedCall } from './priced-call.ts';
+import { PricedCall, type PriceOfCall } from './priced-call.ts';
 
 /** A call that asks to be sent. */
 export interface CallToAdmit {
@@ -56,6 +57,7 @@ const UNPRICED =
 /** Decides on money before a call is sent: its price, and what it takes of the caps that rule it. */
 export class CallAdmission {
   readonly #parts: AdmissionParts;
+  readonly #prompts = new CountedPrompts();
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -70,15 +72,17 @@ export class CallAdmission {
     const book = rules === null ? prices.latest : await prices.inForce(rules.price_version);
     const price = priceOf(book, call.provider, call.model, Date.now());
     const priced = { price, version: book.version, ownKeyId: call.ownKeyId };
-    const uncapped = { admitted: new PricedCall(priced, null), body: call.body };
-    if (this.#parts.orgs === null || call.subject === null || rules?.capped !== true) {
-      return uncapped;
-    }
-    const bound = boundCall(call.route, call.body);
-    if ('problem' in bound) {
-      return this.#refused({ refusal: 'invalid_request', message: bound.problem });
-    }
     const { subject, grant, signal } = call;
+    if (this.#parts.orgs === null || subject === null) {
+      return { admitted: new PricedCall(priced, null), body: call.body };
+    }
+    if (rules?.capped !== true) return this.#uncapped(call, subject, priced);
+    const bytes = boundCall(call.route, call.body);
+    if ('problem' in bytes) {
+      return this.#refused({ refusal: 'invalid_request', message: bytes.problem });
+    }
+    const known = this.#prompts.bound(subject.org_id, call.provider, bytes.beginnings);
+    const bound = { ...bytes, input: Math.min(bytes.input, known) };
     const begun = performance.now();
     const reserved = await this.#parts.orgs.book.reserve(
       { subject, grant, unpriced: rules.unknown_model, signal },
@@ -86,14 +90,35 @@ export class CallAdmission {
     );
     this.#parts.metrics.decision.observe((performance.now() - begun) / 1_000);
     if ('refused' in reserved) return this.#refused(tell(reserved, call.model));
-    if (!reserved.ruled) return uncapped;
+    if (!reserved.ruled) return this.#uncapped(call, subject, priced);
     this.#parts.metrics.reservations.inc();
     const output = reserved.limitsOutput ? reserved.output : null;
     const limits = { input: bound.input, output: reserved.output };
     return {
-      admitted: new PricedCall(priced, { reservation: reserved, limits }),
+      admitted: new PricedCall(priced, { reservation: reserved, limits }, (tokens) => {
+        const told = { tokens, bounded: bound.input };
+        this.#prompts.counted(subject.org_id, call.provider, bound.beginnings, told);
+      }),
       body: bound.bodyWithin(output),
     };
+  }
+
+  /** Learns from a call now and then what its prompt counts, for the day that a cap rules it. */
+  #uncapped(
+    { route, body, provider, model }: CallToAdmit,
+    { org_id }: SpendSubject,
+    priced: PriceOfCall,
+  ): Admission {
+    if (!this.#prompts.wants(org_id, model, body.length)) {
+      return { admitted: new PricedCall(priced, null), body };
+    }
+    const learn = (tokens: number) => {
+      const bound = boundCall(route, body);
+      if ('problem' in bound) return;
+      const told = { tokens, bounded: bound.input };
+      this.#prompts.counted(org_id, provider, bound.beginnings, told);
+    };
+    return { admitted: new PricedCall(priced, null, learn), body };
   }
 
   async #rules({ subject, grant }: CallToAdmit): Promise<OrgSpendRules | null | 'unknown'> {

@@ -16,6 +16,15 @@ export interface CallLimits {
   output: number;
 }
 
+/** By which prices a call is paid, and by whom. */
+export interface PriceOfCall {
+  price: Price | null;
+  /** Of the price book. */
+  version: string;
+  /** The org's own key, `pkey_…`; `null`: the platform's. */
+  ownKeyId: string | null;
+}
+
 /** A call with what is known of its money: from before it is sent to what it cost. */
 export class PricedCall {
   readonly #price: Price | null;
@@ -25,11 +34,18 @@ export class PricedCall {
   /** Under a cap: what it was sent with. */
   readonly limits: CallLimits | null;
 
-  /** `reservation`: what it has taken from the caps that cover it; `null` without any. */
+  readonly #onInput: ((tokens: number) => void) | null;
+
+  /**
+   * `reservation`: what it has taken from the caps that cover it; `null` without any. `onInput` is
+   * told the input that the provider has counted.
+   */
   constructor(
-    priced: { price: Price | null; version: string; ownKeyId: string | null },
+    priced: PriceOfCall,
     reserved: { reservation: Reservation; limits: CallLimits } | null,
+    onInput: ((tokens: number) => void) | null = null,
   ) {
+    this.#onInput = onInput;
     this.#price = priced.price;
     this.#version = priced.version;
     this.#ownKeyId = priced.ownKeyId;
@@ -63,6 +79,7 @@ export class PricedCall {
       this.#reservation?.settle({ input_tokens: 0n, output_tokens: 0n, cost: 0n });
       return null;
     }
+    if (booked.inputTold) this.#onInput?.(booked.usage.input_tokens);
     const cost = this.#costOf(booked);
     const charges = this.#reservation?.settle(amountsOf(booked.usage, cost)) ?? [];
     return this.#spend(booked, cost, charges);

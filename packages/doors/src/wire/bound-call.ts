@@ -2,6 +2,7 @@ import { DEFAULT_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS } from '../budgets/limits.ts';
 import { boundInput } from './bound-input.ts';
 import { exactJson } from './exact-json.ts';
 import { ANSWERS, askedOutput, type BilledRoute, limitOutput } from './output-limit.ts';
+import { type PromptBeginning, promptBeginnings } from './prompt-beginnings.ts';
 import type { Route } from './routes.ts';
 
 /** A call of which it is known what it can take at the most. */
@@ -10,6 +11,8 @@ export interface BoundCall {
   input: number;
   /** It asks for the cache that is kept for an hour. */
   longCache: boolean;
+  /** Of its prompt: what of it was counted before bounds its input more closely. */
+  beginnings: readonly PromptBeginning[];
   /** Output of all its answers: the least that is worth sending, and what it asks for. */
   minOutput: number;
   wantedOutput: number;
@@ -41,6 +44,7 @@ export function boundCall(route: Route, body: Buffer): BoundCall | { problem: st
   return {
     input: input.tokens,
     longCache: input.longCache,
+    beginnings: promptBeginnings(route.family, request),
     minOutput: answers * Math.min(limit, MIN_OUTPUT_TOKENS),
     wantedOutput: answers * limit,
     bodyWithin(output) {

@@ -42,6 +42,13 @@ export function boundInput(family: WireFamily, request: Json, bytes: number): Bo
   return { tokens, longCache: beyond.longCache };
 }
 
+/** Tokens that a piece of a request may count beyond its bytes. */
+export function tokensBeyondBytes(family: WireFamily, piece: unknown): number {
+  const beyond = new Beyond(family);
+  beyond.look(piece);
+  return beyond.tokens;
+}
+
 /** Adds up what the parts of a request count beyond their bytes. */
 class Beyond {
   tokens = 0;
