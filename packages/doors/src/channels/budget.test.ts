@@ -158,6 +158,22 @@ describe('a call under a cap', () => {
     await channel.anthropic.messages.create(ask('hello'));
   });
 
+  it('needs no more for what was counted before than it counted', async () => {
+    const system = 'You are the assistant of a shop that roasts coffee. '.repeat(200);
+    const say = (content: string) => channel.anthropic.messages.create({ ...ask(content), system });
+    const limit = await cap('input_tokens', 2_000n + BigInt(system.length));
+    const { usage } = await say('hello');
+    await fetchAll();
+    // What is left by now is far less than its bytes.
+    limit.limit = 2n * BigInt(usage.input_tokens) + 1_000n;
+    expect(limit.limit).toBeLessThan(BigInt(system.length));
+    await changed();
+    await say('good day');
+    await fetchAll();
+    await expect(say('x'.repeat(5_000))).rejects.toMatchObject({ status: 402 });
+    expect(paper.control.spent(limit.id)).toBeGreaterThanOrEqual(2n * BigInt(usage.input_tokens));
+  });
+
   it('gives back what a provider that refused it did not take', async () => {
     const limit = await cap('output_tokens', 1_000n);
     await channel.anthropic.messages.create(ask(scripted({ err: 529 }))).catch(() => {});
