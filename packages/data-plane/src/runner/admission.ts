@@ -89,7 +89,7 @@ export class Admission {
     return true;
   }
 
-  /** A parked sandbox now belongs to a session, and is busy. */
+  /** A parked sandbox, started or not, now belongs to a session, and is busy. */
   claim(id: string): void {
     const tenant = this.#tenants.get(id);
     if (tenant !== undefined) Object.assign(tenant, { kind: 'session', idleSince: null });

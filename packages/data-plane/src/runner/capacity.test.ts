@@ -75,6 +75,27 @@ test('a pool slot gives way to a session of another release', async () => {
   expect(runner.isLive(session.sessionId)).toBe(true);
 });
 
+test('a slot that a session waits for is no longer one that makes room', async () => {
+  const ground = await runnerGround();
+  const release = await ground.publish({ 'karta.toml': TOML });
+  // Room for two sessions.
+  const config = { memoryBudgetBytes: 2500 * MB, poolSize: 1, capacityWaitMs: 20_000 };
+  const runner = await ground.runner([release], config);
+  const notices: string[] = [];
+  // The slot is being started, and is this session's.
+  const first = runner.attach(newSession(release), (kind) => notices.push(kind));
+  const second = runner.attach(newSession(release), () => undefined);
+  const third = runner.attach(newSession(release), () => undefined);
+  for (const attached of [first, second]) {
+    const { text } = await runTurnOn(await attached, scripted({ text: 'served' }));
+    expect(text).toBe('served');
+  }
+  expect(notices).toEqual(['warming']);
+  expect((await runTurnOn(await third, scripted({ text: 'served, too' }))).text).toBe(
+    'served, too',
+  );
+});
+
 test('a session larger than the whole budget is refused with the numbers', async () => {
   const ground = await runnerGround();
   const release = await ground.publish({ 'karta.toml': TOML });

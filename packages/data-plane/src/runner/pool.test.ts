@@ -14,12 +14,14 @@ function setUp(size = 1) {
   const starts: { id: string; ok(): StubBooted; fail(): void }[] = [];
   const discarded: string[] = [];
   const abandoned: string[] = [];
+  const taken: string[] = [];
   const state = { mayStart: true, room: true };
   const pool = new Pool({
     size,
     log: SILENT,
     mayStart: () => state.mayStart,
     discard: async (slot) => void discarded.push(slot.id),
+    taken: (id) => void taken.push(id),
     start(release) {
       if (!state.room) return null;
       const id = `${release.id}-${starts.length}`;
@@ -41,7 +43,7 @@ function setUp(size = 1) {
     },
   });
   const ids = () => starts.map((start) => start.id);
-  return { pool, starts, ids, discarded, abandoned, state };
+  return { pool, starts, ids, discarded, abandoned, taken, state };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -58,11 +60,12 @@ test('one slot is started at a time, until each release has its slots', async ()
 });
 
 test('a slot goes to one session only, and the next is started a while later', async () => {
-  const { pool, starts } = setUp();
+  const { pool, starts, taken } = setUp();
   pool.keepWarm([a]);
   const slot = starts[0]?.ok();
   await settle();
   expect(pool.take(a, { soon: true })).toBe(slot);
+  expect(taken).toEqual(['rel_a-0']);
   expect(pool.take(a, { soon: true })).toBeNull();
   expect(pool.take(b, { soon: true })).toBeNull();
   expect(starts).toHaveLength(1);
@@ -86,13 +89,15 @@ test('slots whose channel was with earlier doors are dropped, and others take th
 });
 
 test('a slot that is being started goes to the first who cannot do better', async () => {
-  const { pool, starts } = setUp();
+  const { pool, starts, taken } = setUp();
   pool.keepWarm([a]);
   expect(pool.take(a, { soon: false })).toBeNull();
-  const taken = pool.take(a, { soon: true });
+  const soon = pool.take(a, { soon: true });
+  // From this moment on, ready or not, it makes room for nobody.
+  expect(taken).toEqual(['rel_a-0']);
   expect(pool.take(a, { soon: true })).toBeNull();
   const slot = starts[0]?.ok();
-  expect(await taken).toBe(slot);
+  expect(await soon).toBe(slot);
   expect(pool.take(a, { soon: false })).toBeNull();
 });
 

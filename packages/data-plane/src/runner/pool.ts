@@ -10,6 +10,8 @@ export interface PoolParts {
   start(release: Release): StartingSlot | null;
   /** Ends a slot and destroys its volume. */
   discard(slot: Booted): Promise<void>;
+  /** A slot, ready or not, is a session's from now on, and gives way to nobody. */
+  taken(id: string): void;
   /** Whether a start would disturb nobody. */
   mayStart(): boolean;
   log: RunnerLog;
@@ -67,6 +69,7 @@ export class Pool {
   take(release: Release, { soon }: { soon: boolean }): Booted | Promise<Booted> | null {
     const slot = this.#ready.get(release.id)?.shift();
     if (slot !== undefined) {
+      this.#parts.taken(slot.id);
       this.#fillAfter(RUNNER_LIMITS.poolRefillDelayMs);
       return slot;
     }
@@ -74,6 +77,7 @@ export class Pool {
     if (!soon || starting === null || starting.release.id !== release.id) return null;
     if (starting.taken || starting.dropped) return null;
     starting.taken = true;
+    this.#parts.taken(starting.id);
     return starting.slot;
   }
 
@@ -84,7 +88,7 @@ export class Pool {
     return ready;
   }
 
-  /** Drops a slot to make room, ready or not. One that a session waits for is that session's. */
+  /** Drops a slot to make room, ready or not. */
   drop(id: string): void {
     const slot = this.#remove(id);
     if (slot !== undefined) void this.#discard(slot);

@@ -67,6 +67,7 @@ export function runnerOn(host: MachineHost, config: RunnerConfig): Runner {
     size: config.poolSize,
     start: (release) => slots.start(release),
     discard: (slot) => slots.discard(slot),
+    taken: (id) => admission.claim(id),
     mayStart: () => sessions.booting === 0 && opening === 0,
     log,
   });

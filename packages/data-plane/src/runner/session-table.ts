@@ -150,14 +150,13 @@ export class SessionTable {
 
   /** A pool slot for a new session, or `null`. */
   async #claim(session: RunnerSession, notice: Notice, soon: boolean): Promise<LiveSession | null> {
-    const { pool, slots, admission, doors, log } = this.#parts;
+    const { pool, slots, doors, log } = this.#parts;
     const taken = pool.take(session.release, { soon });
     if (taken === null) return null;
     if (taken instanceof Promise) notice('warming');
     const slot = await Promise.resolve(taken).catch(() => null);
     if (slot === null) return null;
     try {
-      admission.claim(slot.id);
       await doors.claimChannel(slot.id, session.sessionId, session.mode === 'test');
       const live = this.#adopt(session.sessionId, slot, true);
       slots.claimed(slot);
