@@ -105,6 +105,32 @@ describe('the input of a call whose beginning was counted', () => {
     expect(within(prompts, 'messages', marked)).toBeGreaterThan(5_000 + bytes);
   });
 
+  it('is its bytes where the provider shortens or lengthens the prompt by itself', () => {
+    const edits = (type: string) => ({ context_management: { edits: [{ type }] } });
+    const found = { type: 'tool_result', content: [{ type: 'tool_reference', tool_name: 't' }] };
+    const cases: [Wire, object, boolean][] = [
+      ['messages', edits('clear_thinking_20251015'), true],
+      ['messages', edits('clear_tool_uses_20250919'), false],
+      ['messages', edits('compact_20260112'), false],
+      ['messages', { context_management: { compact: true } }, false],
+      ['messages', { messages: [{ role: 'user', content: [found] }] }, false],
+      ['responses', { truncation: 'disabled' }, true],
+      ['responses', { truncation: 'auto' }, false],
+    ];
+    for (const [wire, more, known] of cases) {
+      const request = { ...ask(user('hello')), ...more };
+      expect(boundOf(wire, request).beginnings.length > 0).toBe(known);
+    }
+  });
+
+  it('has the tools that the model may still ask for', () => {
+    const prompts = new CountedPrompts();
+    const tools = [{ name: 'rare', description: 'x'.repeat(9_000), defer_loading: true }];
+    const request = { ...ask(user('hello')), tools };
+    tell(prompts, 'messages', request, 2_500);
+    expect(within(prompts, 'messages', request)).toBeGreaterThan(2_500 + 9_000);
+  });
+
   it('is not believed to be nothing', () => {
     const prompts = new CountedPrompts();
     tell(prompts, 'messages', ask(user('hello')), 0);
@@ -150,7 +176,10 @@ describe('the input of a call whose beginning was counted', () => {
       { requiredKeys: ['type', 'text'] },
     );
     const tool = fc.record({ type: fc.constant('tool_use'), input: fc.array(fc.constant(MARK)) });
-    const content = fc.oneof(text, fc.array(fc.oneof(block, tool), { maxLength: 4 }));
+    const result = fc.record({ type: fc.constant('tool_result'), content: text });
+    const thought = fc.record({ type: fc.constant('thinking'), thinking: text });
+    const piece = fc.oneof(block, tool, result, thought);
+    const content = fc.oneof(text, fc.array(piece, { maxLength: 4 }));
     const message = fc.record({ role: fc.constantFrom('user', 'assistant'), content });
     const request = fc.record({
       system: fc.constantFrom('short', SYSTEM),
@@ -161,11 +190,11 @@ describe('the input of a call whose beginning was counted', () => {
     fc.assert(
       fc.property(calls, (all) => {
         const prompts = new CountedPrompts();
-        let before: object[] = [];
+        let before: Message[] = [];
         for (const [{ system, messages }, kept] of all) {
           before = [...before.slice(0, kept), ...messages];
           const asked = { model: 'm', system, messages: before };
-          const tokens = tokensOf(asked);
+          const tokens = tokensOf({ ...asked, messages: withoutOldThoughts(before) });
           expect(within(prompts, 'messages', asked)).toBeGreaterThanOrEqual(tokens);
           tell(prompts, 'messages', asked, tokens);
         }
@@ -183,4 +212,25 @@ function tokensOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const inner = Object.values(value).reduce((sum: number, one) => sum + tokensOf(one), 0);
   return 2 + inner;
+}
+
+interface Message {
+  role: string;
+  content: string | { type: string }[];
+}
+
+/** As providers do it: what was thought before the last message of the user is no part of a prompt. */
+function withoutOldThoughts(messages: readonly Message[]): Message[] {
+  const last = messages.findLastIndex(
+    ({ role, content }) =>
+      role === 'user' &&
+      (typeof content === 'string' || content.some(({ type }) => type !== 'tool_result')),
+  );
+  return messages.map(({ role, content }, index) => ({
+    role,
+    content:
+      typeof content === 'string' || index > last
+        ? content
+        : content.filter(({ type }) => type !== 'thinking'),
+  }));
 }

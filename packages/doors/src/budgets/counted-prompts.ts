@@ -22,8 +22,8 @@ export const MOST_BYTES_A_TOKEN = 16;
  * Without that each of its bytes would have to count as a token, which is three or four times as
  * much, and near a cap calls would be refused that it covers.
  *
- * A prompt has no fewer tokens than any beginning of it, so of each beginning the least counts that
- * was told for a call that begins so.
+ * A prompt has no fewer tokens than any beginning of it, but for thoughts that are dropped later, so
+ * of each beginning the least counts that was told for a call that begins so.
  */
 export class CountedPrompts {
   readonly #orgs = new Map<string, CountsOfOrg>();
@@ -66,12 +66,12 @@ export class CountedPrompts {
     const { counts } = this.#of(org);
     // Then it counts differently from one call to the next, and what it said before is worth nothing.
     const wrong = tokens > bounded;
-    for (const [index, { digest, bytes }] of beginnings.entries()) {
+    for (const [index, { digest, bytes, uncounted }] of beginnings.entries()) {
       const kept = index < SHORTEST || index >= beginnings.length - LONGEST;
       if (!kept && !wrong) continue;
       const key = keyOf(provider, digest);
       const known = wrong ? undefined : counts.get(key);
-      const told = Math.max(tokens, Math.ceil(bytes / MOST_BYTES_A_TOKEN));
+      const told = Math.max(tokens + uncounted, Math.ceil(bytes / MOST_BYTES_A_TOKEN));
       renew(counts, key, Math.min(told, known ?? told), COUNTS_PER_ORG);
     }
   }

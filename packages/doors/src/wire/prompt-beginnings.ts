@@ -8,6 +8,8 @@ export interface PromptBeginning {
   digest: string;
   /** Bytes that the digest covers. */
   bytes: number;
+  /** Bytes of it that were left uncounted, it may be, for what came after it. */
+  uncounted: number;
   /** More tokens than all the rest of the request can be. */
   rest: number;
 }
@@ -37,10 +39,14 @@ const CHANGING = new Set([
  */
 const CACHE_MARK = /,?"cache_control":\{"type":"ephemeral"(?:,"ttl":"(?:5m|1h)")?\}/g;
 
+/** Pieces that providers drop from the prompt once another turn has begun. */
+const DROPPED = new Set(['thinking', 'redacted_thinking', 'reasoning']);
+
 /**
  * The beginnings of a parsed request's prompt, the shortest first: without a message, and after each
  * piece of its messages. Providers count the pieces of a prompt one by one, so what a beginning was
- * counted as in one request it is in the next.
+ * counted as in one request it is in the next. None where the provider itself would put in or leave
+ * out what it likes.
  */
 export function promptBeginnings(family: WireFamily, request: Json): PromptBeginning[] {
   const frame: Json = {};
@@ -51,24 +57,58 @@ export function promptBeginnings(family: WireFamily, request: Json): PromptBegin
     else if (CHANGING.has(name)) changing[name] = value;
     else frame[name] = value;
   }
+  if (isEditedBeyond(frame)) return [];
   const pieces = [frame, ...piecesOf(messages)];
   const texts = pieces.map((piece) => JSON.stringify(piece) ?? '');
+  if (texts.some((text) => text.includes('"tool_reference"'))) return [];
   const sizes = texts.map((text) => Buffer.byteLength(text));
   const beyond = pieces.map((piece) => tokensBeyondBytes(family, piece));
-  let rest = Buffer.byteLength(JSON.stringify(changing)) + SEAM_TOKENS;
+  let rest = Buffer.byteLength(JSON.stringify(changing)) + SEAM_TOKENS + bytesDeferred(frame);
   for (const [index, size] of sizes.entries()) rest += size + (beyond[index] ?? 0) + SEAM_TOKENS;
   const beginnings: PromptBeginning[] = [];
   let digest = '';
   let bytes = 0;
+  let droppable = 0;
   for (const [index, text] of texts.slice(0, PROMPT_PIECES).entries()) {
     const covered = text.replaceAll(CACHE_MARK, '');
     const size = covered === text ? (sizes[index] ?? 0) : Buffer.byteLength(covered);
     digest = hash('sha256', `${digest} ${covered}`, 'base64url');
     bytes += size;
+    if (index > 0 && isDroppable(pieces[index])) droppable += size;
     rest -= size + (beyond[index] ?? 0) + SEAM_TOKENS;
-    beginnings.push({ digest, bytes, rest });
+    // What follows a whole prompt drops no less of it.
+    const uncounted = index === pieces.length - 1 ? 0 : droppable;
+    beginnings.push({ digest, bytes, uncounted, rest });
   }
   return beginnings;
+}
+
+/** Whether the provider is asked to shorten the prompt, in another way than by dropping thinking. */
+function isEditedBeyond({ context_management: management, truncation }: Json): boolean {
+  if (truncation != null && truncation !== 'disabled') return true;
+  if (management == null) return false;
+  const { edits, ...others } = management as Json;
+  if (!Array.isArray(edits) || Object.keys(others).length > 0) return true;
+  return !edits.every((edit: unknown) => typeOf(edit).startsWith('clear_thinking'));
+}
+
+/** Tools that are no part of the prompt until the model asks for them. */
+function bytesDeferred({ tools }: Json): number {
+  if (!Array.isArray(tools)) return 0;
+  const deferred = tools.filter((tool: unknown) => (tool as Json | null)?.defer_loading != null);
+  return Buffer.byteLength(JSON.stringify(deferred));
+}
+
+function isDroppable(piece: unknown): boolean {
+  if (typeof piece !== 'object' || piece === null) return false;
+  return (
+    DROPPED.has(typeOf(piece)) || Object.keys(piece).some((name) => name.startsWith('reasoning'))
+  );
+}
+
+function typeOf(piece: unknown): string {
+  const type = (piece as Json | null)?.type;
+  return typeof type === 'string' ? type : '';
 }
 
 /** Messages, each with a list of parts as that many pieces: the last part is often the only new one. */
