@@ -12,7 +12,10 @@ import {
   insertBudget,
   type NewBudget,
 } from '../../../packages/control-plane/src/budgets/insert-budget.ts';
-import { heldByLease } from '../../../packages/control-plane/src/budgets/lease-held.ts';
+import {
+  heldByLease,
+  holdsAnything,
+} from '../../../packages/control-plane/src/budgets/lease-held.ts';
 import { reportLeases } from '../../../packages/control-plane/src/budgets/report-leases.ts';
 import type { BudgetRow } from '../../../packages/control-plane/src/budgets/tables.ts';
 import { insertOrg } from '../../../packages/control-plane/src/identity/org-rows.ts';
@@ -157,7 +160,7 @@ export class SimulatedControl {
       select used.budget_id, used.subject, used.starts_at, used.spent, coalesce((
         select sum(${heldByLease}) from budget_leases lease
         where lease.budget_id = used.budget_id and lease.subject = used.subject
-          and lease.starts_at = used.starts_at), 0) as held
+          and lease.starts_at = used.starts_at and ${holdsAnything}), 0) as held
       from budget_windows used join budgets on budgets.id = used.budget_id
       where budgets.org_id = ${this.orgId}`;
     const { rows } = await this.#time.real(() => query.execute(this.#database.database));
