@@ -1,4 +1,4 @@
-import { type KartaError, LIMITS, newId } from '@karta/protocol';
+import { type KartaError, LIMITS, newId, type Session } from '@karta/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestDatabase, type TestDatabase } from '../sql/test-database.ts';
 import type { Caller, ListQuery } from './port.ts';
@@ -191,9 +191,13 @@ test('many that route by the same values at once get one session', async () => {
 });
 
 test('lists are newest first, filtered, paged by an opaque cursor', async () => {
-  const metadata = { batch: 'list' };
-  const ids: string[] = [];
-  for (let n = 0; n < 7; n += 1) ids.unshift((await t.create({ metadata: { ...metadata, n } })).id);
+  const metadata = { batch: `list ${newId('session')}` };
+  const made: Session[] = [];
+  for (let n = 0; n < 7; n += 1) made.push(await t.create({ metadata: { ...metadata, n } }));
+  // Those of one millisecond stand by their ids.
+  const ids = made
+    .sort((a, b) => b.created_at.localeCompare(a.created_at) || (a.id < b.id ? 1 : -1))
+    .map(({ id }) => id);
   const seen: string[] = [];
   let cursor: string | undefined;
   do {
@@ -202,8 +206,9 @@ test('lists are newest first, filtered, paged by an opaque cursor', async () => 
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
   expect(seen).toEqual(ids);
-  expect((await list({ metadata: { batch: 'list', n: '4' } })).sessions).toHaveLength(1);
-  expect((await list({ metadata: { batch: 'LIST' } })).sessions).toEqual([]);
+  expect((await list({ metadata: { ...metadata, n: '4' } })).sessions).toHaveLength(1);
+  const shouted = { batch: metadata.batch.toUpperCase() };
+  expect((await list({ metadata: shouted })).sessions).toEqual([]);
   expect((await list({ metadata, status: 'ended' })).sessions).toEqual([]);
   expect((await list({ metadata }, apiKey('org_b', null))).sessions).toEqual([]);
   expect((await list({ metadata }, apiKey('org_a', OTHER_PROJECT))).sessions).toEqual([]);
