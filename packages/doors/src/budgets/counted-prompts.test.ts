@@ -123,6 +123,19 @@ describe('the input of a call whose beginning was counted', () => {
     }
   });
 
+  it.each<[Wire, object]>([
+    ['chat', { messages: [{ role: 'user', content: SYSTEM }], input: [] }],
+    ['responses', { input: SYSTEM, messages: [] }],
+    ['messages', { messages: [{ role: 'user', content: SYSTEM }], input: [] }],
+    ['messages', JSON.parse(`{"messages":[],"__proto__":{"text":"${SYSTEM}"}}`)],
+  ])('on %s counts every member, whatever else it is named after', (wire, request) => {
+    const prompts = new CountedPrompts();
+    tell(prompts, wire, { messages: [], input: [] }, 50);
+    tell(prompts, wire, { messages: [] }, 50);
+    tell(prompts, wire, { input: [] }, 50);
+    expect(within(prompts, wire, request)).toBeGreaterThan(SYSTEM.length);
+  });
+
   it('has the tools that the model may still ask for', () => {
     const prompts = new CountedPrompts();
     const tools = [{ name: 'rare', description: 'x'.repeat(9_000), defer_loading: true }];

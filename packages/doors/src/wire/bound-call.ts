@@ -44,7 +44,7 @@ export function boundCall(route: Route, body: Buffer): BoundCall | { problem: st
   return {
     input: input.tokens,
     longCache: input.longCache,
-    beginnings: promptBeginnings(route.family, request),
+    beginnings: promptBeginnings({ family: route.family, name }, request),
     minOutput: answers * Math.min(limit, MIN_OUTPUT_TOKENS),
     wantedOutput: answers * limit,
     bodyWithin(output) {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { WireFamily } from '@karta/protocol';
 import { tokensBeyondBytes } from './bound-input.ts';
+import type { BilledRoute } from './output-limit.ts';
+import type { Route } from './routes.ts';
 
 /** A beginning of a request's prompt: what it offers and asks with, and its first messages. */
 export interface PromptBeginning {
@@ -21,10 +22,11 @@ export const SEAM_TOKENS = 16;
 
 type Json = Record<string, unknown>;
 
-/** Where each wire has its messages. */
-const MESSAGES: Record<WireFamily, readonly string[]> = {
-  anthropic: ['messages'],
-  openai: ['messages', 'input'],
+/** Where each route has its messages. What another route has there is a member like all others. */
+const MESSAGES: Record<BilledRoute, string> = {
+  messages: 'messages',
+  chat: 'messages',
+  responses: 'input',
 };
 
 /** Members that change from call to call and are no part of the prompt; they count by their bytes. */
@@ -48,15 +50,15 @@ const DROPPED = new Set(['thinking', 'redacted_thinking', 'reasoning']);
  * counted as in one request it is in the next. None where the provider itself would put in or leave
  * out what it likes.
  */
-export function promptBeginnings(family: WireFamily, request: Json): PromptBeginning[] {
-  const frame: Json = {};
-  const changing: Json = {};
-  let messages: unknown = [];
-  for (const [name, value] of Object.entries(request)) {
-    if (MESSAGES[family].includes(name)) messages = value;
-    else if (CHANGING.has(name)) changing[name] = value;
-    else frame[name] = value;
-  }
+export function promptBeginnings(
+  { family, name: route }: Pick<Route, 'family'> & { name: BilledRoute },
+  request: Json,
+): PromptBeginning[] {
+  const { [MESSAGES[route]]: messages = [], ...others } = request;
+  // By entries: a member named `__proto__` is one, too.
+  const entries = Object.entries(others);
+  const frame: Json = Object.fromEntries(entries.filter(([name]) => !CHANGING.has(name)));
+  const changing: Json = Object.fromEntries(entries.filter(([name]) => CHANGING.has(name)));
   if (isEditedBeyond(frame)) return [];
   const pieces = [frame, ...piecesOf(messages)];
   const texts = pieces.map((piece) => JSON.stringify(piece) ?? '');
