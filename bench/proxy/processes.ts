@@ -15,6 +15,7 @@ import { collectedHeapOf } from '../platform/collected-heap.ts';
 import type { Served } from './load.ts';
 
 const UPSTREAM = fileURLToPath(new URL('scripted-upstream.ts', import.meta.url));
+const FETCHING = fileURLToPath(new URL('fetch-usage.ts', import.meta.url));
 const PATH = '/v1/chat/completions';
 const START_ATTEMPTS = 200;
 /** USER_HZ of Linux: a tick of a process's time is 10 ms. */
@@ -75,6 +76,17 @@ export async function startChannel(upstreamPort: number): Promise<Doors> {
     },
     stop: () => doors.stop(),
   };
+}
+
+/**
+ * Plays the data plane's part, which is a process of its own: fetches what the doors have metered
+ * and acknowledges it.
+ */
+export function startFetching({ doors }: Doors): Pick<Process, 'stop'> {
+  const child = spawn(process.execPath, [FETCHING], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const { managementSocket: socket, managementToken: token } = doors;
+  child.stdin.write(`${JSON.stringify({ socket, token })}\n`);
+  return { stop: () => ended(child) };
 }
 
 /** The gateway of the same kind that others run, with its own program, sent to the same provider. */

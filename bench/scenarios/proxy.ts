@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Caller, press, requestTo } from '../proxy/load.ts';
 import {
   cpuMs,
@@ -6,6 +5,7 @@ import {
   type Process,
   residentBytes,
   startChannel,
+  startFetching,
   startPeer,
   startUpstream,
 } from '../proxy/processes.ts';
@@ -19,8 +19,6 @@ const ADDED_P99_MS = 2;
 /** What a heap may differ by that does not grow; a record a stream would be a hundred times as much. */
 const GROWTH_BYTES = 16 * 1024 * 1024;
 const CONNECTIONS = 16;
-/** How often the data plane's part is played: what was metered is fetched and acknowledged. */
-const FETCH_MS = 100;
 
 /**
  * What the doors cost between a harness and its provider: a process of theirs, a channel with its
@@ -34,22 +32,18 @@ export const proxy: Scenario = {
   target: `≥ ${TIMES_PEER}× the peer's requests/s, ≤ ${ADDED_MEDIAN_MS} ms more to the first byte (p99 ${ADDED_P99_MS}), memory flat`,
   async run({ quick }) {
     const upstream = await startUpstream();
-    const running: Process[] = [upstream];
-    let fetching = true;
+    const running: Pick<Process, 'stop'>[] = [upstream];
     try {
       const doors = await startChannel(upstream.port);
       running.push(doors);
       const peer = await startPeer(upstream.port);
       running.push(peer);
-      const fetched = fetchUsage(doors, () => fetching);
+      running.push(startFetching(doors));
       const rates = await compare([upstream, doors, peer], quick);
       const first = await firstBytes([upstream, doors], quick ? 500 : 5_000);
       const memory = await growth(doors, quick ? 5_000 : 100_000);
-      fetching = false;
-      await fetched;
       return summary(rates, first, memory);
     } finally {
-      fetching = false;
       for (const { stop } of running.reverse()) await stop();
     }
   },
@@ -135,14 +129,6 @@ async function growth(doors: Doors, streams: number) {
   const after = { heap: await doors.heapBytes(), resident: await residentBytes(doors.pid) };
   for (const caller of callers) caller.close();
   return { streams, before, after };
-}
-
-async function fetchUsage({ doors: { management } }: Doors, goOn: () => boolean): Promise<void> {
-  while (goOn()) {
-    const last = (await management.usage()).at(-1);
-    if (last === undefined) await delay(FETCH_MS);
-    else await management.ackUsage(last.seq);
-  }
 }
 
 function summary(

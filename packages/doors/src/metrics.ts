@@ -1,4 +1,4 @@
-import { addUsage, NO_USAGE } from '@karta/protocol';
+import { addUsage, NO_USAGE, type WireFamily } from '@karta/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { budgetMetrics } from './budgets/metrics.ts';
 import type { Settled } from './metering/turn-ledger.ts';
@@ -15,6 +15,14 @@ export type CallOutcome =
   | 'failed_here'
   | 'parked';
 
+/** How many calls ended so. */
+interface Ending {
+  family: WireFamily;
+  upstream: string;
+  outcome: CallOutcome;
+  count: number;
+}
+
 /** Seconds from a whole request to the head of the answer. */
 const FIRST_BYTE_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 120];
 
@@ -27,6 +35,7 @@ export function createMetrics() {
     help: 'Model calls by how they ended',
     labelNames: ['family', 'upstream', 'outcome'] as const,
     registers,
+    collect: tellEnded,
   });
   const retries = new Counter({
     name: 'karta_doors_retries_total',
@@ -59,10 +68,15 @@ export function createMetrics() {
     registers,
   });
   const channels = new Gauge({ name: 'karta_doors_channels', help: 'Open channels', registers });
-  const inFlight = new Gauge({
+  /** Told when it is read, as all that changes twice a call. */
+  const inFlight = { calls: 0 };
+  new Gauge({
     name: 'karta_doors_calls_in_flight',
     help: 'Calls that have begun and not ended',
     registers,
+    collect() {
+      this.set(inFlight.calls);
+    },
   });
 
   const journalBacklog = new Gauge({
@@ -79,6 +93,21 @@ export function createMetrics() {
   function watchJournal(journal: { backlog: number; bytes: number }): void {
     Object.assign(journalBacklog, { collect: () => journalBacklog.set(journal.backlog) });
     Object.assign(journalBytes, { collect: () => journalBytes.set(journal.bytes) });
+  }
+
+  /** Not told yet: to look for the series of a call costs ten times what counting it does. */
+  const endings = new Map<string, Ending>();
+  function tellEnded(): void {
+    for (const { count, ...labels } of endings.values()) calls.inc(labels, count);
+    endings.clear();
+  }
+
+  /** A call is over. */
+  function ended(family: WireFamily, upstream: string, outcome: CallOutcome): void {
+    const key = `${family} ${upstream} ${outcome}`;
+    const known = endings.get(key);
+    if (known === undefined) endings.set(key, { family, upstream, outcome, count: 1 });
+    else known.count += 1;
   }
 
   /** Not told yet. To look for eight series costs more than all other metrics of a call. */
@@ -105,11 +134,11 @@ export function createMetrics() {
   const budgets = budgetMetrics(registry);
   return {
     registry,
-    calls,
     retries,
     firstByte,
     channels,
     inFlight,
+    ended,
     settled,
     watchJournal,
     budgets,

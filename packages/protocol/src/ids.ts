@@ -39,7 +39,7 @@ export type IdKind = keyof typeof PREFIXES;
 
 const ID_BYTES = 12;
 /** Random bytes are drawn for so many ids at once: to ask for them costs more than to write an id. */
-const IDS_AHEAD = 64;
+const IDS_AHEAD = 512;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 const ahead = new Uint8Array(IDS_AHEAD * ID_BYTES);

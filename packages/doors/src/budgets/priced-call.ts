@@ -1,11 +1,4 @@
-import {
-  type CallCost,
-  costOf,
-  type Price,
-  type PricedCounts,
-  type SpendCharge,
-  type Usage,
-} from '@karta/protocol';
+import { type CallCost, costOf, type Price, type SpendCharge, type Usage } from '@karta/protocol';
 import type { Booked } from '../metering/metered-call.ts';
 import type { Amounts } from './demand.ts';
 import type { Reservation } from './reservation.ts';
@@ -92,7 +85,8 @@ export class PricedCall {
       price_version: priced ? this.#version : null,
       own_key_id: this.#ownKeyId,
       charges,
-      ...parts,
+      cache_write_1h_tokens: parts.cache_write_1h_tokens,
+      reasoning_tokens: parts.reasoning_tokens,
       exceeded: this.#exceeded(usage, cost),
     };
   }
@@ -100,8 +94,14 @@ export class PricedCall {
   /** What the provider counted, or where it did not, the most that it can have counted. */
   #costOf({ usage, parts, inputTold }: Booked): bigint {
     if (this.#price === null) return 0n;
-    const counts: PricedCounts = { ...usage, ...parts };
-    const cost = costOf(this.#price, counts);
+    const cost = costOf(this.#price, {
+      input_tokens: usage.input_tokens,
+      cache_read_tokens: usage.cache_read_tokens,
+      cache_write_tokens: usage.cache_write_tokens,
+      output_tokens: usage.output_tokens,
+      cache_write_1h_tokens: parts.cache_write_1h_tokens,
+      reasoning_tokens: parts.reasoning_tokens,
+    });
     if (this.#reservation === null || inputTold) return cost;
     // Which part of its input a cache stored nobody knows either.
     const bound = this.#reservation.amounts.cost;

@@ -20,6 +20,8 @@ import { relay } from './relay.ts';
 export interface Exchange {
   call: ModelCall;
   response: ServerResponse;
+  /** Nobody waits for the answer any more. */
+  gone: AbortSignal;
   hideUsage: boolean;
   /** As the request names it. */
   model: string;
@@ -30,8 +32,6 @@ export interface AttemptOf {
   channel: Channel;
   turnId: string | null;
   exchange: Exchange;
-  /** Nobody waits for the answer any more. */
-  gone: AbortSignal;
   /** How often this call was sent before, to whomever. */
   earlier: number;
   /** Counts the attempt from now on. */
@@ -59,32 +59,35 @@ export async function attemptCall(
   of: AttemptOf,
 ): Promise<Attempt> {
   const { upstream, model } = served;
-  const { channel, gone, turnId, exchange } = of;
+  const { channel, turnId, exchange } = of;
   const { route } = exchange.call;
-  const body = model === exchange.model ? exchange.call.body : withModel(exchange.call.body, model);
-  const meter = new MeteredCall(route.name, body.length);
+  const asked =
+    model === exchange.model
+      ? exchange
+      : withBody({ ...exchange, model }, withModel(exchange.call.body, model));
+  const meter = new MeteredCall(route.name, asked.call.body.length);
   of.counts(meter);
   const begun = performance.now();
   let entry: JournalEntry | null = null;
   let settled = false;
   let outcome: CallOutcome = 'failed_here';
   try {
-    let sent = { ...exchange, model, call: { ...exchange.call, body } };
+    let sent = asked;
     if (route.billed) {
-      const begin = await beginCall(context, { channel, turnId }, served, sent, meter, gone);
+      const begin = await beginCall(context, { channel, turnId }, served, asked, meter);
       if ('refusal' in begin) {
         outcome = 'refused_here';
         return { ended: 'not_sent', refused: begin };
       }
       entry = begin.entry;
-      sent = { ...sent, call: { ...sent.call, body: begin.body } };
+      if (begin.body !== asked.call.body) sent = withBody(asked, begin.body);
     }
-    const made = await send(context, served, sent, { meter, entry, gone });
+    const made = await send(context, served, sent, { meter, entry });
     outcome = made.ended === 'key_refused' ? 'own_key_refused' : made.outcome;
     if (made.ended !== 'answered') return made;
     await settle(context, entry);
     settled = true;
-    return { ...made, cost: entry === null ? 0n : entry.cost };
+    return { ended: 'answered', outcome: made.outcome, cost: entry === null ? 0n : entry.cost };
   } catch (error) {
     if (entry === null) meter.notSent();
     if (error instanceof JournalUnavailable) outcome = 'refused_here';
@@ -95,20 +98,28 @@ export async function attemptCall(
       context.metrics.budgets.exceeded.inc({ upstream: upstream.id });
       context.log.error({ call: entry.id }, 'a provider counted more than the limits it was sent');
     }
-    context.metrics.calls.inc({ family: route.family, upstream: upstream.id, outcome });
-    const line = {
-      channel: channel.id,
-      call: entry?.id ?? null,
-      session: channel.sessionId,
-      turn: turnId,
-      route: route.name,
-      upstream: upstream.id,
-      outcome,
-      attempt: of.earlier + 1,
-      ms: Math.round(performance.now() - begun),
-    };
-    context.log.info(route.billed ? { ...line, ...meter.booked() } : line, 'call');
+    context.metrics.ended(route.family, upstream.id, outcome);
+    // Of a call that went well the usage has it all: its line costs as much as its metering.
+    const level = outcome === 'complete' ? 'debug' : 'info';
+    if (context.log.isLevelEnabled(level)) {
+      const line = {
+        channel: channel.id,
+        call: entry?.id ?? null,
+        session: channel.sessionId,
+        turn: turnId,
+        route: route.name,
+        upstream: upstream.id,
+        outcome,
+        attempt: of.earlier + 1,
+        ms: Math.round(performance.now() - begun),
+      };
+      context.log[level](route.billed ? { ...line, ...meter.booked() } : line, 'call');
+    }
   }
+}
+
+function withBody(exchange: Exchange, body: Buffer): Exchange {
+  return { ...exchange, call: { ...exchange.call, body } };
 }
 
 /** Settled twice is settled once. */
@@ -127,8 +138,8 @@ type Sent =
 async function send(
   { metrics, log }: CallContext,
   { upstream, key }: ServedBy,
-  { call, response, hideUsage }: Exchange,
-  { meter, entry, gone }: { meter: MeteredCall; entry: JournalEntry | null; gone: AbortSignal },
+  { call, response, hideUsage, gone }: Exchange,
+  { meter, entry }: { meter: MeteredCall; entry: JournalEntry | null },
 ): Promise<Sent> {
   const sent = performance.now();
   let reply: ModelReply;

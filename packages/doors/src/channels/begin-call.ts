@@ -18,9 +18,8 @@ export async function beginCall(
   { admission, journal }: CallContext,
   of: { channel: Channel; turnId: string | null },
   { upstream, key }: ServedBy,
-  { call, model }: Exchange,
+  { call, model, gone }: Exchange,
   meter: MeteredCall,
-  signal: AbortSignal,
 ): Promise<{ entry: JournalEntry; body: Buffer } | CallRefused> {
   const { channel } = of;
   const admitted = await admission.admit({
@@ -31,7 +30,7 @@ export async function beginCall(
     ownKeyId: key?.ownId ?? null,
     subject: subjectOf(channel),
     grant: channel.spending.orgGrant,
-    signal,
+    signal: gone,
   });
   if ('refusal' in admitted) {
     meter.notSent();
@@ -39,17 +38,22 @@ export async function beginCall(
   }
   const { admitted: priced, body } = admitted;
   if (priced.limits !== null) meter.limitTo(priced.limits);
-  const entry = await JournalEntry.begin(journal, meter, priced, {
-    ...of,
-    provider: upstream.id,
-    model,
-  });
+  const { turnId } = of;
+  const called = { channel, turnId, provider: upstream.id, model };
+  const entry = await JournalEntry.begin(journal, meter, priced, called);
   return { entry, body };
 }
 
 /** Whom a channel's calls are for; `null` for a test session, which no cap counts. */
 function subjectOf(channel: Channel): SpendSubject | null {
   if (channel.demo || channel.sessionId === null) return null;
-  const { orgId: org_id, projectId: project_id, sessionId: session_id } = channel;
-  return { org_id, project_id, session_id, ...channel.spending.payer };
+  const { payer } = channel.spending;
+  return {
+    org_id: channel.orgId,
+    project_id: channel.projectId,
+    session_id: channel.sessionId,
+    api_key_id: payer.api_key_id,
+    embed_key_id: payer.embed_key_id,
+    end_user: payer.end_user,
+  };
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TurnRefusal } from '@karta/protocol';
 import { JournalUnavailable } from '../journal/journal.ts';
@@ -52,7 +51,7 @@ class ForwardedCall {
     this.#first = first;
     const counted = { booked: () => this.#latest?.booked() ?? NOT_BILLED };
     this.#booking = exchange.call.route.billed ? channel.ledger.begin(counted) : null;
-    this.#gone = whenGone(exchange.response);
+    this.#gone = exchange.gone;
   }
 
   async answer(): Promise<void> {
@@ -122,8 +121,10 @@ class ForwardedCall {
     const earlier = this.#attempts;
     this.#attempts += 1;
     return attemptCall(this.#context, served, {
-      ...{ channel: this.#channel, turnId: this.#turnId, exchange: this.#exchange },
-      ...{ gone: this.#gone, earlier },
+      channel: this.#channel,
+      turnId: this.#turnId,
+      exchange: this.#exchange,
+      earlier,
       counts: (meter) => {
         this.#latest = meter;
       },
@@ -200,14 +201,4 @@ function namesOf({ upstream, model }: ServedBy): ModelNames {
 
 function isSame(a: ServedBy, b: ServedBy): boolean {
   return a.upstream.id === b.upstream.id && a.model === b.model && a.key?.ownId === b.key?.ownId;
-}
-
-/** Aborts when nobody waits for the answer any more. */
-function whenGone(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort();
-  });
-  if (response.destroyed) gone.abort();
-  return gone.signal;
 }

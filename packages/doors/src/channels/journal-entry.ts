@@ -26,9 +26,8 @@ export class JournalEntry {
     of: { channel: Channel; turnId: string | null; provider: string; model: string },
   ): Promise<JournalEntry> {
     const booked = meter.booked();
-    const { total_tokens: _, ...estimate } = booked.usage;
+    const { usage } = booked;
     const call: BegunCall = {
-      ...estimate,
       id: newId('call'),
       org_id: of.channel.orgId,
       project_id: of.channel.projectId,
@@ -38,6 +37,10 @@ export class JournalEntry {
       org_grant: of.channel.spending.orgGrant,
       provider: of.provider,
       model: of.model,
+      input_tokens: usage.input_tokens,
+      cache_read_tokens: usage.cache_read_tokens,
+      cache_write_tokens: usage.cache_write_tokens,
+      output_tokens: usage.output_tokens,
       estimated: true,
       paid_by: priced.paidBy,
       spend: priced.begun(booked),
@@ -79,7 +82,7 @@ export class JournalEntry {
    * on the disk.
    */
   settle(): Promise<void> {
-    this.#settled ??= this.#journal.settle(this.#call, this.#settlement());
+    this.#settled ??= this.#journal.settle(this.#call, this.#settlement(), this.#priced.reserved);
     return this.#settled;
   }
 

@@ -15,6 +15,7 @@ import type { Channel } from './channel.ts';
 import { carries } from './credential.ts';
 import { forwardCall } from './forward-call.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
+import { goneOf } from './gone.ts';
 import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
 
@@ -39,7 +40,7 @@ export async function serveCall(
   const no = (refusal: Refusal, message: string) => {
     const answer = refuse(family, refusal, message);
     response.writeHead(answer.status, answer.headers).end(answer.body);
-    context.metrics.calls.inc({ family, upstream: 'none', outcome: 'refused_here' });
+    context.metrics.ended(family, 'none', 'refused_here');
   };
   if (!carries(channel.credential, request)) {
     return no('unauthenticated', 'The credential is not valid on this channel.');
@@ -50,7 +51,7 @@ export async function serveCall(
   if (channel.calls >= CHANNEL_CALLS) return no('rate_limited', 'Too many calls at once.');
 
   channel.calls += 1;
-  context.metrics.inFlight.inc();
+  context.metrics.inFlight.calls += 1;
   const bodies = context.bodies.of(channel.orgId);
   let held = 0;
   try {
@@ -62,10 +63,11 @@ export async function serveCall(
     if ('problem' in prepared) return no('invalid_request', prepared.problem);
     const call = callOf(route, request, prepared.body, channel);
     const { hideUsage, model } = prepared;
-    const exchange = { call, response, hideUsage, model };
+    const exchange = { call, response, gone: goneOf(request.socket), hideUsage, model };
     if (channel.parked) return await answerParked(context, exchange);
     // Before anything is asked on its account: the turn says on whose.
-    if (route.billed) await channel.ledger.turnSoon();
+    const turn = route.billed ? channel.ledger.turnSoon() : null;
+    if (turn !== null) await turn;
     const served = await servedBy(context, channel, { route, model });
     if ('refusal' in served) {
       if (served.told !== null && route.billed) bookRefused(channel, call, served.told);
@@ -76,7 +78,7 @@ export async function serveCall(
     channel.bodies.bytes -= held;
     bodies.release(held);
     channel.calls -= 1;
-    context.metrics.inFlight.dec();
+    context.metrics.inFlight.calls -= 1;
   }
 }
 
@@ -99,5 +101,5 @@ async function answerParked(context: CallContext, exchange: Exchange): Promise<v
   const { family } = call.route;
   const reply = await perform(parkedAnswer(call), new AbortController().signal);
   await relay(reply, response, { hideUsage, onChunk: () => {} });
-  context.metrics.calls.inc({ family, upstream: 'none', outcome: 'parked' });
+  context.metrics.ended(family, 'none', 'parked');
 }

@@ -229,6 +229,31 @@ describe('the usage journal', () => {
     await again.close();
   });
 
+  it('has soon on the disk what nobody waits for, by itself', async () => {
+    const journal = await open();
+    const one = call();
+    await journal.begin(one);
+    await journal.settle(one, cost(1), false);
+    // Over only once its end is on the disk.
+    expect(journal.openCalls).toBe(1);
+    await expect.poll(() => journal.openCalls).toBe(0);
+    await journal.close();
+  });
+
+  it('tells what was settled before it is asked, and nothing that is not on the disk', async () => {
+    const journal = await open();
+    const begun = Array.from({ length: 20 }, call);
+    for (const [index, one] of begun.entries()) {
+      await journal.begin(one, index % 5 === 0);
+      await journal.settle(one, cost(1), index % 3 === 0);
+      if (index % 4 !== 0) continue;
+      expect(ids(await journal.unacknowledged(50))).toEqual(ids(begun.slice(0, index + 1)));
+      expect(journal.openCalls).toBe(0);
+    }
+    await journal.close();
+    expect(ids(await (await open()).unacknowledged(50))).toEqual(ids(begun));
+  });
+
   it('takes no call when the disk refuses, and goes on when it does not', async () => {
     const journal = await open();
     await rm(folder, { recursive: true });

@@ -123,13 +123,18 @@ export class Journal {
     }
   }
 
-  /** Writes down what a call cost; resolves when that is on the disk. Throws what the disk says. */
-  settle(call: BegunCall, settlement: Settlement): Promise<void> {
-    return this.#writer.append(this.#settledLine(call, settlement), settlement !== null);
+  /**
+   * Writes down what a call cost; resolves when that is on the disk, or where it need not be
+   * `durable` when this process may die. Throws what the disk says.
+   */
+  settle(call: BegunCall, settlement: Settlement, durable = true): Promise<void> {
+    const line = this.#settledLine(call, settlement);
+    return this.#writer.append(line, durable && settlement !== null);
   }
 
-  /** The oldest records that nobody has acknowledged, at most some `limit` of them. */
+  /** The oldest records that nobody has acknowledged, all on the disk, at most some `limit` of them. */
   async unacknowledged(limit: number): Promise<UsageRecord[]> {
+    await this.#writer.flush();
     const recent = this.#recent.after(this.#acked, limit);
     if (recent !== null) return recent;
     const records: UsageRecord[] = [];
@@ -173,9 +178,28 @@ export class Journal {
   #settledLine(call: BegunCall, settlement: Settlement): JournalLine {
     if (settlement === null) return { kind: 'settled', id: call.id, record: null };
     this.#lastSeq += 1;
-    const { total_tokens: _, ...tokens } = settlement.usage;
-    const { estimated, spend } = settlement;
-    const record = { ...call, ...tokens, estimated, spend, seq: this.#lastSeq };
+    const { usage } = settlement;
+    // Spelled out: to copy an object of this size takes as long as writing it down.
+    const record: UsageRecord = {
+      seq: this.#lastSeq,
+      id: call.id,
+      org_id: call.org_id,
+      project_id: call.project_id,
+      session_id: call.session_id,
+      turn_id: call.turn_id,
+      payer: call.payer,
+      org_grant: call.org_grant,
+      provider: call.provider,
+      model: call.model,
+      input_tokens: usage.input_tokens,
+      cache_read_tokens: usage.cache_read_tokens,
+      cache_write_tokens: usage.cache_write_tokens,
+      output_tokens: usage.output_tokens,
+      estimated: settlement.estimated,
+      paid_by: call.paid_by,
+      spend: settlement.spend,
+      at: call.at,
+    };
     return { kind: 'settled', id: call.id, record };
   }
 

@@ -11,10 +11,7 @@ export interface LineOwner {
   began(segment: Segment): void;
   /** A line is in the file; a power failure may still take it. Called in the order of the lines. */
   written(line: JournalLine, segment: Segment): void;
-  /**
-   * A line is where it was to be: on the disk, or in the file where no more was asked for. Called in
-   * the order of the lines.
-   */
+  /** A line is on the disk. Called in the order of the lines. */
   kept(line: JournalLine, segment: Segment): void;
   /** Calls that have begun and of which the end is not kept. */
   openCalls(): number;
@@ -40,6 +37,8 @@ interface Waiters extends PromiseWithResolvers<void> {
 const ROOM = Buffer.alloc(128 * 1024);
 /** How long settlements wait for those of other calls that run, in milliseconds. */
 const GATHER_MS = 1;
+/** How long a line that nobody waits for may be in the file alone, in milliseconds. */
+const UNFLUSHED_MS = 5;
 /** Of a thousand calls that go on in one step, the first would wait for the last. */
 const TOLD_AT_ONCE = 256;
 
@@ -62,12 +61,14 @@ export class LineWriter {
   #forFile: Waiters | null = null;
   /** In the file, not on the disk. */
   #unflushed: Waiting[] = [];
+  /** Lines that have left that list, for whatever reason. */
+  #flushed = 0;
   /** Settled while the disk failed: written before anything else. */
   #unwritten: JournalLine[] = [];
   #writing: Promise<void> | null = null;
   #flushing: Promise<void> | null = null;
-  /** Ends the moment for which settlements are gathered. */
-  #gathered: (() => void) | null = null;
+  /** What the next flush waits for, until it begins. */
+  #gathering: Gathering | null = null;
   /** Kept, and to be told so. */
   #untold: Waiters[] = [];
   #telling: Promise<void> | null = null;
@@ -84,7 +85,10 @@ export class LineWriter {
     this.#nextNumber = number;
   }
 
-  /** Resolves once the line is in the file; `durable`: on the disk. Throws what the disk says. */
+  /**
+   * Resolves once the line is in the file, and soon on the disk; `durable`: once it is there. Throws
+   * what the disk says.
+   */
   append(line: JournalLine, durable: boolean): Promise<void> {
     const waiters = joined(durable ? this.#forDisk : this.#forFile);
     if (durable) this.#forDisk = waiters;
@@ -94,10 +98,22 @@ export class LineWriter {
     return waiters.promise;
   }
 
+  /** Resolves once what is in the file is on the disk, or never will be. */
+  async flush(): Promise<void> {
+    const all = this.#flushed + this.#unflushed.length;
+    while (this.#flushed < all && this.#flushing !== null) {
+      this.#gathering?.end();
+      await this.#flushing;
+    }
+  }
+
   /** Writes and flushes what waits, and closes the file. */
   async close(): Promise<void> {
     if (this.#unwritten.length > 0) this.#writing ??= this.#writeSoon();
-    for (let work = this.#work; work !== null; work = this.#work) await work;
+    for (let work = this.#work; work !== null; work = this.#work) {
+      this.#gathering?.end();
+      await work;
+    }
     const file = this.#file;
     this.#file = null;
     try {
@@ -134,7 +150,10 @@ export class LineWriter {
   }
 
   async #beginFile(): Promise<void> {
-    await this.#flushing;
+    for (let flush = this.#flushing; flush !== null; flush = this.#flushing) {
+      this.#gathering?.end();
+      await flush;
+    }
     const before = this.#file;
     this.#file = null;
     try {
@@ -164,7 +183,7 @@ export class LineWriter {
     this.#unwritten = [];
     this.#takeWaiting();
     for (const one of batch) this.#written(one, segment);
-    if (this.#unflushed.length > 0) this.#flushSoon(file, segment);
+    this.#flushSoon(file, segment);
   }
 
   #takeWaiting(): Waiting[] {
@@ -181,27 +200,30 @@ export class LineWriter {
    * the rest of a call.
    */
   #flushSoon(file: FileHandle, segment: Segment): void {
-    if (this.#flushing !== null && this.#gathered === null) return;
-    const durable = this.#unflushed.filter((one) => one.durable);
-    const enough =
-      durable.some(({ line }) => line.kind !== 'settled') ||
-      durable.length >= this.#owner.openCalls();
-    if (enough) this.#gathered?.();
-    if (this.#flushing !== null) return;
-    const gathered = enough ? Promise.resolve() : this.#gather();
-    this.#flushing = gathered.then(() => this.#flush(file, segment));
+    if (this.#flushing !== null && this.#gathering === null) return;
+    const wait = this.#mayWait();
+    if (this.#gathering !== null) this.#gathering.endWithin(wait);
+    else if (wait === 0) this.#flushing = this.#flush(file, segment);
+    else {
+      const gathering = new Gathering(wait);
+      this.#gathering = gathering;
+      this.#flushing = gathering.over.then(() => {
+        this.#gathering = null;
+        return this.#flush(file, segment);
+      });
+    }
   }
 
-  #gather(): Promise<void> {
-    return new Promise((resolve) => {
-      const over = () => {
-        clearTimeout(timer);
-        this.#gathered = null;
-        resolve();
-      };
-      const timer = setTimeout(over, GATHER_MS);
-      this.#gathered = over;
-    });
+  /** How long what is not flushed may wait to be, in milliseconds. */
+  #mayWait(): number {
+    let settled = 0;
+    for (const { durable, line } of this.#unflushed) {
+      if (!durable) continue;
+      if (line.kind !== 'settled') return 0;
+      settled += 1;
+    }
+    if (settled === 0) return UNFLUSHED_MS;
+    return settled >= this.#owner.openCalls() ? 0 : GATHER_MS;
   }
 
   /**
@@ -220,26 +242,27 @@ export class LineWriter {
       one.waiters.told = true;
       one.waiters.resolve();
     }
-    if (one.durable || this.#unflushed.length > 0) this.#unflushed.push(one);
-    else this.#owner.kept(one.line, segment);
+    this.#unflushed.push(one);
   }
 
   /** Flushes until nobody waits for it. Never throws. */
   async #flush(file: FileHandle, segment: Segment): Promise<void> {
-    while (this.#unflushed.length > 0) {
+    do {
       const count = this.#unflushed.length;
       try {
         await flushed(file);
       } catch (error) {
+        this.#flushed += this.#unflushed.length;
         await this.#failed(this.#unflushed.splice(0), error);
         break;
       }
-      const next = this.#unflushed.findIndex(({ durable }, index) => index >= count && durable);
-      const kept = this.#unflushed.splice(0, next === -1 ? this.#unflushed.length : next);
+      this.#flushed += count;
+      const kept = this.#unflushed.splice(0, count);
       for (const { line } of kept) this.#owner.kept(line, segment);
       this.#tell(kept);
-    }
+    } while (this.#unflushed.some(({ durable }) => durable));
     this.#flushing = null;
+    if (this.#unflushed.length > 0) this.#flushSoon(file, segment);
   }
 
   /** Tells who waits, some hundred in each round of events: the next flush begins among them. */
@@ -285,6 +308,35 @@ export class LineWriter {
     const broken = this.#file;
     this.#file = null;
     await broken?.close().catch((failure: unknown) => this.#owner.failed(failure));
+  }
+}
+
+/** A wait before a flush, which ends by itself, or sooner. */
+class Gathering {
+  readonly over: Promise<void>;
+  readonly end: () => void;
+  #until: number;
+  #timer: NodeJS.Timeout;
+
+  constructor(ms: number) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.over = promise;
+    this.#until = performance.now() + ms;
+    this.#timer = setTimeout(resolve, ms);
+    this.end = () => {
+      clearTimeout(this.#timer);
+      resolve();
+    };
+  }
+
+  /** It lasts so many milliseconds more at the most. */
+  endWithin(ms: number): void {
+    const until = performance.now() + ms;
+    if (until >= this.#until) return;
+    this.#until = until;
+    clearTimeout(this.#timer);
+    if (ms === 0) this.end();
+    else this.#timer = setTimeout(this.end, ms);
   }
 }
 

@@ -54,13 +54,21 @@ const UNKNOWN = 'Whether this org has keys of its own is not known at the moment
  * the org has a key the call is not sent: the platform must not pay for what the org wants to pay
  * for itself, and the other way round.
  */
-export async function servedBy(
+export function servedBy(
+  context: CallContext,
+  channel: Channel,
+  asked: AskedModel,
+): ServedBy | Promise<ServedBy | Unserved> {
+  const { demo } = context.upstreams;
+  if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
+  return servedByKeys(context, channel, asked);
+}
+
+async function servedByKeys(
   context: CallContext,
   channel: Channel,
   asked: AskedModel,
 ): Promise<ServedBy | Unserved> {
-  const { demo } = context.upstreams;
-  if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
   const own = context.orgs === null ? NO_OWN_KEYS : await ownKeysOf(context, channel);
   if (own === null) return unknown();
   try {
@@ -95,13 +103,18 @@ async function firstOf(
   provider: string | null,
   model: string,
 ): Promise<ServedBy | null> {
-  const is = (id: string) => provider === null || id === provider;
-  const ofFamily = (id: string) => PROVIDER_FAMILY[id as KeyProvider] === route.family;
-  const platform = upstreams
-    .serving(route)
-    .find(({ upstream }) => is(upstream.id) || upstream.id === 'demo');
+  let platform: PlatformUpstream | undefined;
+  for (const each of upstreams.serving(route)) {
+    const { id } = each.upstream;
+    if (provider === null || id === provider || id === 'demo') {
+      platform = each;
+      break;
+    }
+  }
   for (const each of own.providers) {
-    const key = is(each) && ofFamily(each) ? await own.keyOf(each) : null;
+    const asked = provider === null || each === provider;
+    const ofFamily = PROVIDER_FAMILY[each as KeyProvider] === route.family;
+    const key = asked && ofFamily ? await own.keyOf(each) : null;
     const upstream = key === null ? null : (orgs?.upstreams.at(each, key.parts) ?? null);
     if (upstream === null || !serves(upstream, route)) continue;
     const stead = own.platformAllowed ? platform : undefined;
@@ -119,10 +132,7 @@ function platformTarget(
   model: string,
   platformAllowed = true,
 ): ServedBy {
-  return {
-    ...{ upstream, key, model: nameAt(upstream, model) },
-    ...{ platformAllowed, onRefusedKey: null },
-  };
+  return { upstream, key, model: nameAt(upstream, model), platformAllowed, onRefusedKey: null };
 }
 
 function nameAt(upstream: Upstream, model: string): string {

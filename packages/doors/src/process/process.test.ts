@@ -165,8 +165,29 @@ describe('the doors process', () => {
     await first.stop();
   });
 
+  it('logs of calls those that failed, all where it is asked to', async () => {
+    for (const [logs, outcomes] of [
+      ['info', ['refused_by_provider']],
+      ['debug', ['complete', 'refused_by_provider']],
+    ] as const) {
+      const doors = await startDoors({}, undefined, logs);
+      const channel = await openTestChannel(doors);
+      await channel.anthropic.messages.create(ask(scripted({ text: 'hi' })));
+      await channel.anthropic.messages.create(ask(scripted({ err: 400 }))).catch(() => {});
+      await channel.close();
+      await doors.stop();
+      const lines = doors
+        .log()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const calls = lines.filter(({ msg }) => msg === 'call');
+      expect(calls.map(({ outcome }) => outcome)).toEqual(outcomes);
+    }
+  });
+
   it('logs no credential, key or text', async () => {
-    const doors = await startDoors();
+    const doors = await startDoors({}, undefined, 'debug');
     const channel = await openTestChannel(doors);
     await channel.anthropic.messages.create(ask(scripted({ text: 'confidential' })));
     await channel.openai.chat.completions

@@ -27,7 +27,7 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /**
  * Starts the doors over a fresh runtime folder, by default with the demo model alone. `trusts`: a
- * file of certificates that they take beside the usual ones.
+ * file of certificates that they take beside the usual ones. `logs`: the least that they log.
  */
 export async function startDoors(
   options: Partial<
@@ -37,6 +37,7 @@ export async function startDoors(
     >
   > = {},
   trusts?: string,
+  logs: 'info' | 'debug' = 'info',
 ): Promise<StartedDoors> {
   const runtimeDir = await mkdtemp(join(tmpdir(), 'karta-doors-'));
   const managementSocket = join(runtimeDir, 'private', 'doors.sock');
@@ -54,6 +55,7 @@ export async function startDoors(
   const env = {
     ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }),
     ...(trusts !== undefined && { NODE_EXTRA_CA_CERTS: trusts }),
+    KARTA_LOG_LEVEL: logs,
   };
   const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'pipe'], env });
   let logged = '';

@@ -55,8 +55,18 @@ export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams
     const real = able.filter(({ upstream }) => upstream.id !== 'demo');
     return real.length > 0 ? real : able;
   };
+  /** It is asked with each call, and never changes. */
+  const known = new Map<string, PlatformUpstream[]>();
+  const serving: Upstreams['serving'] = (route) => {
+    const name = `${route.family} ${route.name}`;
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    const able = ofFamily(route.family).filter(({ upstream }) => serves(upstream, route));
+    known.set(name, able);
+    return able;
+  };
   return {
-    serving: (route) => ofFamily(route.family).filter(({ upstream }) => serves(upstream, route)),
+    serving,
     demo,
     endpointOf: (provider) =>
       upstreams.find(({ upstream }) => upstream.id === provider)?.upstream.endpoint ?? null,
