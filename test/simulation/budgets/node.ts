@@ -250,6 +250,7 @@ export class SimulatedNode {
     const admitted = await admission.admit({
       ...{ route: ROUTE, body: asked, model: MODEL, provider: 'anthropic', ownKeyId: null },
       ...{ subject, grant, signal: new AbortController().signal },
+      countInput: async () => null,
     });
     this.#mustLive(incarnation);
     if ('refusal' in admitted) {

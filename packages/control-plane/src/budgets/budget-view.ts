@@ -12,7 +12,7 @@ interface UsedRow {
   subject: string;
   spent: string;
   held: string;
-  told: number;
+  exhausted_told: boolean;
 }
 
 /** Budgets as they are shown, in the same order. */
@@ -60,7 +60,7 @@ async function windowsNow(
   limit: number,
 ): Promise<UsedRow[]> {
   const { rows } = await sql<UsedRow>`
-    select budget_id, subject, spent, told, coalesce((
+    select budget_id, subject, spent, exhausted_told, coalesce((
         select sum(${heldByLease}) from budget_leases lease
         where lease.budget_id = used.budget_id and lease.subject = used.subject
           and lease.starts_at = used.starts_at and ${holdsAnything}
@@ -78,7 +78,7 @@ async function windowsNow(
 }
 
 function unused(subject: string): Omit<UsedRow, 'budget_id'> {
-  return { subject, spent: '0', held: '0', told: 0 };
+  return { subject, spent: '0', held: '0', exhausted_told: false };
 }
 
 function useOf(budget: BudgetRow, row: Omit<UsedRow, 'budget_id'>, now: Date): BudgetUse {
@@ -88,7 +88,7 @@ function useOf(budget: BudgetRow, row: Omit<UsedRow, 'budget_id'>, now: Date): B
   const shown = (amount: bigint) => budgetAmountOf(budget.metric, amount);
   // One that refused a call counts as exhausted, even where a little is left.
   const thresholds = new Set(reached(spent, cap));
-  if (row.told === 100) thresholds.add(100);
+  if (row.exhausted_told) thresholds.add(100);
   return {
     scope_id: row.subject,
     window_start: end && isoTime(start),

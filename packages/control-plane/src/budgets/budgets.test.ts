@@ -261,6 +261,37 @@ describe('a budget', () => {
     expect((await told(org)).at(-1)).toEqual(['budget.exhausted', 100]);
   });
 
+  it('tells what is reached after a call was refused with some of it left', async () => {
+    const org = await listening();
+    await create(org, { ...ORG_TOKENS, limit: '100' });
+    await book(org, { output_tokens: 30 });
+    const grant = await grantOf(org);
+    const call = <T>(path: string, json: object, schema: z.ZodType<T>) => {
+      const request = { method: 'POST', path: `/v1/internal/doors/${path}`, json, grant } as const;
+      return ground.doors.call(request, schema);
+    };
+    const { epoch } = (await call('register', { epoch: 90 }, registerDoorsAnswer)) ?? { epoch: 0 };
+    const of = { project_id: 'proj_1', session_id: 'sess_1', api_key_id: org.keyId };
+    const subject = { org_id: org.id, ...of, embed_key_id: null, end_user: null };
+    const amounts = { input_tokens: '0', output_tokens: '90', cost: '0' };
+    for (const _ of [1, 2]) {
+      const leased = await call(
+        'leases',
+        { epoch, subject, minimum: amounts, wanted: amounts },
+        leaseAnswer,
+      );
+      expect(leased?.budgets).toMatchObject([{ lease: null }]);
+      expect(await told(org)).toEqual([['budget.exhausted', 100]]);
+    }
+    await book(org, { output_tokens: 25 });
+    expect(await told(org)).toEqual([
+      ['budget.exhausted', 100],
+      ['budget.threshold', 50],
+    ]);
+    await book(org, { output_tokens: 50 });
+    expect((await told(org)).slice(2)).toEqual([['budget.threshold', 80]]);
+  });
+
   it('is listed, removed, and of another org not there', async () => {
     const org = await ground.org();
     const other = await ground.org();

@@ -141,6 +141,7 @@ async function forgetThresholds(tx: Tx, { id, cap }: BudgetRow): Promise<void> {
   await sql`
     update budget_windows set told = case
       when spent * 100 >= ${cap}::numeric * 80 then 80
-      when spent * 100 >= ${cap}::numeric * 50 then 50 else 0 end
+      when spent * 100 >= ${cap}::numeric * 50 then 50 else 0 end,
+      exhausted_told = false
     where budget_id = ${id} and (ends_at is null or ends_at > now())`.execute(tx);
 }

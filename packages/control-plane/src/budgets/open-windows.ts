@@ -16,6 +16,7 @@ export interface WindowEntry {
 export interface OpenWindow extends Omit<WindowEntry, 'add'> {
   spent: bigint;
   told: number;
+  exhaustedTold: boolean;
 }
 
 export function windowEntry(budget: BudgetRow, subject: string, at: Date, add = 0n): WindowEntry {
@@ -41,7 +42,7 @@ export async function openWindows(tx: Tx, entries: readonly WindowEntry[]): Prom
     const known = merged.get(key);
     merged.set(key, known === undefined ? entry : { ...known, add: known.add + entry.add });
   }
-  const told = [...merged.values()].map(({ budget, subject, bounds, add }) => ({
+  const asked = [...merged.values()].map(({ budget, subject, bounds, add }) => ({
     budget_id: budget.id,
     subject,
     starts_at: bounds.start,
@@ -54,19 +55,21 @@ export async function openWindows(tx: Tx, entries: readonly WindowEntry[]): Prom
     starts_at: Date;
     spent: string;
     told: number;
+    exhausted_told: boolean;
   }>`
     insert into budget_windows (budget_id, subject, starts_at, ends_at, spent)
-    select * from json_to_recordset(${JSON.stringify(told)}::json) as entry (
+    select * from json_to_recordset(${JSON.stringify(asked)}::json) as entry (
       budget_id text, subject text, starts_at timestamptz, ends_at timestamptz, spent numeric)
     order by budget_id, subject, starts_at
     on conflict (budget_id, subject, starts_at)
       do update set spent = budget_windows.spent + excluded.spent where excluded.spent <> 0
-    returning budget_id, subject, starts_at, spent, told`.execute(tx);
+    returning budget_id, subject, starts_at, spent, told, exhausted_told`.execute(tx);
   return rows.map((row) => {
     const key = JSON.stringify([row.budget_id, row.subject, row.starts_at.getTime()]);
     const entry = merged.get(key);
     if (entry === undefined) throw new Error(`a window that nobody asked for: ${key}`);
     const { budget, subject, bounds } = entry;
-    return { budget, subject, bounds, spent: BigInt(row.spent), told: row.told };
+    const { told, exhausted_told: exhaustedTold } = row;
+    return { budget, subject, bounds, spent: BigInt(row.spent), told, exhaustedTold };
   });
 }

@@ -24,10 +24,11 @@ export async function standingOf(
     place: string;
     spent: string;
     told: number;
+    exhausted_told: boolean;
     held: string;
     others: string;
   }>`
-    select place, used.spent, used.told, coalesce(sum(${heldByLease}), 0) as held,
+    select place, used.spent, used.told, used.exhausted_told, coalesce(sum(${heldByLease}), 0) as held,
       count(distinct lease.node_id) filter (where lease.node_id <> ${nodeId}) as others
     from unnest(
       ${entries.map(({ budget }) => budget.id)}::text[],
@@ -38,7 +39,7 @@ export async function standingOf(
     left join budget_leases lease on lease.budget_id = used.budget_id
       and lease.subject = used.subject and lease.starts_at = used.starts_at
       and ${holdsAnything}
-    group by place, used.spent, used.told`.execute(tx);
+    group by place, used.spent, used.told, used.exhausted_told`.execute(tx);
   const byPlace = new Map(rows.map((row) => [Number(row.place), row]));
   return entries.map(({ budget, subject, bounds }, index) => {
     const row = byPlace.get(index + 1);
@@ -48,6 +49,7 @@ export async function standingOf(
       bounds,
       spent: BigInt(row?.spent ?? 0),
       told: row?.told ?? 0,
+      exhaustedTold: row?.exhausted_told ?? false,
       held: BigInt(row?.held ?? 0),
       nodes: BigInt(row?.others ?? 0) + 1n,
     };

@@ -32,8 +32,10 @@ export interface BudgetWindowTable {
   starts_at: Date;
   ends_at: Date | null;
   spent: string;
-  /** The highest threshold that was told, in percent. */
+  /** The highest threshold below all of it that was told, in percent. */
   told: Generated<number>;
+  /** It was told that it is exhausted. */
+  exhausted_told: Generated<boolean>;
 }
 
 export interface BudgetLeaseTable {

@@ -25,23 +25,28 @@ export async function tellThresholds(
   const news: OpenWindow[] = [];
   for (const window of windows) {
     const percents = reached(window.spent, BigInt(window.budget.cap));
-    if (refused && !percents.includes(EXHAUSTED)) percents.push(EXHAUSTED);
-    const fresh = percents.filter((percent) => percent > window.told);
+    const below = percents.filter((percent) => percent !== EXHAUSTED);
+    const fresh = below.filter((percent) => percent > window.told);
+    const isExhausted = refused || percents.includes(EXHAUSTED);
+    if (isExhausted && !window.exhaustedTold) fresh.push(EXHAUSTED);
     if (fresh.length === 0) continue;
-    news.push({ ...window, told: Math.max(...fresh) });
+    const told = Math.max(window.told, ...below);
+    news.push({ ...window, told, exhaustedTold: window.exhaustedTold || isExhausted });
     events.push(...fresh.map((percent) => eventOf(window, percent, now)));
   }
   if (news.length === 0) return;
   await sql`
-    update budget_windows set told = news.told
+    update budget_windows set told = news.told, exhausted_told = news.exhausted_told
     from json_to_recordset(${JSON.stringify(
-      news.map(({ budget, subject, bounds, told }) => ({
+      news.map(({ budget, subject, bounds, told, exhaustedTold }) => ({
         budget_id: budget.id,
         subject,
         starts_at: bounds.start,
         told,
+        exhausted_told: exhaustedTold,
       })),
-    )}::json) as news (budget_id text, subject text, starts_at timestamptz, told smallint)
+    )}::json) as news (budget_id text, subject text, starts_at timestamptz, told smallint,
+      exhausted_told boolean)
     where budget_windows.budget_id = news.budget_id and budget_windows.subject = news.subject
       and budget_windows.starts_at = news.starts_at`.execute(tx);
   await emitWebhooks(tx, events);

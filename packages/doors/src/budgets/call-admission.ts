@@ -2,11 +2,12 @@ import { KartaError, type OrgSpendRules, priceOf, type SpendSubject } from '@kar
 import type { Logger } from 'pino';
 import type { OrgLink } from '../control/org-link.ts';
 import type { PriceSource } from '../prices/price-source.ts';
-import { boundCall } from '../wire/bound-call.ts';
+import { type BoundCall, boundCall } from '../wire/bound-call.ts';
 import type { Route } from '../wire/routes.ts';
 import type { ToldCap } from './cap.ts';
 import { CountedPrompts } from './counted-prompts.ts';
 import type { LeaseBook, Refused } from './lease-book.ts';
+import { COUNT_FROM_TOKENS } from './limits.ts';
 import type { BudgetMetrics } from './metrics.ts';
 import { PricedCall, type PriceOfCall } from './priced-call.ts';
 
@@ -23,6 +24,8 @@ export interface CallToAdmit {
   subject: SpendSubject | null;
   /** Proof that a credential of the org was met. */
   grant: string | null;
+  /** Asks the provider what its input counts; `null` where it does not say. */
+  countInput(): Promise<number | null>;
   /** Whoever waits has gone away. */
   signal: AbortSignal;
 }
@@ -81,10 +84,14 @@ export class CallAdmission {
     if ('problem' in bytes) {
       return this.#refused({ refusal: 'invalid_request', message: bytes.problem });
     }
-    const known = this.#prompts.bound(subject.org_id, call.provider, bytes.beginnings);
-    const bound = { ...bytes, input: Math.min(bytes.input, known) };
     const begun = performance.now();
-    const reserved = await this.#parts.orgs.book.reserve(
+    const { book: leases } = this.#parts.orgs;
+    let bound = this.#closer(bytes, call);
+    if (bound.rest >= COUNT_FROM_TOKENS && !leases.hasRoom(subject, { ...bound, price })) {
+      await this.#count(bound, call);
+      bound = this.#closer(bytes, call);
+    }
+    const reserved = await leases.reserve(
       { subject, grant, unpriced: rules.unknown_model, signal },
       { ...bound, price },
     );
@@ -101,6 +108,22 @@ export class CallAdmission {
       }),
       body: bound.bodyWithin(output),
     };
+  }
+
+  /** The bound of a call, with what was counted of its prompt before. */
+  #closer(bytes: BoundCall, { subject, provider }: CallToAdmit): BoundCall & { rest: number } {
+    const known = this.#prompts.bound(subject?.org_id ?? '', provider, bytes.beginnings);
+    if (known === null || known.tokens >= bytes.input) return { ...bytes, rest: bytes.input };
+    return { ...bytes, input: known.tokens, rest: known.rest };
+  }
+
+  /** Has the provider count a call that would be refused by its bytes, though it may fit. */
+  async #count({ input, beginnings }: BoundCall, call: CallToAdmit): Promise<void> {
+    if (beginnings.length === 0 || call.subject === null) return;
+    const tokens = await call.countInput();
+    if (tokens === null || tokens > input) return;
+    const { subject, provider } = call;
+    this.#prompts.counted(subject.org_id, provider, beginnings, { tokens, bounded: input });
   }
 
   /** Learns from a call now and then what its prompt counts, for the day that a cap rules it. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { boundCall } from '../wire/bound-call.ts';
+import { SHORT_TEXT_BYTES } from '../wire/prompt-beginnings.ts';
 import type { Route } from '../wire/routes.ts';
 import {
   COUNTED_ORGS,
@@ -27,7 +28,7 @@ function boundOf(wire: Wire, request: object) {
 /** What a call is bounded at, with what `prompts` has of it. */
 function within(prompts: CountedPrompts, wire: Wire, request: object, org = 'org', by = 'p') {
   const bound = boundOf(wire, request);
-  return Math.min(bound.input, prompts.bound(org, by, bound.beginnings));
+  return Math.min(bound.input, prompts.bound(org, by, bound.beginnings)?.tokens ?? Infinity);
 }
 
 /** A provider tells what a request counted. */
@@ -82,6 +83,27 @@ describe('the input of a call whose beginning was counted', () => {
     tell(prompts, 'messages', ask(user('hello')), 2_500);
     const changed = { ...ask(user('hello')), ...change };
     expect(within(prompts, 'messages', changed, org, provider)).toBeGreaterThan(SYSTEM.length);
+  });
+
+  it('is known of the next conversation whose instructions differ in short texts alone', () => {
+    const prompts = new CountedPrompts();
+    const system = (...short: string[]) => ({
+      system: [...short, SYSTEM].map((text) => ({ type: 'text', text, ...MARK })),
+    });
+    const asked = (...short: string[]) => ({ ...ask(user('hello')), ...system(...short) });
+    tell(prompts, 'messages', asked('version 1.d9e'), 2_500);
+    const other = within(prompts, 'messages', asked('version 1.0a7'));
+    expect(other).toBeLessThan(3_000);
+    // Each counts by its bytes, however many there are.
+    const many = Array.from({ length: 50 }, (_, index) => `${index}`.padEnd(150, 'x'));
+    expect(within(prompts, 'messages', asked(...many))).toBeGreaterThan(2_500 + 50 * 150);
+    const long = within(prompts, 'messages', asked('x'.repeat(SHORT_TEXT_BYTES)));
+    expect(long).toBeGreaterThan(SYSTEM.length);
+    const odd = {
+      ...ask(user('hello')),
+      system: [{ type: 'image', text: 'x' }, ...system().system],
+    };
+    expect(within(prompts, 'messages', odd)).toBeGreaterThan(SYSTEM.length);
   });
 
   it('has pictures and pages that are new at the most that they can be', () => {
@@ -166,8 +188,8 @@ describe('the input of a call whose beginning was counted', () => {
     for (let org = 0; org <= COUNTED_ORGS; org += 1) {
       prompts.counted(`org_${org}`, 'p', beginnings, told);
     }
-    expect(prompts.bound('org_0', 'p', beginnings)).toBe(Number.POSITIVE_INFINITY);
-    expect(prompts.bound(`org_${COUNTED_ORGS}`, 'p', beginnings)).toBeLessThan(3_000);
+    expect(prompts.bound('org_0', 'p', beginnings)).toBeNull();
+    expect(prompts.bound(`org_${COUNTED_ORGS}`, 'p', beginnings)?.tokens).toBeLessThan(3_000);
   });
 
   it('is looked for now and then where no cap rules, in bodies that are not long', () => {

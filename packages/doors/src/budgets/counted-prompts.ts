@@ -28,20 +28,27 @@ export const MOST_BYTES_A_TOKEN = 16;
 export class CountedPrompts {
   readonly #orgs = new Map<string, CountsOfOrg>();
 
-  /** More tokens than the input of such a call can be; infinite where nothing of it was counted. */
-  bound(org: string, provider: string, beginnings: readonly PromptBeginning[]): number {
+  /**
+   * More tokens than the input of such a call can be, `rest` of them for what was not counted; `null`
+   * where nothing of it was.
+   */
+  bound(
+    org: string,
+    provider: string,
+    beginnings: readonly PromptBeginning[],
+  ): { tokens: number; rest: number } | null {
     const counts = this.#orgs.get(org)?.counts;
-    if (counts === undefined) return Number.POSITIVE_INFINITY;
-    let least = Number.POSITIVE_INFINITY;
-    let best: string | null = null;
+    if (counts === undefined) return null;
+    let least: { tokens: number; rest: number } | null = null;
+    let best = '';
     for (const { digest, rest } of beginnings) {
       const key = keyOf(provider, digest);
       const count = counts.get(key);
-      if (count === undefined || count + rest >= least) continue;
-      least = count + rest;
+      if (count === undefined || (least !== null && count + rest >= least.tokens)) continue;
+      least = { tokens: count + rest, rest };
       best = key;
     }
-    if (best !== null) renew(counts, best, counts.get(best) ?? 0);
+    if (least !== null) renew(counts, best, counts.get(best) ?? 0);
     return least;
   }
 

@@ -131,6 +131,23 @@ export class LeaseBook {
     return { refused: 'unavailable' };
   }
 
+  /**
+   * Whether as far as is known each cap on input covers such a call twice: then nobody need know its
+   * input more closely.
+   */
+  hasRoom(subject: SpendSubject, demand: Demand): boolean {
+    const now = this.#clock.instant();
+    const known = this.#known(this.#org(subject.org_id), subject, now, 'cached');
+    if (known === null) return false;
+    const at = this.#beginning(known.caps, now);
+    const least = amountsAt(demand, demand.minOutput);
+    return known.caps.every(
+      (cap) =>
+        cap.metric === 'output_tokens' ||
+        cap.available(at, now) + cap.left >= 2n * counted(cap.metric, least),
+    );
+  }
+
   /** Whether a turn may begin: no cap that covers the subject is used up. */
   async check(asking: Omit<Asking, 'unpriced'>): Promise<Refused | null> {
     const org = this.#org(asking.subject.org_id);

@@ -31,6 +31,13 @@ export const REPORT_MS = 5_000;
 /** How long a call that does not fit waits for calls under way to give back what they did not use. */
 export const SETTLE_WAIT_MS = 10_000;
 
+/** Input of which so many tokens are known by its bytes alone is counted before it is refused. */
+export const COUNT_FROM_TOKENS = 2_048;
+/** How long a call waits for that count. */
+export const COUNT_WAIT_MS = 3_000;
+/** What is taken for what a provider counts beforehand: it calls that an estimate. */
+export const COUNTED_MORE = 1.05;
+
 /** Calls that a block is asked for beyond the one that needs it. */
 export const CALLS_AHEAD = 4n;
 /** A block with less than this part of itself left, one in so many, is followed by another. */

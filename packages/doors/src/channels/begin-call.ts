@@ -2,6 +2,7 @@ import type { SpendSubject } from '@karta/protocol';
 import type { Admission } from '../budgets/call-admission.ts';
 import type { ServedBy } from '../keys/serving-key.ts';
 import type { MeteredCall } from '../metering/metered-call.ts';
+import { countInput } from '../upstreams/count-input.ts';
 import type { Exchange } from './attempt.ts';
 import type { CallContext } from './call-context.ts';
 import type { Channel } from './channel.ts';
@@ -30,6 +31,7 @@ export async function beginCall(
     ownKeyId: key?.ownId ?? null,
     subject: subjectOf(channel),
     grant: channel.spending.orgGrant,
+    countInput: () => countInput(upstream, key, call, gone),
     signal: gone,
   });
   if ('refusal' in admitted) {

@@ -174,6 +174,56 @@ describe('a call under a cap', () => {
     expect(paper.control.spent(limit.id)).toBeGreaterThanOrEqual(2n * BigInt(usage.input_tokens));
   });
 
+  it('is counted by its provider where a cap may not cover its bytes, before it is refused', async () => {
+    const system = 'You are the assistant of a shop that sells bicycles. '.repeat(400);
+    const before = provider.requests.length;
+    const counts = () =>
+      provider.requests.slice(before).filter(({ url }) => url.endsWith('/count_tokens'));
+    const say = (content: string, more: object = {}) =>
+      channel.anthropic.messages.create({
+        ...ask(content),
+        ...{ system, temperature: 0, thinking: { type: 'disabled' as const }, ...more },
+      });
+    const limit = await cap('input_tokens', BigInt(system.length));
+    const { usage } = await say('hello');
+    expect(usage.input_tokens).toBeLessThan(system.length / 3);
+    expect(counts()).toHaveLength(1);
+    const counted = Object.keys(JSON.parse(counts()[0]?.body ?? ''));
+    expect(counted.sort()).toEqual(['messages', 'model', 'system', 'thinking']);
+    await fetchAll();
+    // What follows is known well enough.
+    await changed();
+    await say('good day');
+    expect(counts()).toHaveLength(1);
+    await fetchAll();
+    // What may change the count in a way that nobody asks about is bounded by its bytes.
+    const odd = { system: `${system}!`, diagnostics: {} } as object;
+    await expect(say('hello', odd)).rejects.toMatchObject({ status: 402 });
+    expect(counts()).toHaveLength(1);
+    const most = BigInt(Math.ceil(usage.input_tokens * 1.1));
+    limit.limit = paper.control.spent(limit.id) + most;
+    await changed();
+    await say('good morning', { system: `${system}?` });
+    expect(counts()).toHaveLength(2);
+    expect((await fetchAll()).length).toBe(1);
+    // One that the count does not fit either is refused, and counted once.
+    for (const _ of [1, 2]) await expect(say('hi')).rejects.toMatchObject({ status: 402 });
+    for (const _ of [1, 2]) {
+      await expect(say('hi', { system: `${system}+` })).rejects.toMatchObject({ status: 402 });
+    }
+    expect(counts()).toHaveLength(3);
+  });
+
+  it('is bounded by its bytes where the provider does not say what they count', async () => {
+    const system = 'You are the assistant of a shop that sells books. '.repeat(400);
+    await cap('input_tokens', BigInt(system.length) / 2n);
+    for (const answer of [{ error: { type: 'x' } }, { input_tokens: -1 }, { input_tokens: 1e9 }]) {
+      lie = (body) => (body.includes('max_tokens') ? null : answer);
+      const refused = channel.anthropic.messages.create({ ...ask('hello'), system });
+      await expect(refused).rejects.toMatchObject({ status: 402 });
+    }
+  });
+
   it('gives back what a provider that refused it did not take', async () => {
     const limit = await cap('output_tokens', 1_000n);
     await channel.anthropic.messages.create(ask(scripted({ err: 529 }))).catch(() => {});

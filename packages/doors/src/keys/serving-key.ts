@@ -9,7 +9,8 @@ import {
 import type { CallContext } from '../channels/call-context.ts';
 import type { Channel } from '../channels/channel.ts';
 import type { Upstream } from '../upstreams/port.ts';
-import { type PlatformUpstream, serves } from '../upstreams/select.ts';
+import type { PlatformUpstream } from '../upstreams/select.ts';
+import { serves } from '../upstreams/serves.ts';
 import type { Route } from '../wire/routes.ts';
 import type { UpstreamKey } from './key-parts.ts';
 

@@ -14,6 +14,7 @@ import { openaiUpstream } from './openai.ts';
 import { compatibleUpstream } from './openai-compatible.ts';
 import { openrouterUpstream } from './openrouter.ts';
 import type { Upstream } from './port.ts';
+import { serves } from './serves.ts';
 
 /** An upstream with the key of the platform, where it needs one. */
 export interface PlatformUpstream {
@@ -37,14 +38,6 @@ export interface Upstreams {
 }
 
 const FAMILIES: readonly WireFamily[] = ['anthropic', 'openai'];
-
-/** Whether an upstream has a route. Wires are never translated. */
-export function serves(
-  { families, lacks = [] }: Pick<Upstream, 'families' | 'lacks'>,
-  { family, name }: Pick<Route, 'family' | 'name'>,
-): boolean {
-  return families.includes(family) && !lacks.includes(name);
-}
 
 /** A family goes to its providers; to the demo model, if there, where it has none. */
 export function selectUpstreams(configured: DoorsConfig['upstreams']): Upstreams {

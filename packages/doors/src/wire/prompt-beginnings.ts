@@ -20,6 +20,13 @@ export const PROMPT_PIECES = 4_096;
 /** Tokens by which a count may grow where two pieces meet, or where a message begins and ends. */
 export const SEAM_TOKENS = 16;
 
+/**
+ * Up to here a text of the instructions is no part of any beginning, in bytes: it counts by them.
+ * Claude Code begins its own with one of 90 bytes that differs between conversations; with it nothing
+ * of one would be known of the next.
+ */
+export const SHORT_TEXT_BYTES = 256;
+
 type Json = Record<string, unknown>;
 
 /** Where each route has its messages. What another route has there is a member like all others. */
@@ -58,6 +65,7 @@ export function promptBeginnings(
   // By entries: a member named `__proto__` is one, too.
   const entries = Object.entries(others);
   const frame: Json = Object.fromEntries(entries.filter(([name]) => !CHANGING.has(name)));
+  const short = route === 'messages' ? withoutShortTexts(frame) : [];
   const changing: Json = Object.fromEntries(entries.filter(([name]) => CHANGING.has(name)));
   if (isEditedBeyond(frame)) return [];
   const pieces = [frame, ...piecesOf(messages)];
@@ -66,6 +74,7 @@ export function promptBeginnings(
   const sizes = texts.map((text) => Buffer.byteLength(text));
   const beyond = pieces.map((piece) => tokensBeyondBytes(family, piece));
   let rest = Buffer.byteLength(JSON.stringify(changing)) + SEAM_TOKENS + bytesDeferred(frame);
+  for (const text of short) rest += Buffer.byteLength(text) + SEAM_TOKENS;
   for (const [index, size] of sizes.entries()) rest += size + (beyond[index] ?? 0) + SEAM_TOKENS;
   const beginnings: PromptBeginning[] = [];
   let digest = '';
@@ -83,6 +92,25 @@ export function promptBeginnings(
     beginnings.push({ digest, bytes, uncounted, rest });
   }
   return beginnings;
+}
+
+/** Takes the short texts out of the instructions; what they were. */
+function withoutShortTexts(frame: Json): string[] {
+  if (!Array.isArray(frame.system)) return [];
+  const short: string[] = [];
+  frame.system = frame.system.filter((block: unknown) => {
+    const text = JSON.stringify(block);
+    if (!isPlainText(block) || Buffer.byteLength(text) > SHORT_TEXT_BYTES) return true;
+    short.push(text);
+    return false;
+  });
+  return short;
+}
+
+function isPlainText(block: unknown): boolean {
+  if (typeof block !== 'object' || block === null) return false;
+  const { type, text, cache_control: _, ...others } = block as Json;
+  return type === 'text' && typeof text === 'string' && Object.keys(others).length === 0;
 }
 
 /** Whether the provider is asked to shorten the prompt, in another way than by dropping thinking. */

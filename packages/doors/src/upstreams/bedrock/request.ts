@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { parsedJson } from '../../wire/parsed-json.ts';
 import { topLevelMembers } from '../../wire/top-level.ts';
 import { withMembers } from '../../wire/with-members.ts';
 import { cloudRequest } from '../cloud-request.ts';
@@ -6,8 +8,8 @@ import { BEDROCK_BETAS } from './betas.ts';
 import { bedrockModel } from './model-name.ts';
 
 const VERSION = 'bedrock-2023-05-31';
-/** What Bedrock wants in a body whose tokens are to be counted; it changes nothing of the count. */
-const COUNTED_MAX_TOKENS = 1;
+
+const thinkingBudget = z.object({ budget_tokens: z.int().nonnegative().optional() });
 
 /** A call as Bedrock takes it. */
 export interface BedrockRequest {
@@ -32,8 +34,13 @@ export function bedrockRequest(
 
 /** The body of a question for a count of tokens. */
 export function countBody({ body }: BedrockRequest): Buffer {
-  const limited = topLevelMembers(body).some(({ name }) => name === 'max_tokens');
-  const counted = limited ? body : withMembers(body, { max_tokens: COUNTED_MAX_TOKENS });
+  const members = topLevelMembers(body);
+  const limited = members.some(({ name }) => name === 'max_tokens');
+  // It wants one, above the thinking that is allowed; it changes nothing of the count.
+  const thinking = members.findLast(({ name }) => name === 'thinking');
+  const allowed = thinking && parsedJson(body.toString('utf8', thinking.start, thinking.end));
+  const { budget_tokens: budget = 0 } = thinkingBudget.catch({}).parse(allowed);
+  const counted = limited ? body : withMembers(body, { max_tokens: budget + 1 });
   const input = { invokeModel: { body: counted.toString('base64') } };
   return Buffer.from(JSON.stringify({ input }));
 }
