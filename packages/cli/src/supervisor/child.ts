@@ -15,7 +15,7 @@ const QUOTED_LINES = 8;
  * New objects of a thread get at most three times this, in MiB. By itself V8 takes over 100 MB for
  * them in a data plane where 24 do at the same processor time, and returns it only when it idles.
  */
-const SMALL_YOUNG_SPACE = '--max-semi-space-size=8';
+export const SMALL_YOUNG_SPACE = '--max-semi-space-size=8';
 
 export interface ChildCommand {
   /** For people: `doors`, `data plane`. */

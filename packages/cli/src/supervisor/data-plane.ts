@@ -1,7 +1,7 @@
 import { isolation } from '@karta/protocol';
 import type { InternalSurface, PlanePrivateKey, PlanePublicKey } from '@karta/service/plane-auth';
 import { z } from 'zod';
-import { type Child, startChild } from './child.ts';
+import { type Child, SMALL_YOUNG_SPACE, startChild } from './child.ts';
 import { childEnvironment } from './child-environment.ts';
 import { type Doors, mainOf } from './doors.ts';
 import { type KeptChild, keepRunning } from './keep-running.ts';
@@ -58,6 +58,12 @@ export async function startDataPlane(start: DataPlaneStart): Promise<DataPlane> 
   };
 }
 
+/**
+ * Compiles what it runs at once, plainly. A turn runs most of its code once: V8 would interpret that
+ * for hundreds of turns before it found it worth compiling.
+ */
+const COMPILED_AT_ONCE = '--always-sparkplug';
+
 function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready>> {
   const { settings, doors } = start;
   return startChild(
@@ -82,6 +88,7 @@ function launch(start: DataPlaneStart, first: Ready | null): Promise<Child<Ready
       },
       log: start.log,
       drainMs: DRAIN_MS,
+      engineOptions: [SMALL_YOUNG_SPACE, COMPILED_AT_ONCE],
       // Harnesses that a person installed into this home are looked for there.
       environment: { ...childEnvironment(), KARTA_HOME: settings.home },
     },
