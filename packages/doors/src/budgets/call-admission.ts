@@ -25,7 +25,7 @@ export interface CallToAdmit {
   /** Proof that a credential of the org was met. */
   grant: string | null;
   /** Asks the provider what its input counts; `null` where it does not say. */
-  countInput(): Promise<number | null>;
+  countInput: () => Promise<number | null>;
   /** Whoever waits has gone away. */
   signal: AbortSignal;
 }
@@ -86,10 +86,10 @@ export class CallAdmission {
     }
     const begun = performance.now();
     const { book: leases } = this.#parts.orgs;
-    let bound = this.#closer(bytes, call);
+    let bound = this.#closer(bytes, subject.org_id, call.provider);
     if (bound.rest >= COUNT_FROM_TOKENS && !leases.hasRoom(subject, { ...bound, price })) {
-      await this.#count(bound, call);
-      bound = this.#closer(bytes, call);
+      await this.#count(bound, subject.org_id, call);
+      bound = this.#closer(bytes, subject.org_id, call.provider);
     }
     const reserved = await leases.reserve(
       { subject, grant, unpriced: rules.unknown_model, signal },
@@ -111,19 +111,22 @@ export class CallAdmission {
   }
 
   /** The bound of a call, with what was counted of its prompt before. */
-  #closer(bytes: BoundCall, { subject, provider }: CallToAdmit): BoundCall & { rest: number } {
-    const known = this.#prompts.bound(subject?.org_id ?? '', provider, bytes.beginnings);
+  #closer(bytes: BoundCall, org: string, provider: string): BoundCall & { rest: number } {
+    const known = this.#prompts.bound(org, provider, bytes.beginnings);
     if (known === null || known.tokens >= bytes.input) return { ...bytes, rest: bytes.input };
     return { ...bytes, input: known.tokens, rest: known.rest };
   }
 
   /** Has the provider count a call that would be refused by its bytes, though it may fit. */
-  async #count({ input, beginnings }: BoundCall, call: CallToAdmit): Promise<void> {
-    if (beginnings.length === 0 || call.subject === null) return;
-    const tokens = await call.countInput();
+  async #count(
+    { input, beginnings }: BoundCall,
+    org: string,
+    { provider, countInput }: CallToAdmit,
+  ): Promise<void> {
+    if (beginnings.length === 0) return;
+    const tokens = await countInput();
     if (tokens === null || tokens > input) return;
-    const { subject, provider } = call;
-    this.#prompts.counted(subject.org_id, provider, beginnings, { tokens, bounded: input });
+    this.#prompts.counted(org, provider, beginnings, { tokens, bounded: input });
   }
 
   /** Learns from a call now and then what its prompt counts, for the day that a cap rules it. */

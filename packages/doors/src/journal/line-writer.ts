@@ -1,7 +1,9 @@
 import { fdatasync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { Gathering } from './gathering.ts';
 import { encodeLine, type JournalLine } from './line.ts';
 import { createSegment, emptySegment, type Segment } from './segment.ts';
+import { joined, TOLD_AT_ONCE, unasked, type Waiters, type Waiting } from './waiting.ts';
 
 /** What a journal does with its lines as they come to be on disk. */
 export interface LineOwner {
@@ -19,29 +21,12 @@ export interface LineOwner {
   failed(error: unknown): void;
 }
 
-interface Waiting {
-  line: JournalLine;
-  /** Whoever waits is told once it survives a power failure, not as soon as it survives this process. */
-  durable: boolean;
-  waiters: Waiters;
-}
-
-/** Those whose lines are told of together: one promise for them all, for each of its own is dear. */
-interface Waiters extends PromiseWithResolvers<void> {
-  lines: number;
-  /** They have been told that it is written, or are about to be. */
-  told: boolean;
-}
-
 /** Room that is taken ahead: some two hundred calls. */
 const ROOM = Buffer.alloc(128 * 1024);
 /** How long settlements wait for those of other calls that run, in milliseconds. */
 const GATHER_MS = 1;
 /** How long a line that nobody waits for may be in the file alone, in milliseconds. */
 const UNFLUSHED_MS = 5;
-/** Of a thousand calls that go on in one step, the first would wait for the last. */
-const TOLD_AT_ONCE = 256;
-
 /**
  * Writes lines into files, one after the other. Those that come together are written together, and
  * flushed together: a flush under way holds up nothing but who waits for the next.
@@ -309,52 +294,6 @@ export class LineWriter {
     this.#file = null;
     await broken?.close().catch((failure: unknown) => this.#owner.failed(failure));
   }
-}
-
-/** A wait before a flush, which ends by itself, or sooner. */
-class Gathering {
-  readonly over: Promise<void>;
-  readonly end: () => void;
-  #until: number;
-  #timer: NodeJS.Timeout;
-
-  constructor(ms: number) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.over = promise;
-    this.#until = performance.now() + ms;
-    this.#timer = setTimeout(resolve, ms);
-    this.end = () => {
-      clearTimeout(this.#timer);
-      resolve();
-    };
-  }
-
-  /** It lasts so many milliseconds more at the most. */
-  endWithin(ms: number): void {
-    const until = performance.now() + ms;
-    if (until >= this.#until) return;
-    this.#until = until;
-    clearTimeout(this.#timer);
-    if (ms === 0) this.end();
-    else this.#timer = setTimeout(this.end, ms);
-  }
-}
-
-/** A line that nobody waits for. */
-function unasked(line: JournalLine): Waiting {
-  const waiters = joined(null);
-  waiters.told = true;
-  waiters.resolve();
-  return { line, durable: true, waiters };
-}
-
-/** With one line more: these, or others when they are enough. */
-function joined(waiters: Waiters | null): Waiters {
-  if (waiters === null || waiters.lines === TOLD_AT_ONCE) {
-    return { ...Promise.withResolvers<void>(), lines: 1, told: false };
-  }
-  waiters.lines += 1;
-  return waiters;
 }
 
 /** All of the bytes at this place; returns where they end. */
