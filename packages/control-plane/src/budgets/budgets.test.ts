@@ -93,6 +93,27 @@ async function told(org: TestOrg): Promise<unknown[]> {
     .map(({ type, percent }) => [type, percent]);
 }
 
+/** Doors that start under this number ask for output of the org; what they are leased, if anything. */
+async function asking(org: TestOrg, start: number) {
+  const grant = await grantOf(org);
+  const call = <T>(path: string, json: object, schema: z.ZodType<T>) => {
+    const request = { method: 'POST', path: `/v1/internal/doors/${path}`, json, grant } as const;
+    return ground.doors.call(request, schema);
+  };
+  const registered = await call('register', { epoch: start }, registerDoorsAnswer);
+  const of = { project_id: 'proj_1', session_id: 'sess_1', api_key_id: org.keyId };
+  const subject = { org_id: org.id, ...of, embed_key_id: null, end_user: null };
+  const amounts = (output: number) => ({
+    ...{ input_tokens: '0', output_tokens: String(output), cost: '0' },
+  });
+  return async (minimum: number, needed = minimum) => {
+    const asked = { minimum: amounts(minimum), wanted: amounts(minimum), needed: amounts(needed) };
+    const body = { epoch: registered?.epoch, subject, ...asked };
+    const leased = await call('leases', body, leaseAnswer);
+    return leased?.budgets[0]?.lease?.amount ?? null;
+  };
+}
+
 async function listening(): Promise<TestOrg> {
   const org = await ground.org();
   await ground.database.asOwner(`
@@ -265,22 +286,9 @@ describe('a budget', () => {
     const org = await listening();
     await create(org, { ...ORG_TOKENS, limit: '100' });
     await book(org, { output_tokens: 30 });
-    const grant = await grantOf(org);
-    const call = <T>(path: string, json: object, schema: z.ZodType<T>) => {
-      const request = { method: 'POST', path: `/v1/internal/doors/${path}`, json, grant } as const;
-      return ground.doors.call(request, schema);
-    };
-    const { epoch } = (await call('register', { epoch: 90 }, registerDoorsAnswer)) ?? { epoch: 0 };
-    const of = { project_id: 'proj_1', session_id: 'sess_1', api_key_id: org.keyId };
-    const subject = { org_id: org.id, ...of, embed_key_id: null, end_user: null };
-    const amounts = { input_tokens: '0', output_tokens: '90', cost: '0' };
+    const ask = await asking(org, 90);
     for (const _ of [1, 2]) {
-      const leased = await call(
-        'leases',
-        { epoch, subject, minimum: amounts, wanted: amounts },
-        leaseAnswer,
-      );
-      expect(leased?.budgets).toMatchObject([{ lease: null }]);
+      expect(await ask(90)).toBeNull();
       expect(await told(org)).toEqual([['budget.exhausted', 100]]);
     }
     await book(org, { output_tokens: 25 });
@@ -290,6 +298,19 @@ describe('a budget', () => {
     ]);
     await book(org, { output_tokens: 50 });
     expect((await told(org)).slice(2)).toEqual([['budget.threshold', 80]]);
+  });
+
+  it('tells that it is exhausted where the node that is refused holds what is left', async () => {
+    const org = await listening();
+    await create(org, { ...ORG_TOKENS, limit: '100' });
+    await book(org, { output_tokens: 30 });
+    const ask = await asking(org, 95);
+    expect(await ask(60)).toBe('60');
+    // It may come back: 70 are not spent.
+    expect(await ask(11, 70)).toBeNull();
+    expect(await told(org)).toEqual([]);
+    expect(await ask(11, 71)).toBeNull();
+    expect(await told(org)).toEqual([['budget.exhausted', 100]]);
   });
 
   it('is listed, removed, and of another org not there', async () => {

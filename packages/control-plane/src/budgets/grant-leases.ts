@@ -34,6 +34,7 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
   const { subject: whom, epoch } = body;
   const minimum = countedOf(body.minimum);
   const wanted = countedOf(body.wanted);
+  const call = countedOf(body.needed ?? body.minimum);
   // A node that only looks what is left holds nobody up.
   const asks = asksFor(minimum) || asksFor(wanted);
   await requireEpoch(tx, nodeId, epoch);
@@ -56,16 +57,16 @@ export async function grantLeases(tx: Tx, asker: Asker, body: LeaseBody): Promis
     const { metric } = window.budget;
     const cap = BigInt(window.budget.cap);
     const left = cap - window.spent - window.held;
-    const needed = amountOf(metric, minimum);
+    const lacking = amountOf(metric, minimum);
     const amount = blockSize({
       left,
-      minimum: needed,
+      minimum: lacking,
       wanted: amountOf(metric, wanted),
       nodes: window.nodes,
     });
     if (amount === null) {
       // What other blocks hold may come back; what is spent does not.
-      if (cap - window.spent < needed) refusing.push(window);
+      if (cap - window.spent < amountOf(metric, call)) refusing.push(window);
       return { ...shown(window), left: shownAmount(left), lease: null };
     }
     if (amount === 0n) return { ...shown(window), left: shownAmount(left), lease: null };

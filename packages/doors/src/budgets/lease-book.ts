@@ -15,7 +15,7 @@ import {
 import { type Amounts, amountsAt, counted, type Demand } from './demand.ts';
 import type { EpochCount } from './epoch-count.ts';
 import { leastOf, mayComeBack, tightest } from './lacking.ts';
-import { type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
+import { type Asked, type LeaseControl, LeaseLink, type LeaseTotals } from './lease-link.ts';
 import { ASKS_PER_CALL, KNOWN_MS, LEFT_MS, SETTLE_WAIT_MS } from './limits.ts';
 import { type KnownSubject, OrgBook, subjectKey } from './org-book.ts';
 import { type Plan, planCall, type View } from './plan.ts';
@@ -60,6 +60,7 @@ interface Org {
 }
 
 const NOTHING: Amounts = { input_tokens: 0n, output_tokens: 0n, cost: 0n };
+const ASKS_NOTHING = { minimum: NOTHING, needed: NOTHING };
 
 /** What was told of a window that is over meanwhile says nothing of the one that a call begins in. */
 function ofNow(view: View, caps: readonly Cap[], at: number): View {
@@ -109,7 +110,8 @@ export class LeaseBook {
         if (view === 'offline') return { refused: 'unavailable' };
         const ahead = () =>
           amountsAhead(caps, amountsAt(demand, plan.output), plan.ask, org.waiting);
-        const answered = await this.#ask(org, asking, plan.ask, ahead);
+        const needed = amountsAt(demand, demand.minOutput);
+        const answered = await this.#ask(org, asking, { minimum: plan.ask, needed }, ahead);
         if (asking.signal?.aborted === true) return { refused: 'unavailable' };
         asks += answered.own ? 1 : 0;
         view = answered.ok ? 'asked' : 'offline';
@@ -167,7 +169,7 @@ export class LeaseBook {
         if (view === 'asked') view = 'cached';
       }
       if (view !== 'cached') return { refused: 'unavailable' };
-      const { ok } = await this.#ask(org, asking, NOTHING, () => NOTHING);
+      const { ok } = await this.#ask(org, asking, ASKS_NOTHING, () => NOTHING);
       view = ok ? 'asked' : 'offline';
     }
     return { refused: 'unavailable' };
@@ -261,14 +263,14 @@ export class LeaseBook {
       low.length === 0
         ? NOTHING
         : amountsAhead(low, amountsAt(demand, demand.wantedOutput), NOTHING, org.waiting);
-    void this.#ask(org, asking, NOTHING, ahead);
+    void this.#ask(org, asking, ASKS_NOTHING, ahead);
   }
 
   /** Asks the control plane, or waits for who asks for the same subject. */
   async #ask(
     org: Org,
     { subject, grant, signal }: Omit<Asking, 'unpriced'>,
-    minimum: Amounts,
+    { minimum, needed }: Pick<Asked, 'minimum' | 'needed'>,
     ahead: () => Amounts,
   ): Promise<{ ok: boolean; own: boolean }> {
     const key = subjectKey(subject);
@@ -278,7 +280,9 @@ export class LeaseBook {
     org.waiting += 1;
     const asking =
       running ??
-      org.asks.ask(key, () => this.link.ask(org.book, subject, grant ?? '', minimum, wanted));
+      org.asks.ask(key, () =>
+        this.link.ask(org.book, subject, grant ?? '', { minimum, wanted, needed }),
+      );
     try {
       return { ok: await unlessAborted(asking, signal), own: running === null };
     } finally {

@@ -20,6 +20,16 @@ export interface LeaseTotals {
   forget(leaseId: string): void;
 }
 
+/** What is asked for a call. */
+export interface Asked {
+  /** What it lacks at the least, beside what is at hand. */
+  minimum: Amounts;
+  /** What better comes with it. */
+  wanted: Amounts;
+  /** What it takes in all at the least. */
+  needed: Amounts;
+}
+
 /**
  * What this node and the control plane say to each other about leases. Nothing here throws: what
  * nobody answered is said again later.
@@ -70,8 +80,7 @@ export class LeaseLink {
     org: OrgBook,
     subject: SpendSubject,
     grant: string,
-    minimum: Amounts,
-    wanted: Amounts,
+    { minimum, wanted, needed }: Asked,
   ): Promise<boolean> {
     return this.#attempt(async () => {
       const epoch = await this.#registration.epoch();
@@ -82,7 +91,8 @@ export class LeaseLink {
       if (owed.length > 0 || !this.#earlierTold) await this.#report([org], () => owed);
       const sent = this.#clock.instant();
       const { generation } = org;
-      const body = { epoch, subject, minimum: toWire(minimum), wanted: toWire(wanted) };
+      const amounts = { minimum: toWire(minimum), wanted: toWire(wanted), needed: toWire(needed) };
+      const body = { epoch, subject, ...amounts };
       this.counts.asks += 1;
       const answer = await this.#control.lease(body, grant).catch((error: unknown) => {
         this.#unansweredAt = this.#clock.instant();

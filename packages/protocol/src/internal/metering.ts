@@ -86,8 +86,8 @@ export type TestKeyBody = z.infer<typeof testKeyBody>;
 
 /**
  * `POST control:/v1/internal/doors/leases`, with the org's grant: what the node may spend for this
- * subject by itself. `minimum` is what one call needs at the least, `wanted` what it asks for. With
- * both at 0 nothing is leased: the answer only tells the caps and what is left.
+ * subject by itself. `minimum` is what one call lacks at the least beside what is at hand, `wanted`
+ * what it asks for. With both at 0 nothing is leased: the answer only tells the caps and what is left.
  */
 export const leaseBody = z.strictObject({
   /** Counts the starts of this node's doors: a lower one than the last is refused (409). */
@@ -95,6 +95,11 @@ export const leaseBody = z.strictObject({
   subject: spendSubject,
   minimum: spendAmounts,
   wanted: spendAmounts,
+  /**
+   * What the call takes in all at the least: a cap with less than this unspent refuses it, whoever
+   * holds the rest. Absent: `minimum`.
+   */
+  needed: spendAmounts.optional(),
 });
 export type LeaseBody = z.infer<typeof leaseBody>;
 

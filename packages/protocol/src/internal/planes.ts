@@ -11,7 +11,7 @@ import { callCost, UNPRICED } from './metering.ts';
  */
 
 /** Planes of different numbers refuse each other. Raised when a message here changes its meaning. */
-export const PLANE_PROTOCOL = 3;
+export const PLANE_PROTOCOL = 4;
 
 export const apiScope = z.enum(['read', 'write', 'admin']);
 export type ApiScope = z.infer<typeof apiScope>;
