@@ -94,9 +94,9 @@ async function fetchAll() {
 /** What the journal says of the calls of this turn, in order. */
 async function journalled(): Promise<string[]> {
   const folder = join(home, 'usage');
-  const texts = await Promise.all(
-    (await readdir(folder)).sort().map((name) => readFile(join(folder, name), 'utf8')),
-  );
+  // The count of the doors' starts beside them is written anew while they start.
+  const names = (await readdir(folder)).filter((name) => name.startsWith('usage-')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
   const ids = new Set<string>();
   return texts
     .join('')
