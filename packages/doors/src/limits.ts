@@ -89,8 +89,11 @@ export const STALE_MS = 5 * 60_000;
 export const DRAIN_MS = 10_000;
 /** The longest path a unix socket may have on Linux. */
 export const SOCKET_PATH_BYTES = 107;
-/** One file of the usage journal. A call takes some 700 bytes in it. */
-export const JOURNAL_SEGMENT_BYTES = 1024 * 1024;
+/**
+ * One file of the usage journal. A call takes some 700 bytes in it. To begin another file the disk is
+ * waited for several times: with files of 1 MiB a twentieth of a busy second.
+ */
+export const JOURNAL_SEGMENT_BYTES = 4 * 1024 * 1024;
 /** All files of the usage journal: beyond it no call is sent, for its cost could not be kept. */
 export const JOURNAL_BYTES = 1024 * 1024 * 1024;
 /** Records of the usage journal that are kept in memory too, at the least; at the most twice as many. */

@@ -8,6 +8,7 @@ export * from './input.ts';
 export * from './internal/channels.ts';
 export * from './internal/metering.ts';
 export * from './internal/planes.ts';
+export * from './internal/usage-by-position.ts';
 export * from './internal/usage-records.ts';
 export * from './json-shape.ts';
 export * from './limits.ts';

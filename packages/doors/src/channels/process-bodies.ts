@@ -21,20 +21,34 @@ export class ProcessBodies {
   }
 
   of(orgId: string): OrgBodies {
-    return {
-      hold: (bytes) => {
-        const held = this.#add(orgId, bytes);
-        return held <= ORG_BODY_SHARE * (PROCESS_BODY_BYTES - this.#bytes);
-      },
-      release: (bytes) => void this.#add(orgId, -bytes),
-    };
+    return new HeldByOrg(this, orgId);
   }
 
-  #add(orgId: string, bytes: number): number {
+  /** Books bytes of an org; how many it holds then. */
+  add(orgId: string, bytes: number): number {
     const held = (this.#ofOrg.get(orgId) ?? 0) + bytes;
     this.#bytes += bytes;
     if (held === 0) this.#ofOrg.delete(orgId);
     else this.#ofOrg.set(orgId, held);
     return held;
+  }
+}
+
+class HeldByOrg implements OrgBodies {
+  readonly #all: ProcessBodies;
+  readonly #orgId: string;
+
+  constructor(all: ProcessBodies, orgId: string) {
+    this.#all = all;
+    this.#orgId = orgId;
+  }
+
+  hold(bytes: number): boolean {
+    const held = this.#all.add(this.#orgId, bytes);
+    return held <= ORG_BODY_SHARE * (PROCESS_BODY_BYTES - this.#all.bytes);
+  }
+
+  release(bytes: number): void {
+    this.#all.add(this.#orgId, -bytes);
   }
 }

@@ -11,12 +11,12 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NO_PAYER, UNPRICED, type Usage, usageOf } from '@karta/protocol';
+import { NO_PAYER, UNPRICED, type Usage, usageOf, usageRecordsAnswer } from '@karta/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOURNAL_SEGMENT_BYTES, MODEL_NAME_CHARS, RECENT_RECORDS } from '../limits.ts';
 import { Journal } from './journal.ts';
-import { type BegunCall, decodeLine, encodeLine } from './line.ts';
+import { type BegunCall, decodeLine, encodeLine, recordJson } from './line.ts';
 
 let folder: string;
 let warnings: unknown[];
@@ -195,6 +195,7 @@ describe('the usage journal', () => {
     await Promise.all(begun.map((one) => journal.settle(one, cost(1))));
     const told: string[] = [];
     for (let page = await journal.unacknowledged(1_500); page.length > 0; ) {
+      expect(await journal.unacknowledgedJson(1_500)).toEqual(page.map(recordJson));
       told.push(...ids(page));
       await journal.acknowledge(page.at(-1)?.seq ?? 0);
       page = await journal.unacknowledged(1_500);
@@ -438,13 +439,15 @@ describe('a line of the journal', () => {
     fc.assert(
       fc.property(anyCall, count, (call, seq) => {
         const record = { ...call, seq: seq + 1 };
+        const told = usageRecordsAnswer.parse(JSON.parse(`{"records":[[${recordJson(record)}]]}`));
+        expect(told.records).toEqual([record]);
         const lines = [
           { kind: 'begun' as const, call },
           { kind: 'settled' as const, id: call.id, record },
           { kind: 'settled' as const, id: call.id, record: null },
         ];
         for (const line of lines) {
-          const text = encodeLine(line);
+          const text = encodeLine({ ...line });
           expect(text.indexOf('\n')).toBe(text.length - 1);
           expect(decodeLine(text.trimEnd())).toEqual(line);
         }

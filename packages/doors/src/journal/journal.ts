@@ -2,7 +2,7 @@ import type { CallCost, Usage, UsageRecord } from '@karta/protocol';
 import type { Logger } from 'pino';
 import { JOURNAL_BYTES, JOURNAL_SEGMENT_BYTES } from '../limits.ts';
 import { LeaseSums } from './lease-sums.ts';
-import type { BegunCall, JournalLine } from './line.ts';
+import { type BegunCall, type JournalLine, recordJson } from './line.ts';
 import { LineWriter } from './line-writer.ts';
 import { readJournal } from './read-journal.ts';
 import { RecentRecords } from './recent-records.ts';
@@ -150,6 +150,13 @@ export class Journal {
     return records.sort((a, b) => a.seq - b.seq).slice(0, limit);
   }
 
+  /** The same, each as JSON: its number and its call by position, without brackets around them. */
+  async unacknowledgedJson(limit: number): Promise<string[]> {
+    await this.#writer.flush();
+    const recent = this.#recent.textsAfter(this.#acked, limit);
+    return recent ?? (await this.unacknowledged(limit)).map(recordJson);
+  }
+
   /** Everything up to `through` is safe elsewhere: files that hold nothing else are removed. */
   async acknowledge(through: number): Promise<void> {
     if (through <= this.#acked || through > this.#lastSeq) return;
@@ -225,7 +232,7 @@ export class Journal {
     if (this.#places.size === 0) this.#onSettled?.();
     if (line.record === null) return;
     segment.lastSeq = Math.max(segment.lastSeq, line.record.seq);
-    this.#recent.add(line.record);
+    this.#recent.add(line.record, line.recordJson ?? recordJson(line.record));
   }
 
   /** The oldest files, in which all is done. The last stays: it says how far the count has come. */

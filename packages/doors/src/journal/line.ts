@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { usageRecord } from '@karta/protocol';
+import { callFields, callOf, type UsageRecord, usageRecord } from '@karta/protocol';
 import { z } from 'zod';
-import { callFields, callOf } from './call-line.ts';
 
 const begun = usageRecord.omit({ seq: true });
 /** A call that was sent on its way, with what it costs at the least. */
@@ -19,7 +18,10 @@ const journalLine = z.discriminatedUnion('kind', [
   /** The control plane knows all that was taken from this lease. */
   z.strictObject({ kind: z.literal('told'), lease_id: z.string() }),
 ]);
-export type JournalLine = z.infer<typeof journalLine>;
+export type JournalLine = z.infer<typeof journalLine> & {
+  /** Of one that was written with a record: that by position, as JSON. */
+  recordJson?: string;
+};
 
 const CHECKSUM_HEX = 8;
 
@@ -29,15 +31,22 @@ const SETTLED = 'settled';
 
 /** One line of a journal file: a checksum, then JSON. */
 export function encodeLine(line: JournalLine): string {
-  const json = JSON.stringify(byPosition(line) ?? line);
+  const json = jsonOf(line);
   return `${checksum(json)} ${json}\n`;
 }
 
-function byPosition(line: JournalLine): readonly unknown[] | null {
-  if (line.kind === 'begun') return [BEGUN, callFields(line.call)];
-  if (line.kind !== 'settled') return null;
+function jsonOf(line: JournalLine): string {
+  if (line.kind === 'begun') return JSON.stringify([BEGUN, callFields(line.call)]);
+  if (line.kind !== 'settled') return JSON.stringify(line);
   const { id, record } = line;
-  return record === null ? [SETTLED, id] : [SETTLED, id, record.seq, callFields(record)];
+  if (record === null) return JSON.stringify([SETTLED, id]);
+  line.recordJson = recordJson(record);
+  return `["${SETTLED}",${JSON.stringify(id)},${line.recordJson}]`;
+}
+
+/** A record's number and its call by position, as JSON without brackets around them. */
+export function recordJson(record: UsageRecord): string {
+  return `${record.seq},${JSON.stringify(callFields(record))}`;
 }
 
 /**

@@ -17,16 +17,17 @@ import {
  */
 export function managementServer(managed: Managed, token: Secret, log: Logger): Server {
   const headers = { 'content-type': 'application/json', [DOORS_START_HEADER]: randomUUID() };
+  const refused = (error: unknown): ManagementAnswer => {
+    if (error instanceof ManagementError) {
+      return { status: error.status, body: { error: error.message } };
+    }
+    log.error({ err: error }, 'management call failed');
+    return { status: 500, body: { error: 'internal error' } };
+  };
   return createServer({ keepAliveTimeout: MANAGEMENT_KEEP_ALIVE_MS }, async (request, response) => {
-    const { status, body } = await answer(managed, token, request).catch((error) => {
-      if (error instanceof ManagementError) {
-        return { status: error.status, body: { error: error.message } };
-      }
-      log.error({ err: error }, 'management call failed');
-      return { status: 500, body: { error: 'internal error' } };
-    });
+    const { status, body, json } = await answer(managed, token, request).catch(refused);
     response.writeHead(status, headers);
-    response.end(body === undefined ? undefined : JSON.stringify(body));
+    response.end(json ?? (body === undefined ? undefined : JSON.stringify(body)));
   });
 }
 

@@ -85,7 +85,7 @@ export class TurnLedger {
 /** A call's place in the books. */
 export interface CallBooking {
   /** `null`: booked on no turn. */
-  turnId: string | null;
+  readonly turnId: string | null;
   /** A provider answered the call. */
   answered(): void;
   /** Another model answered it than the one that was asked for. */
@@ -105,8 +105,41 @@ export interface Settled {
   estimated: boolean;
 }
 
+/** A call's place on a turn. One object: a function for each of its ends would be four more. */
+class TurnBooking implements CallBooking {
+  private readonly turn: OpenTurn;
+  private readonly call: CountedCall;
+  private readonly number: number;
+
+  constructor(turn: OpenTurn, call: CountedCall, number: number) {
+    this.turn = turn;
+    this.call = call;
+    this.number = number;
+  }
+
+  get turnId(): string {
+    return this.turn.id;
+  }
+
+  answered(): void {
+    this.turn.answered(this.number);
+  }
+
+  fellBack(asked: ModelNames, served: ModelNames): void {
+    this.turn.fellBack(asked, served);
+  }
+
+  refused(refusal: TurnRefusal): void {
+    this.turn.refuse(refusal);
+  }
+
+  finish(cost: bigint | null): Settled {
+    return this.turn.finish(this.call, cost);
+  }
+}
+
 class OpenTurn {
-  private readonly id: string;
+  readonly id: string;
   /**
    * A few. No set: V8 has each table of a set, which lists what was in it, lead to the next one, so
    * that a table which has grown old keeps all calls after it until the next full collection.
@@ -133,23 +166,23 @@ class OpenTurn {
     this.inFlight.push(call);
     this.calls += 1;
     this.begun += 1;
-    const number = this.begun;
-    return {
-      turnId: this.id,
-      answered: () => {
-        if (this.refusal !== null && this.refusal.atCall < number) this.refusal = null;
-      },
-      fellBack: (asked, served) => this.fallbacks.add(asked, served),
-      refused: (refusal) => this.refuse(refusal),
-      finish: (cost) => this.finish(call, cost),
-    };
+    return new TurnBooking(this, call, this.begun);
+  }
+
+  /** The call of this number was answered. */
+  answered(number: number): void {
+    if (this.refusal !== null && this.refusal.atCall < number) this.refusal = null;
+  }
+
+  fellBack(asked: ModelNames, served: ModelNames): void {
+    this.fallbacks.add(asked, served);
   }
 
   refuse(told: TurnRefusal): void {
     this.refusal = { told, atCall: this.begun };
   }
 
-  private finish(call: CountedCall, cost: bigint | null): Settled {
+  finish(call: CountedCall, cost: bigint | null): Settled {
     const booked = call.booked();
     const { usage, estimated } = booked;
     const told = this.told.get(call);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NO_PAYER, turnPayer } from './channels.ts';
 import { callCost, UNPRICED } from './metering.ts';
+import { callOf } from './usage-by-position.ts';
 
 /** One model call as the doors wrote it into their journal, before its answer ended. */
 export const usageRecord = z.strictObject({
@@ -33,8 +34,19 @@ export const usageRecord = z.strictObject({
 });
 export type UsageRecord = z.infer<typeof usageRecord>;
 
-/** `GET /usage` on the management socket: the oldest records that nobody has acknowledged. */
-export const usageRecordsAnswer = z.strictObject({ records: z.array(usageRecord) });
+/**
+ * `GET /usage` on the management socket: the oldest records that nobody has acknowledged, each as its
+ * number and its call by position.
+ */
+export const usageRecordsAnswer = z.strictObject({
+  records: z.array(z.preprocess(recordOf, usageRecord)),
+});
+
+/** By names; what has no such form is left for the schema to refuse. */
+function recordOf(value: unknown): unknown {
+  if (!Array.isArray(value) || !Array.isArray(value[1])) return null;
+  return { ...callOf(value[1]), seq: value[0] };
+}
 
 /** `POST /usage/ack`: the records up to this one are safe elsewhere. */
 export const ackUsageBody = z.strictObject({ through: z.int().nonnegative() });

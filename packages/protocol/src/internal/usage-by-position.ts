@@ -1,13 +1,15 @@
-import type { UsageRecord } from '@karta/protocol';
-import type { BegunCall } from './line.ts';
+import type { UsageRecord } from './usage-records.ts';
 
-/** A call by position: its fields, then four for each charge. Names would be half of a line. */
+/** What is known of a call from its beginning on. */
+type BegunCall = Omit<UsageRecord, 'seq'>;
+
+/** A call by position: its fields, then four for each charge. Names would be half of it. */
 export type CallFields = readonly (string | number | boolean | null)[];
 
 /** Fields before the charges. */
 const FIXED = 24;
 
-/** A call as its line has it. Spelled out: a loop over names would cost more than the writing. */
+/** A call as the doors' journal and management socket have it. Spelled out: a loop over names would cost more than the writing. */
 export function callFields(call: BegunCall): CallFields {
   const { payer, spend } = call;
   const fields: (string | number | boolean | null)[] = [
