@@ -21,8 +21,8 @@ export interface LineOwner {
   failed(error: unknown): void;
 }
 
-/** Room that is taken ahead: some two hundred calls. */
-const ROOM = Buffer.alloc(128 * 1024);
+/** Room that is taken ahead: some fifteen hundred calls. While a file grows, writers wait for its flush. */
+const ROOM = Buffer.alloc(1024 * 1024);
 /** How long settlements wait for those of other calls that run, in milliseconds. */
 const GATHER_MS = 1;
 /** How long a line that nobody waits for may be in the file alone, in milliseconds. */
