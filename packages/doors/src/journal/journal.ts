@@ -38,6 +38,8 @@ export class Journal {
   readonly #writer: LineWriter;
   readonly #recent = new RecentRecords();
   #lastSeq = 0;
+  /** Of the last record that is on the disk. */
+  #keptSeq = 0;
   #acked = 0;
   #onSettled: (() => void) | null = null;
 
@@ -60,6 +62,7 @@ export class Journal {
     const found = await readJournal(this.#folder);
     for (const segment of found.segments) this.#began(segment);
     this.#lastSeq = found.lastSeq;
+    this.#keptSeq = found.lastSeq;
     this.#acked = found.acked;
     this.#writer.startAt(found.nextNumber);
     this.#leases = found.leases;
@@ -144,7 +147,8 @@ export class Journal {
       const { lines } = await readSegment(segment);
       for (const line of lines) {
         const record = line.kind === 'settled' ? line.record : null;
-        if (record !== null && record.seq > this.#acked) records.push(record);
+        if (record === null || record.seq <= this.#acked || record.seq > this.#keptSeq) continue;
+        records.push(record);
       }
     }
     return records.sort((a, b) => a.seq - b.seq).slice(0, limit);
@@ -231,6 +235,7 @@ export class Journal {
     }
     if (this.#places.size === 0) this.#onSettled?.();
     if (line.record === null) return;
+    this.#keptSeq = Math.max(this.#keptSeq, line.record.seq);
     segment.lastSeq = Math.max(segment.lastSeq, line.record.seq);
     this.#recent.add(line.record, line.recordJson ?? recordJson(line.record));
   }

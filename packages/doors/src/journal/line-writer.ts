@@ -21,7 +21,10 @@ export interface LineOwner {
   failed(error: unknown): void;
 }
 
-/** Room that is taken ahead: some fifteen hundred calls. While a file grows, writers wait for its flush. */
+/**
+ * Room that is taken ahead: some fifteen hundred calls. While a file grows, writers wait for its
+ * flush.
+ */
 const ROOM = Buffer.alloc(1024 * 1024);
 /** How long settlements wait for those of other calls that run, in milliseconds. */
 const GATHER_MS = 1;
@@ -121,8 +124,8 @@ export class LineWriter {
         this.#writeWaiting();
       } catch (error) {
         const batch = this.#takeWaiting();
-        // Its flush tells for itself what has become of what was written before.
-        await this.#flushing;
+        // Its flush tells for itself what has become of what was written before; then it is closed.
+        await this.#allFlushed();
         await this.#failed(batch, error);
       }
     } while (this.#waiting.length > 0);
@@ -130,15 +133,20 @@ export class LineWriter {
     this.#writing = null;
   }
 
+  /** Resolves once nothing of the file waits for a flush. Only who writes may ask: else more comes. */
+  async #allFlushed(): Promise<void> {
+    for (let flush = this.#flushing; flush !== null; flush = this.#flushing) {
+      this.#gathering?.end();
+      await flush;
+    }
+  }
+
   get #full(): boolean {
     return this.#file === null || this.#segment.bytes >= this.#segmentBytes;
   }
 
   async #beginFile(): Promise<void> {
-    for (let flush = this.#flushing; flush !== null; flush = this.#flushing) {
-      this.#gathering?.end();
-      await flush;
-    }
+    await this.#allFlushed();
     const before = this.#file;
     this.#file = null;
     try {

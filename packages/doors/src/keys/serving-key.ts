@@ -55,21 +55,13 @@ const UNKNOWN = 'Whether this org has keys of its own is not known at the moment
  * the org has a key the call is not sent: the platform must not pay for what the org wants to pay
  * for itself, and the other way round.
  */
-export function servedBy(
-  context: CallContext,
-  channel: Channel,
-  asked: AskedModel,
-): ServedBy | Promise<ServedBy | Unserved> {
-  const { demo } = context.upstreams;
-  if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
-  return servedByKeys(context, channel, asked);
-}
-
-async function servedByKeys(
+export async function servedBy(
   context: CallContext,
   channel: Channel,
   asked: AskedModel,
 ): Promise<ServedBy | Unserved> {
+  const { demo } = context.upstreams;
+  if (channel.demo) return platformTarget({ upstream: demo, key: null }, asked.model);
   const own = context.orgs === null ? NO_OWN_KEYS : await ownKeysOf(context, channel);
   if (own === null) return unknown();
   try {

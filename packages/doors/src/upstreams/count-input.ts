@@ -3,7 +3,6 @@ import { COUNT_WAIT_MS, COUNTED_MORE } from '../budgets/limits.ts';
 import type { UpstreamKey } from '../keys/key-parts.ts';
 import { exactJson } from '../wire/exact-json.ts';
 import { parsedJson } from '../wire/parsed-json.ts';
-import { hasHostedTool } from '../wire/provider-reach.ts';
 import type { Route } from '../wire/routes.ts';
 import type { ModelCall, Upstream } from './port.ts';
 import { answerText } from './provider-refusal.ts';
@@ -24,8 +23,9 @@ const answer = z.object({ input_tokens: z.int().nonnegative() });
 
 /**
  * Asks a provider what the input of a call counts, which is free, and resolves with somewhat more:
- * providers call it an estimate. `null` where its wire cannot be asked, the provider would read more
- * by tools of its own, the call says what is not known to leave the count alone, or no answer comes within {@link COUNT_WAIT_MS}.
+ * providers call it an estimate. `null` where its wire cannot be asked, the call says what is not
+ * known to leave the count alone, or no answer comes within {@link COUNT_WAIT_MS}. The call must be
+ * one that can be bounded: nothing that its provider would fetch or run by itself is counted here.
  */
 export async function countInput(
   upstream: Upstream,
@@ -54,7 +54,6 @@ export async function countInput(
 function askedBody(body: Buffer): Buffer | null {
   const request = exactJson(body);
   if (typeof request !== 'object' || request === null) return null;
-  if (hasHostedTool((request as { tools?: unknown }).tools)) return null;
   const asked: [string, unknown][] = [];
   for (const [name, value] of Object.entries(request)) {
     if (ASKED.has(name)) asked.push([name, value]);

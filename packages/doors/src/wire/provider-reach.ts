@@ -50,11 +50,6 @@ export function anthropicReach(
   return { body: Buffer.from(JSON.stringify(request)) };
 }
 
-/** Whether the provider would run a tool itself, and count what it then reads as input. */
-export function hasHostedTool(tools: unknown): boolean {
-  return hostedTool(tools, isLocalToAnthropic) !== null;
-}
-
 /** Why an OpenAI request, of either API, would reach the network; `null` when it does not. */
 export function openaiReach(request: Json): string | null {
   const hosted = hostedTool(request.tools, isLocalToOpenai);

@@ -9,7 +9,10 @@ export type CallFields = readonly (string | number | boolean | null)[];
 /** Fields before the charges. */
 const FIXED = 24;
 
-/** A call as the doors' journal and management socket have it. Spelled out: a loop over names would cost more than the writing. */
+/**
+ * A call as the doors' journal and management socket have it. Spelled out: a loop over names would
+ * cost more than the writing.
+ */
 export function callFields(call: BegunCall): CallFields {
   const { payer, spend } = call;
   const fields: (string | number | boolean | null)[] = [
