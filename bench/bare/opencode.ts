@@ -7,7 +7,7 @@ import {
   LISTEN,
 } from '../../packages/harness/src/opencode/server/environment.ts';
 import type { TurnTimes } from '../platform/turn.ts';
-import { dataOf, eachFrame } from '../platform/turn.ts';
+import { dataOf, Frames } from '../platform/turn.ts';
 import type { BareSandbox } from './ground.ts';
 import type { BareHarness } from './harness.ts';
 
@@ -53,9 +53,10 @@ export async function startOpenCode(
   const directory = encodeURIComponent(sandbox.place('/workspace'));
   const events = await send(agent, 'GET', `/event?directory=${directory}`);
   const listeners = new Set<(frame: string) => void>();
-  void eachFrame(events, (frame) => {
+  const frames = new Frames((frame) => {
     for (const listener of listeners) listener(frame);
-  }).catch(() => undefined);
+  });
+  events.on('data', (chunk: Buffer) => frames.push(chunk.toString()));
   const conversation =
     resume ?? (await json(agent, `/session?directory=${directory}`, { title: 'bench' })).id;
   return {

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { BenchServer } from './server.ts';
 
 /** Where a turn is sent, and by whom. */
@@ -17,32 +17,23 @@ export interface StreamedTurn extends TurnTimes {
   seq: number;
 }
 
-const agent = new Agent({ keepAlive: true });
+/** Keeps its connections. A turn may take as long as it takes. */
+const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
-function call(server: Client, path: string, body: object): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      new URL(path, server.origin),
-      {
-        method: 'POST',
-        agent,
-        headers: {
-          authorization: `Bearer ${server.apiKey}`,
-          'content-type': 'application/json',
-        },
-      },
-      resolve,
-    );
-    sent.on('error', reject);
-    sent.end(JSON.stringify(body));
-  });
+function post({ origin, apiKey }: Client, path: string, body: object) {
+  return {
+    origin: origin.origin,
+    path,
+    method: 'POST' as const,
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
 }
 
 export async function createSession(server: Client): Promise<string> {
-  const answer = await call(server, '/v1/sessions', {});
-  const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString();
+  const { origin, path, ...rest } = post(server, '/v1/sessions', {});
+  const answer = await request(new URL(path, origin), { ...rest, dispatcher: agent });
+  const text = await answer.body.text();
   if (answer.statusCode !== 201) throw new Error(`create: ${answer.statusCode} ${text}`);
   return (JSON.parse(text) as { id: string }).id;
 }
@@ -55,16 +46,20 @@ export async function endSession({ origin, apiKey }: Client, session: string): P
   if (!answer.ok) throw new Error(`a session was not ended: ${answer.status}`);
 }
 
-/** Sends a message and reads its stream to the `done`. */
+/**
+ * Sends a message and reads its stream to the `done`. The client is the leanest of Node's that speaks
+ * HTTP by itself: `node:http` would take nearly a millisecond of a turn that it has not warmed up for,
+ * and the client must not be what is measured.
+ */
 export async function streamTurn(
   server: Client,
   sessionId: string,
   text: string,
 ): Promise<StreamedTurn> {
-  const began = performance.now();
-  const answer = await call(server, `/v1/sessions/${sessionId}/messages`, { text, stream: true });
   const times: StreamedTurn = { firstText: 0, done: 0, letters: 0, seq: 0 };
-  await eachFrame(answer, (frame) => {
+  const began = performance.now();
+  const sent = post(server, `/v1/sessions/${sessionId}/messages`, { text, stream: true });
+  await dispatched(sent, (frame) => {
     if (frame.includes('event: text\n')) {
       if (times.letters === 0) times.firstText = performance.now() - began;
       times.letters += (dataOf(frame) as TextEvent).data.part.text.length;
@@ -78,21 +73,48 @@ export async function streamTurn(
   return times;
 }
 
+/** Resolves at the end of the answer, each of whose frames `take` was given. */
+function dispatched(
+  sent: Dispatcher.DispatchOptions,
+  take: (frame: string) => void,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const frames = new Frames(take);
+  agent.dispatch(sent, {
+    onRequestStart: () => undefined,
+    onResponseStart: (controller, status) => {
+      if (status !== 200) controller.abort(new Error(`${sent.path}: ${status}`));
+    },
+    onResponseData: (controller, chunk) => {
+      try {
+        frames.push(chunk.toString());
+      } catch (error) {
+        controller.abort(error as Error);
+      }
+    },
+    onResponseEnd: () => resolve(),
+    onResponseError: (_controller, error) => reject(error),
+  });
+  return promise;
+}
+
 interface TextEvent {
   data: { part: { text: string } };
 }
 
-/** Calls `take` for each frame of an event stream, to the stream's end. */
-export async function eachFrame(
-  answer: IncomingMessage,
-  take: (frame: string) => void,
-): Promise<void> {
-  let rest = '';
-  answer.setEncoding('utf8');
-  for await (const chunk of answer) {
-    const parts = (rest + (chunk as string)).split('\n\n');
-    rest = parts.pop() ?? '';
-    for (const frame of parts) take(`${frame}\n`);
+/** Cuts an event stream of one-byte letters into its frames, and gives each to `take`. */
+export class Frames {
+  readonly #take: (frame: string) => void;
+  #rest = '';
+
+  constructor(take: (frame: string) => void) {
+    this.#take = take;
+  }
+
+  push(text: string): void {
+    const parts = (this.#rest + text).split('\n\n');
+    this.#rest = parts.pop() ?? '';
+    for (const frame of parts) this.#take(`${frame}\n`);
   }
 }
 
