@@ -406,6 +406,7 @@ it.each([
   ['a price in the past', { effective_from: '2026-01-01T00:00:00Z' }],
   ['a fraction of a picodollar', { price: { input: '1.5' } }],
   ['a pattern of two stars', { model: '*x*' }],
+  ['a provider that no call is booked by', { provider: 'antropic' }],
 ])('refuses %s', async (_what, more) => {
   const { status, body } = await set('claude-x', '1', more);
   expect(status).toBe(422);
