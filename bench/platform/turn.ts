@@ -48,8 +48,8 @@ export async function endSession({ origin, apiKey }: Client, session: string): P
 
 /**
  * Sends a message and reads its stream to the `done`. The client is the leanest of Node's that speaks
- * HTTP by itself: `node:http` would take nearly a millisecond of a turn that it has not warmed up for,
- * and the client must not be what is measured.
+ * HTTP by itself: `node:http` takes up to a millisecond more of a turn that it has not warmed up for, and
+ * the client must not be what is measured.
  */
 export async function streamTurn(
   server: Client,
