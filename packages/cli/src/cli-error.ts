@@ -14,11 +14,7 @@ export class CliError extends Error {
     next: string,
     options: { details?: readonly string[]; cause?: unknown } = {},
   ) {
-    // Whoever tells it ends the sentence; a server has ended its own.
-    super(
-      message.replace(/\.$/, ''),
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CliError';
     this.exit = exit;
     this.next = next;
