@@ -30,7 +30,7 @@ export const warmTurn: Scenario = {
       const server = await serveApplication(subject.name, { warm: 0 });
       const ground = await bareGround(subject.name);
       const [a, b]: [number[], number[]] = [[], []];
-      for (let process = 0; process < processes; process++) {
+      for (let pair = 0; pair < processes; pair++) {
         const bare = await subject.start(await ground.sandboxFor(subject.harness));
         const session = await createSession(server);
         const platformTurn = async () => (await streamTurn(server, session, ONE_WORD)).firstText;

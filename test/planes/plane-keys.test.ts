@@ -187,7 +187,7 @@ test('karta operator signs in with the second factor, changes keys and sets pric
   const { nodes } = (await karta(['nodes'], home)).said;
   expect(nodes).toMatchObject([{ node_id: expect.stringMatching(/^node_/), configured: true }]);
   const unmet = await karta(['nodes', 'retire', 'node_unmet'], home);
-  expect(unmet).toMatchObject({ code: 3, said: { error: { message: 'There is no such node.' } } });
+  expect(unmet).toMatchObject({ code: 3, said: { error: { message: 'There is no such node' } } });
 
   const dear = ['prices', 'set', 'anthropic', 'claude-dear*', '--input', '$3', '--output', '15.5'];
   expect((await karta(dear, home)).said).toMatchObject({

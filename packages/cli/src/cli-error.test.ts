@@ -15,6 +15,10 @@ test('an error carries its exit code and the next step', () => {
   });
 });
 
+test('a sentence that has its end already does not get another', () => {
+  expect(new CliError('refused', 'It is gone.', 'Ask.').message).toBe('It is gone');
+});
+
 test('no two exit codes are the same', () => {
   const codes = Object.values(EXIT).map(({ code }) => code);
   expect(new Set(codes).size).toBe(codes.length);

@@ -14,7 +14,11 @@ export class CliError extends Error {
     next: string,
     options: { details?: readonly string[]; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // Whoever tells it ends the sentence; a server has ended its own.
+    super(
+      message.replace(/\.$/, ''),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = 'CliError';
     this.exit = exit;
     this.next = next;

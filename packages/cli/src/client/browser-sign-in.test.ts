@@ -77,7 +77,7 @@ test('says who refused it: the person, the server, the time', async () => {
   });
   answers = [refuse('invalid_grant')];
   await expect(signInByBrowser(url, () => {})).rejects.toMatchObject({
-    message: 'It is invalid_grant.',
+    message: 'It is invalid_grant',
     next: 'Do something.',
   });
   life = 0.05;

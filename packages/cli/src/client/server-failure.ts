@@ -6,9 +6,8 @@ import { CliError } from '../cli-error.ts';
 export function asCliError(error: unknown): unknown {
   if (error instanceof ApiError) {
     const id = error.requestId === null ? [] : [`request ${error.requestId}`];
-    const message = error.message.replace(/\.$/, '');
     const details = [...faultsOf(error), ...id];
-    return new CliError('refused', message, error.suggestion, { details, cause: error });
+    return new CliError('refused', error.message, error.suggestion, { details, cause: error });
   }
   if (error instanceof KartaSdkError) {
     const next = 'Is the server running? Start one: karta serve';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { KEY_PROVIDERS } from '../management/provider-keys.ts';
+import { callProvider } from '../management/provider-keys.ts';
 import { hostName, NETWORK_TARGETS, networkPort } from '../network-target.ts';
 import { modelFallback } from '../provider-model.ts';
 import { usage } from '../usage.ts';
@@ -194,7 +194,7 @@ export type TurnUsageAnswer = z.infer<typeof turnUsageAnswer>;
 export const upstreamsAnswer = z.strictObject({
   upstreams: z.array(
     z.strictObject({
-      id: z.enum(['demo', ...KEY_PROVIDERS]),
+      id: callProvider,
       families: z.array(wireFamily),
       /** Of the OpenAI wires: whether it has Responses beside Chat Completions. */
       responses: z.boolean().default(true),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { modelPrice } from '../prices/price.ts';
 import { modelPattern, priceBookWire, priceEntry } from '../prices/price-book.ts';
-import { keyProvider } from './provider-keys.ts';
+import { callProvider } from './provider-keys.ts';
 
 /** Query of `GET /v1/prices`. */
 export const pricesQuery = z.strictObject({
@@ -16,8 +16,8 @@ export const priceList = priceBookWire;
 
 /** `POST /v1/prices` on the operator's admin plane: a price from a moment on. */
 export const setPriceBody = z.strictObject({
-  /** One that calls are booked by: a price of any other would never count. */
-  provider: keyProvider,
+  /** A price of any other would never count. */
+  provider: callProvider,
   model: modelPattern,
   /** Left out: now. Never in the past: what a call cost does not change. */
   effective_from: z.iso.datetime({ offset: true }).optional(),

@@ -54,6 +54,9 @@ export const KEY_PROVIDERS = Object.keys(providerSecret) as KeyProvider[];
 export type KeyProvider = keyof typeof providerSecret;
 export const keyProvider = z.enum(KEY_PROVIDERS as [KeyProvider, ...KeyProvider[]]);
 
+/** Whom a call is booked by: whoever answers it. */
+export const callProvider = z.enum(['demo', ...KEY_PROVIDERS]);
+
 const plain = <Provider extends KeyProvider>(provider: Provider) =>
   z.strictObject({ provider: z.literal(provider), secret: providerSecret[provider] });
 

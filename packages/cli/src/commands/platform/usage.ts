@@ -38,7 +38,7 @@ export async function showUsage(options: UsageCommand, terminal: Terminal): Prom
     karta.usage.rows(query),
     {
       columns: [...groupBy.map(groupColumn), ...COUNTS],
-      empty: 'Nothing was used in this time.',
+      empty: 'Nothing was used in this time. What is used now is here in some seconds.',
       json: options.json === true,
     },
     terminal,
