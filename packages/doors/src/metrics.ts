@@ -1,6 +1,7 @@
 import { addUsage, NO_USAGE, type WireFamily } from '@karta/protocol';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { budgetMetrics } from './budgets/metrics.ts';
+import { FirstByteTimes } from './first-byte-times.ts';
 import type { Settled } from './metering/turn-ledger.ts';
 
 /** How a call ended. */
@@ -22,9 +23,6 @@ interface Ending {
   outcome: CallOutcome;
   count: number;
 }
-
-/** Seconds from a whole request to the head of the answer. */
-const FIRST_BYTE_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 120];
 
 /** The doors' metrics. Labels are families, upstreams and outcomes: never an id, never a text. */
 export function createMetrics() {
@@ -60,13 +58,8 @@ export function createMetrics() {
     help: 'Calls whose provider never reported a count',
     registers,
   });
-  const firstByte = new Histogram({
-    name: 'karta_doors_first_byte_seconds',
-    help: 'From the whole request to the head of the answer',
-    labelNames: ['upstream'] as const,
-    buckets: FIRST_BYTE_BUCKETS,
-    registers,
-  });
+  const firstByte = new FirstByteTimes();
+  registry.registerMetric(firstByte.metric);
   const channels = new Gauge({ name: 'karta_doors_channels', help: 'Open channels', registers });
   /** Told when it is read, as all that changes twice a call. */
   const inFlight = { calls: 0 };

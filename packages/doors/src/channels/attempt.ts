@@ -158,7 +158,7 @@ async function send(
     await relay(answer, response, { hideUsage: false, onChunk: () => {}, beforeEnd });
     return { ended: 'answered', outcome: 'unreachable' };
   }
-  metrics.firstByte.observe({ upstream: upstream.id }, (performance.now() - sent) / 1000);
+  metrics.firstByte.observe(upstream.id, (performance.now() - sent) / 1000);
   const status = reply.providerStatus ?? reply.status;
   const { headers } = reply;
   meter.answered(status, headers['content-type'] ?? '');

@@ -73,37 +73,61 @@ export async function servedBy(
   }
 }
 
+/** A model at one provider; `null`: whoever serves its wire. */
+interface Wanted {
+  provider: string | null;
+  model: string;
+}
+
+/** The first that serves what is asked, as it may be read in turn. */
 async function choose(
   context: CallContext,
   own: OwnKeys,
   { route, model }: AskedModel,
 ): Promise<ServedBy | Unserved> {
   const named = namedFor(route, model);
-  if (named === null) return (await firstOf(context, own, route, null, model)) ?? nobody(route);
-  const chosen = await firstOf(context, own, route, named.provider, named.model);
-  if (chosen !== null) return chosen;
-  // `anthropic/…` and `openai/…` also name the wire; on OpenAI's they are names at other providers.
-  if (named.provider !== route.family) return absent(named);
-  const whole = route.family === 'openai' ? model : named.model;
-  return (await firstOf(context, own, route, null, whole)) ?? nobody(route);
+  for (const wanted of readings(route, model, named)) {
+    const platform = platformFor(context, route, wanted);
+    // Nothing is waited for where an org has no key: that is most calls.
+    const byOwn =
+      own.providers.length === 0 ? null : await byOwnKey(context, own, route, wanted, platform);
+    if (byOwn !== null) return byOwn;
+    if (platform !== undefined) return platformTarget(platform, wanted.model, own.platformAllowed);
+  }
+  return named === null || named.provider === route.family ? nobody(route) : absent(named);
 }
 
-/** The first that serves, of `provider` alone where one is named. The demo model is everyone. */
-async function firstOf(
-  { upstreams, orgs }: CallContext,
-  own: OwnKeys,
-  route: AskedModel['route'],
-  provider: string | null,
+/** `anthropic/…` and `openai/…` also name the wire; on OpenAI's they are names at other providers. */
+function readings(
+  { family }: AskedModel['route'],
   model: string,
-): Promise<ServedBy | null> {
-  let platform: PlatformUpstream | undefined;
+  named: ProviderModel | null,
+): Wanted[] {
+  if (named === null) return [{ provider: null, model }];
+  if (named.provider !== family) return [named];
+  return [named, { provider: null, model: family === 'openai' ? model : named.model }];
+}
+
+/** The demo model is everyone. */
+function platformFor(
+  { upstreams }: CallContext,
+  route: AskedModel['route'],
+  { provider }: Wanted,
+): PlatformUpstream | undefined {
   for (const each of upstreams.serving(route)) {
     const { id } = each.upstream;
-    if (provider === null || id === provider || id === 'demo') {
-      platform = each;
-      break;
-    }
+    if (provider === null || id === provider || id === 'demo') return each;
   }
+  return undefined;
+}
+
+async function byOwnKey(
+  { orgs }: CallContext,
+  own: OwnKeys,
+  route: AskedModel['route'],
+  { provider, model }: Wanted,
+  platform: PlatformUpstream | undefined,
+): Promise<ServedBy | null> {
   for (const each of own.providers) {
     const asked = provider === null || each === provider;
     const ofFamily = PROVIDER_FAMILY[each as KeyProvider] === route.family;
@@ -117,7 +141,7 @@ async function firstOf(
       onRefusedKey: stead === undefined ? null : platformTarget(stead, model),
     };
   }
-  return platform === undefined ? null : platformTarget(platform, model, own.platformAllowed);
+  return null;
 }
 
 function platformTarget(

@@ -4,6 +4,7 @@ import { AnswerBody } from './answer-body.ts';
 import type { KeptClient, KeptClients } from './kept-clients.ts';
 import { UpstreamError } from './port.ts';
 import type { ProviderAnswer, ProviderRequest } from './provider-connection.ts';
+import { notWhenAborted, whenAborted } from './when-aborted.ts';
 
 /** A kept connection was closed before anything of an answer came: the request was never taken. */
 export class StaleConnection extends Error {}
@@ -41,7 +42,7 @@ export class ProviderCall implements Dispatcher.DispatchHandler, ProviderAnswer 
     const call = new ProviderCall(clients, kept, signal);
     if (signal.aborted) call.handleEvent();
     else {
-      signal.addEventListener('abort', call);
+      whenAborted(signal, call);
       kept.client.dispatch(request, call);
     }
     return call.#head.promise;
@@ -90,13 +91,13 @@ export class ProviderCall implements Dispatcher.DispatchHandler, ProviderAnswer 
 
   onResponseEnd(): void {
     this.#over = true;
-    this.#signal.removeEventListener('abort', this);
+    notWhenAborted(this.#signal, this);
     this.#clients.release(this.#kept);
     this.#body?.complete();
   }
 
   onResponseError(_: unknown, error: NodeJS.ErrnoException): void {
-    this.#signal.removeEventListener('abort', this);
+    notWhenAborted(this.#signal, this);
     this.#failure = error;
     if (!this.#kept.client.destroyed) void this.#kept.client.destroy(error);
     if (this.#controller === null) this.#head.reject(this.#reasonOf(error));
