@@ -27,11 +27,17 @@ export async function* runTurn(
   signal: AbortSignal,
 ): AsyncGenerator<readonly RunnerEvent[], void, undefined> {
   const { id: turnId, orgGrant, payer } = turn;
-  const giveUp = new AbortController();
+  const stop = new AbortController();
+  const giveUp = () => stop.abort();
+  if (signal.aborted) giveUp();
   let booked: boolean | null = null;
   // One step later than the prompt, which is what somebody waits for.
   const booking = Promise.resolve()
-    .then(() => doors.openTurn(id, { turn_id: turnId, org_grant: orgGrant, payer }))
+    .then(() => {
+      if (signal.aborted) giveUp();
+      else signal.addEventListener('abort', giveUp, { once: true });
+      return doors.openTurn(id, { turn_id: turnId, org_grant: orgGrant, payer });
+    })
     .then(
       () => {
         booked = true;
@@ -39,14 +45,14 @@ export async function* runTurn(
       (error: unknown) => {
         booked = false;
         log.error({ err: error, turn: turnId }, 'a turn could not be booked at the doors');
-        giveUp.abort();
+        giveUp();
       },
     );
   let end: Extract<HarnessEvent, { type: 'end' }> | null = null;
   let usage: TurnUsageAnswer;
   const events = new Refusable();
   try {
-    for await (const batch of machine.turn(input, AbortSignal.any([signal, giveUp.signal]))) {
+    for await (const batch of machine.turn(input, stop.signal)) {
       if (booked === null) await booking;
       if (!booked) continue;
       for (const event of batch) if (event.type === 'end') end = event;
@@ -55,6 +61,7 @@ export async function* runTurn(
     }
   } finally {
     await booking;
+    signal.removeEventListener('abort', giveUp);
     // Also when the listener has gone before the end: then the booking is over with the turn.
     const told = booked ? await usageOf({ doors, log }, id, turnId) : null;
     usage = told ?? noUsage(turnId);

@@ -62,6 +62,7 @@ export class TurnRun {
   readonly #session: LiveSession;
   readonly #turn: TurnToRun;
   readonly #abort = new AbortController();
+  readonly #stopped = Promise.withResolvers<null>();
   readonly #forced = Promise.withResolvers<null>();
   #cause: StopCause | null = null;
   #inputs: TurnInputs | null = null;
@@ -98,6 +99,7 @@ export class TurnRun {
     if (this.#cause !== null) return;
     this.#cause = cause;
     this.#abort.abort();
+    this.#stopped.resolve(null);
     this.#graceTimer = setTimeout(() => this.#forced.resolve(null), this.#engine.times.stopGrace);
   }
 
@@ -135,14 +137,10 @@ export class TurnRun {
   /** `null` when the turn was stopped first; the harness is then there for the next turn. */
   async #attach(): Promise<LiveHarness | null> {
     if (this.#cause === 'org_stopped') return null;
-    const stopped = new Promise<null>((resolve) => {
-      if (this.#abort.signal.aborted) resolve(null);
-      this.#abort.signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
     const attached = this.#session.attach(this.#turn.release, (kind) => {
       if (!this.#over) this.#publishSoon({ type: 'system', data: { kind } });
     });
-    const harness = await Promise.race([attached, stopped]);
+    const harness = await Promise.race([attached, this.#stopped.promise]);
     return this.#cause === null ? harness : null;
   }
 

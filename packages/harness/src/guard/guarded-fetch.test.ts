@@ -199,14 +199,14 @@ describe('an honest server', () => {
   });
 
   it('is given up when a request takes longer than its path allows', async () => {
-    const [ours] = duplexPair();
     const guarded = createGuardedFetch({
-      dial: async () => ours,
+      dial: async () => duplexPair()[0],
       timeoutMs: (path) => (path === '/bounded' ? 20 : null),
     });
-    await expect(guarded.fetch('http://inside/bounded')).rejects.toMatchObject({
-      name: 'TimeoutError',
-    });
+    const late = { name: 'TimeoutError' };
+    await expect(guarded.fetch('http://inside/bounded')).rejects.toMatchObject(late);
+    const posted = guarded.post('http://inside/bounded', { headers: {}, json: {} });
+    await expect(posted).rejects.toMatchObject(late);
     guarded.close();
   });
 

@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { boundedBody } from './bounded-body.ts';
 import { ChannelAgent } from './channel-agent.ts';
@@ -53,7 +53,6 @@ export interface GuardedFetch {
 const BODY_BYTES = 16 * 1024 * 1024;
 const HEADER_BYTES = 32 * 1024;
 const CONNECTIONS = 16;
-const NEVER = new AbortController().signal;
 const NO_BODY = new Set([204, 205, 304]);
 
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
@@ -86,14 +85,12 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     },
     post: async (address, { headers, json }) => {
       const url = new URL(address);
-      const ms = options.timeoutMs?.(url.pathname) ?? null;
-      const signal = ms === null ? NEVER : AbortSignal.timeout(ms);
       const answer = await send(
         {
           url,
           method: 'POST',
           headers: { ...headers, 'content-type': 'application/json' },
-          signal,
+          timeoutMs: options.timeoutMs?.(url.pathname) ?? null,
         },
         Buffer.from(JSON.stringify(json)),
         { agent, headerBytes },
@@ -130,11 +127,13 @@ interface Outgoing {
   url: URL;
   method: string;
   headers: Readonly<Record<string, string>>;
-  signal: AbortSignal;
+  signal?: AbortSignal;
+  /** As a signal's, but it costs nothing before the request is on its way. */
+  timeoutMs?: number | null;
 }
 
 async function send(
-  { url, method, headers, signal }: Outgoing,
+  { url, method, headers, signal, timeoutMs = null }: Outgoing,
   body: Uint8Array | null,
   { agent, headerBytes }: { agent: ChannelAgent; headerBytes: number },
 ): Promise<IncomingMessage> {
@@ -149,14 +148,21 @@ async function send(
       path: url.pathname + url.search,
       headers: { ...headers, 'accept-encoding': 'identity' },
       maxHeaderSize: headerBytes,
-      signal,
+      ...(signal === undefined ? {} : { signal }),
     },
     resolve,
   );
   outgoing.on('error', (error) => reject(failureOf(error, signal)));
   // With its length known, head and body are one write: each write wakes a forwarder on the way.
   outgoing.end(body ?? undefined);
+  if (timeoutMs !== null) endWithin(outgoing, timeoutMs);
   return promise;
+}
+
+function endWithin(outgoing: ClientRequest, ms: number): void {
+  const late = () => outgoing.destroy(new DOMException('no answer in time', 'TimeoutError'));
+  const timer = setTimeout(late, ms);
+  outgoing.once('close', () => clearTimeout(timer));
 }
 
 function eventsOf(answer: IncomingMessage, limits: FrameLimits): AsyncIterable<unknown[]> {
@@ -212,8 +218,8 @@ function headersOf(answer: IncomingMessage): Headers {
   return headers;
 }
 
-function failureOf(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+function failureOf(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
   const code = (error as { code?: unknown }).code;
   if (code === 'HPE_HEADER_OVERFLOW') {
     return new GuardError('headers_too_large', "the answer's head is too large", { cause: error });

@@ -67,8 +67,9 @@ export class ActiveTurn {
       this.#cancelled = true;
       this.#finish();
     } else {
-      signal.addEventListener('abort', cancel, { once: true });
+      // The prompt leaves first: it is what somebody waits for.
       void this.#drive();
+      signal.addEventListener('abort', cancel, { once: true });
     }
     try {
       yield* this.#queue;
