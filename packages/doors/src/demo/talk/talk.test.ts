@@ -63,6 +63,9 @@ describe('the shop assistant, offline', () => {
     ['What can I return?', /unopened bag/],
     ['What can I ask?', /ask me about opening hours/],
     ['what can you do', /ask me about opening hours/],
+    ['What do you sell?', /^Hello! I am the Ember.*opening hours.*our roasts/],
+    ['what products do you have', /^Hello! I am the Ember.*our roasts/],
+    ['What roasts do you have?', /dark roast/],
   ])('%s', (question, expected) => {
     expect(answer(question)).toMatch(expected);
   });

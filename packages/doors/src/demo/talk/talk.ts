@@ -17,6 +17,9 @@ const WHO = /\b(?:who|what) are you\b|\bare you (?:a bot|an? ai|human|real)\b|\b
 /** What one can do here, and not what one can do with a thing: "What can I return?" */
 const WHAT =
   /\bwhat can (?:i (?:ask|do here)|you (?:do|help|tell|answer))\b|^\W*(?:what can (?:i|you)(?: do)?|help)\W*$/i;
+/** What there is in all: no word of it names a passage. */
+const WHAT_ALL =
+  /^\W*what (?:all |else |things |products )?(?:do|can) (?:you|the (?:shop|store)) (?:sell|offer|have|do|make|serve|provide)(?: here)?\W*$/i;
 
 /**
  * The demo model's own words, from the application's instructions and the conversation alone:
@@ -35,7 +38,8 @@ function answerTo(prompt: Prompt): string {
   if (GREETING.test(question)) return greeting(book);
   if (THANKS.test(question)) return 'You are welcome! Is there anything else?';
   if (WHO.test(question)) return `${greeting(book)} ${WHO_I_AM}`;
-  if (WHAT.test(question) && book.topics.length > 0) return greeting(book);
+  const asksForAll = WHAT.test(question) || WHAT_ALL.test(question);
+  if (asksForAll && book.topics.length > 0) return greeting(book);
   const recalled = recall(question, earlier);
   if (recalled !== null) return recalled;
   const found = search(book.passages, question, earlier.at(-1) ?? '');
