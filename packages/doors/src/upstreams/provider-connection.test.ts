@@ -176,6 +176,28 @@ describe('a call', () => {
     expect(sockets).toHaveLength(0);
   });
 
+  it('ends with the client that asked, whatever its connection served before, and no other does', async () => {
+    let answers = 2;
+    const connection = await provider((socket) => {
+      answers -= 1;
+      if (answers >= 0) socket.write(ANSWER);
+    });
+    const [gone, stays] = [new AbortController(), new AbortController()];
+    for (let earlier = 0; earlier < 2; earlier += 1) {
+      expect(await text((await connection.send(REQUEST, gone.signal)).body)).toBe('{}');
+    }
+    const another = connection.send(REQUEST, stays.signal);
+    const aborted = failure(connection.send(REQUEST, gone.signal));
+    await expect.poll(() => sockets.length).toBe(2);
+    const [kept, fresh] = sockets;
+    gone.abort();
+    expect(await aborted).toBeInstanceOf(UpstreamError);
+    await expect.poll(() => fresh?.readyState).not.toBe('open');
+    // The other has the connection that served the one who has gone.
+    kept?.write(ANSWER);
+    expect(await text((await another).body)).toBe('{}');
+  });
+
   it('that cannot connect was not sent, and says why', async () => {
     const refused = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
     const connection = await provider(() => {}, { connect: (_, done) => done(refused, null) });

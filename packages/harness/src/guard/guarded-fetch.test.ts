@@ -210,6 +210,25 @@ describe('an honest server', () => {
     guarded.close();
   });
 
+  it('is given up when the body of its answer does not come in time', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('{');
+    });
+    const guarded = createGuardedFetch({
+      dial: async () => {
+        const [ours, theirs] = duplexPair();
+        server.emit('connection', theirs);
+        return ours;
+      },
+      timeoutMs: () => 200,
+    });
+    const answer = await guarded.post('http://inside/', { headers: {}, json: {} });
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+    guarded.close();
+  });
+
   it('works over a channel that is not a socket', async () => {
     const server = createServer((_, response) => response.end('over a pair'));
     const guarded = createGuardedFetch({
